@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of everything that runs on the device: one source, two modes. Without the trait the
+/// targets are ordinary Swift for tests; with it they are Embedded Swift for the static binary.
+let device: [SwiftSetting] = [
+  .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .unsafeFlags(["-Osize"], .when(configuration: .release, traits: ["Embedded"])),
+  .unsafeFlags(["-Werror", "EmbeddedRestrictions"]),
+  .strictMemorySafety(),
+]
+
+let host: [SwiftSetting] = [
+  .enableUpcomingFeature("InternalImportsByDefault")
+]
+
+let shim: [CSetting] = [
+  .define("_GNU_SOURCE"),
+  .unsafeFlags(["-Wall", "-Wextra", "-Werror=implicit", "-ffunction-sections", "-fdata-sections"]),
+  .unsafeFlags(["-Os"], .when(configuration: .release)),
+]
+
+func deviceTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: device)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
+  -> Target
+{
+  .testTarget(
+    name: name, dependencies: dependencies, resources: resources, swiftSettings: host)
+}
+
+let package = Package(
+  name: "apus",
+  products: [
+    .executable(name: "apus", targets: ["apus"])
+  ],
+  traits: [
+    .trait(name: "Embedded", description: "Build for the device: Embedded Swift, static, no libc++")
+  ],
+  targets: [
+    .target(name: "CApus", cSettings: shim),
+    .systemLibrary(name: "CCapability"),
+    deviceTarget("ApusBase", []),
+    deviceTarget("ApusJSON", ["ApusBase"]),
+    deviceTarget("ApusManifest", ["ApusBase", "ApusJSON"]),
+    deviceTarget("ApusWire", ["ApusBase"]),
+    deviceTarget("ApusCore", ["ApusManifest", "ApusWire", "ApusBase"]),
+    deviceTarget(
+      "ApusLinux", ["ApusCore", "ApusManifest", "ApusWire", "ApusBase", "CApus", "CCapability"]),
+    deviceTarget("ApusCommand", ["ApusManifest", "ApusJSON", "ApusWire", "ApusBase", "CApus"]),
+    .executableTarget(
+      name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
+    .target(
+      name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusBase"],
+      swiftSettings: host),
+    tests("ApusBaseTests", ["ApusBase"]),
+    tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
+  ],
+  swiftLanguageModes: [.v6],
+  cLanguageStandard: .c17
+)

@@ -1,0 +1,100 @@
+/// Appends bytes to a buffer whose capacity is fixed when it is made.
+///
+/// Messages, tables and frames are built in one of these, so that writing never allocates after
+/// boot. What does not fit is dropped and `isTruncated` tells; nothing traps.
+public struct ByteWriter: Sendable {
+  /// What has been written.
+  public private(set) var bytes: [UInt8]
+  /// The most bytes this writer holds.
+  public let capacity: Int
+  /// True once something did not fit.
+  public private(set) var isTruncated = false
+
+  /// Reserves `capacity` bytes, the only allocation this value makes.
+  public init(capacity: Int) {
+    self.capacity = capacity
+    bytes = []
+    bytes.reserveCapacity(capacity)
+  }
+
+  /// How many bytes have been written.
+  public var count: Int { bytes.count }
+
+  /// Forgets what was written and keeps the capacity.
+  public mutating func reset() {
+    bytes.removeAll(keepingCapacity: true)
+    isTruncated = false
+  }
+
+  /// Appends one byte.
+  public mutating func byte(_ value: UInt8) {
+    guard bytes.count < capacity else {
+      isTruncated = true
+      return
+    }
+    bytes.append(value)
+  }
+
+  /// Appends a literal.
+  public mutating func text(_ literal: StaticString) {
+    guard literal.hasPointerRepresentation else { return }
+    let start = unsafe literal.utf8Start
+    for index in 0..<literal.utf8CodeUnitCount { unsafe byte(start[index]) }
+  }
+
+  /// Appends an array of bytes.
+  public mutating func bytes(_ values: [UInt8]) {
+    for value in values { byte(value) }
+  }
+
+  /// Appends a range of an array; what lies outside the array is left out.
+  public mutating func bytes(_ values: [UInt8], _ range: Range<Int>) {
+    for value in values[range.clamped(to: values.indices)] { byte(value) }
+  }
+
+  /// Appends a signed number in decimal.
+  public mutating func decimal(_ value: Int64) {
+    if value < 0 { byte(UInt8(ascii: "-")) }
+    decimal(value.magnitude)
+  }
+
+  /// Appends an unsigned number in decimal.
+  public mutating func decimal(_ value: UInt64) {
+    var divisor: UInt64 = 1
+    while value / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      byte(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
+      divisor /= 10
+    }
+  }
+
+  /// Appends an unsigned number in octal, as modes are written.
+  public mutating func octal(_ value: UInt32) {
+    var shift: UInt32 = 30
+    while shift > 0, value >> shift == 0 { shift -= 3 }
+    while true {
+      byte(UInt8(truncatingIfNeeded: value >> shift & 7) + UInt8(ascii: "0"))
+      if shift == 0 { return }
+      shift -= 3
+    }
+  }
+
+  /// Appends a number in hexadecimal without a prefix.
+  public mutating func hex(_ value: UInt64) {
+    var shift: UInt64 = 60
+    while shift > 0, value >> shift == 0 { shift -= 4 }
+    while true {
+      let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
+      byte(digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a"))
+      if shift == 0 { return }
+      shift -= 4
+    }
+  }
+
+  /// Appends a number as `count` little-endian bytes, the order of every apus record.
+  public mutating func little(_ value: UInt64, bytes count: Int) {
+    for index in 0..<min(count, 8) {
+      byte(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
+    }
+  }
+}

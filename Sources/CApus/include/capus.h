@@ -1,0 +1,5 @@
+/* The C shim of apus: what Swift cannot say. No policy lives here. */
+#ifndef CAPUS_H
+#define CAPUS_H
+#include <stdint.h>
+#endif

@@ -1,0 +1,2 @@
+/* libcap: capability sets, bounding set and ambient set (libcap(3)). */
+#include <sys/capability.h>
