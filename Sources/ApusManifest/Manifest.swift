@@ -1,0 +1,98 @@
+public import ApusBase
+
+/// A validated service table, made of flat tables that refer to each other by index.
+///
+/// Loaded once before anything runs and only read afterwards; see `ManifestLoader` for how bytes
+/// become one. Reading outside a table gives its default, never a trap.
+public struct Manifest: Sendable {
+  /// Every string, each followed by a NUL; byte 0 is a NUL of its own.
+  public var pool: [UInt8] = [0]
+  /// Lists of strings.
+  public var texts: [Text] = []
+  /// Lists of service indexes (`needs`, `wants`, `after`).
+  public var links: [UInt16] = []
+  /// Lists of groups.
+  public var principals: [Principal] = []
+  /// Lists of exit codes and signals.
+  public var exitStatuses: [ExitStatus] = []
+  /// Lists of resource limits.
+  public var resourceLimits: [ResourceLimit] = []
+  /// Services in manifest order; instances of a template stand after it.
+  public var services: [Service] = []
+  /// Listeners, those of a service together and in manifest order.
+  public var listeners: [Listener] = []
+  /// Restart policies; entry 0 is the default.
+  public var restarts: [Restart] = [Restart()]
+  /// Stop plans; entry 0 is the default.
+  public var stops: [Stop] = [Stop()]
+  /// Rights; entry 0 is the default.
+  public var credentials: [Credentials] = [Credentials()]
+  /// Standard streams; entry 0 is the default.
+  public var streams: [Streams] = [Streams()]
+  /// Directories; entry 0 is the default.
+  public var directories: [Directories] = [Directories()]
+  /// Keys few services use; entry 0 is the default.
+  public var extras: [Extras] = [Extras()]
+  /// Socket options few listeners use; entry 0 is the default.
+  public var socketOptions: [SocketOptions] = [SocketOptions()]
+  /// What only PID 1 does.
+  public var system = System()
+
+  /// An empty table.
+  public init() {}
+}
+
+extension Array {
+  /// The element at `index`, or nil outside the array: the checked accessor of the pure core.
+  @inlinable public func at(_ index: Int) -> Element? {
+    indices.contains(index) ? self[index] : nil
+  }
+}
+
+extension Manifest {
+  /// The restart policy of a service.
+  public func restart(of service: Service) -> Restart {
+    restarts.at(Int(service.restart)) ?? Restart()
+  }
+  /// The stop plan of a service.
+  public func stop(of service: Service) -> Stop { stops.at(Int(service.stop)) ?? Stop() }
+  /// The rights of a service.
+  public func credentials(of service: Service) -> Credentials {
+    credentials.at(Int(service.credentials)) ?? Credentials()
+  }
+  /// The standard streams of a service.
+  public func streams(of service: Service) -> Streams {
+    streams.at(Int(service.streams)) ?? Streams()
+  }
+  /// The directories of a service.
+  public func directories(of service: Service) -> Directories {
+    directories.at(Int(service.directories)) ?? Directories()
+  }
+  /// The rarer keys of a service.
+  public func extras(of service: Service) -> Extras {
+    extras.at(Int(service.extras)) ?? Extras()
+  }
+
+  /// The service of that name.
+  public func index(of name: borrowing Span<UInt8>) -> ServiceIndex? {
+    for index in services.indices where equals(services[index].name, name) { return index }
+    return nil
+  }
+
+  /// True when a string of the manifest has exactly these bytes.
+  public func equals(_ text: Text, _ other: borrowing Span<UInt8>) -> Bool {
+    guard Int(text.count) == other.count, Int(text.offset) + Int(text.count) <= pool.count
+    else { return false }
+    for index in 0..<other.count where pool[Int(text.offset) + index] != other[index] {
+      return false
+    }
+    return true
+  }
+}
+
+extension ByteWriter {
+  /// Appends a string of the manifest.
+  public mutating func text(_ text: Text, of manifest: Manifest) {
+    bytes(manifest.pool, Int(text.offset)..<Int(text.offset) + Int(text.count))
+  }
+}

@@ -1,0 +1,118 @@
+public import ApusBase
+
+/// What "started" means for a service.
+public enum ServiceType: UInt8, Sendable {
+  /// Ready once execve(2) succeeded.
+  case simple
+  /// Ready on READY=1.
+  case notify
+  /// Ready once it exited with 0.
+  case oneshot
+  /// Ready once its first process exited and left a daemon.
+  case forking
+}
+
+/// When a service starts.
+public enum StartMode: UInt8, Sendable {
+  /// With the board.
+  case boot
+  /// On the first traffic of one of its listeners.
+  case demand
+  /// When its timer elapses.
+  case timer
+  /// When asked for.
+  case manual
+}
+
+/// Yes-or-no keys of a service.
+public struct ServiceFlags: OptionSet, Sendable {
+  /// One bit a flag.
+  public var rawValue: UInt16
+  /// Takes the bits as they are.
+  public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+  /// `accept`: one process for each connection.
+  public static let accept = ServiceFlags(rawValue: 1)
+  /// `remain`: a finished oneshot counts as up.
+  public static let remain = ServiceFlags(rawValue: 2)
+  /// `critical`: giving up reboots the board.
+  public static let critical = ServiceFlags(rawValue: 4)
+  /// `reclaim`: may be stopped while idle when memory is short.
+  public static let reclaim = ServiceFlags(rawValue: 8)
+  /// The entry was refused: the service exists only to be shown as `invalid`.
+  public static let invalid = ServiceFlags(rawValue: 16)
+  /// A template (`getty@`) that has no process of its own.
+  public static let template = ServiceFlags(rawValue: 32)
+}
+
+/// At most `count` events in `window`.
+public struct Rate: Equatable, Sendable {
+  /// Events allowed; 0 switches the limit off.
+  public var count: UInt32
+  /// The window they are counted in.
+  public var window: Interval
+
+  /// At most `count` events in `window`.
+  public init(count: UInt32, window: Interval) {
+    self.count = count
+    self.window = window
+  }
+}
+
+/// One service of the manifest, flat.
+///
+/// Settings that most services leave alone live in tables of the manifest (`restarts`, `stops`,
+/// `credentials`, `streams`, `extras`); entry 0 of each is the built-in default, and services that
+/// share a value through `defaults` share the entry.
+public struct Service: Sendable {
+  /// The name, 1 to 64 bytes of `[A-Za-z0-9_.@-]`.
+  public var name = Text.none
+  /// argv; entry 0 is an absolute path.
+  public var exec = TableRange.none
+  /// Which keys the entry or its defaults gave (`ServiceKey.bit`).
+  public var present: UInt64 = 0
+  /// Its listeners, in manifest order.
+  public var listeners = TableRange.none
+  /// Names of hard dependencies, as indexes into `Manifest.links`.
+  public var needs = TableRange.none
+  /// Soft dependencies.
+  public var wants = TableRange.none
+  /// Order-only dependencies.
+  public var after = TableRange.none
+  /// `KEY=VALUE` strings, in manifest order.
+  public var environment = TableRange.none
+  /// `trigger`: over this rate a listener is paused.
+  public var trigger = Rate(count: 20, window: .seconds(2))
+  /// Directory to start in; none is `/`.
+  public var workingDirectory = Text.none
+  /// Controlling terminal, none for most.
+  public var terminal = Text.none
+  /// Concurrent connections with `accept`.
+  public var maxConnections: UInt16 = 64
+  /// Concurrent connections of one source with `accept`; 0 is no limit.
+  public var maxConnectionsPerSource: UInt16 = 0
+  /// Index into `Manifest.restarts`.
+  public var restart: UInt16 = 0
+  /// Index into `Manifest.stops`.
+  public var stop: UInt16 = 0
+  /// Index into `Manifest.credentials`.
+  public var credentials: UInt16 = 0
+  /// Index into `Manifest.streams`.
+  public var streams: UInt16 = 0
+  /// Index into `Manifest.directories`.
+  public var directories: UInt16 = 0
+  /// Index into `Manifest.extras`: keys few services use.
+  public var extras: UInt16 = 0
+  /// Yes-or-no keys.
+  public var flags: ServiceFlags = .reclaim
+  /// What ready means.
+  public var type: ServiceType = .simple
+  /// When it starts.
+  public var start: StartMode = .boot
+
+  /// A service with every default.
+  public init() {}
+
+  /// True when each connection gets a process of its own.
+  public var accepts: Bool { flags.contains(.accept) }
+}
