@@ -1,0 +1,102 @@
+/// A parsed text: its bytes and a tape of 8 bytes a value.
+///
+/// The parser is strict RFC 8259 over UTF-8 with limits. Nothing is decoded up front; nodes point
+/// into the text. Memory is the text plus at most 8 bytes for every comma, colon and opening
+/// bracket in it. A node of another document is harmless: it reads as some value or null.
+public struct JSONDocument: Sendable {
+  /// The source text.
+  public let bytes: [UInt8]
+  let tape: JSONTape
+
+  /// Parses a whole text; any value may stand at the top.
+  ///
+  /// Constant stack. Throws the first error: a limit, a syntax error, invalid UTF-8, or a duplicate
+  /// key, which is found when its object ends.
+  public init(_ bytes: [UInt8], limits: JSONLimits = .manifest) throws(JSONError) {
+    var parser = try JSONParser(bytes, limits: limits)
+    try parser.parse()
+    self.bytes = bytes
+    tape = parser.tape
+  }
+
+  /// The value at the top.
+  public var root: JSONNode { JSONNode(0) }
+
+  /// What a value is; a key is a string.
+  public func kind(_ node: JSONNode) -> JSONKind { tape[node.position].kind }
+
+  /// The offset of the value's first byte: of a string its opening quote.
+  public func offset(_ node: JSONNode) -> Int { tape[node.position].offset }
+
+  /// The first child: of an array the first element, of an object the first key.
+  public func first(_ node: JSONNode) -> JSONNode? {
+    guard let index = tape.first(node.position) else { return nil }
+    return JSONNode(index)
+  }
+
+  /// The next sibling; after a key comes its value, after the value the next key.
+  public func next(_ node: JSONNode) -> JSONNode? {
+    guard let index = tape.next(node.position) else { return nil }
+    return JSONNode(index)
+  }
+
+  /// The elements of an array or the members of an object, 0 for scalars; linear in the children.
+  public func count(_ node: JSONNode) -> Int {
+    var children = 0
+    var child = tape.first(node.position)
+    while let index = child {
+      children += 1
+      child = tape.next(index)
+    }
+    return tape[node.position].kind == .object ? children / 2 : children
+  }
+
+  /// The source text of a scalar, a string with its quotes; empty for containers.
+  public func text(_ node: JSONNode) -> Range<Int> {
+    let entry = tape[node.position]
+    guard !entry.isContainer else { return entry.offset..<entry.offset }
+    return (entry.offset..<entry.offset + Int(entry.extent)).clamped(to: bytes.indices)
+  }
+
+  /// Appends the decoded bytes of a string; nothing for other kinds.
+  ///
+  /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
+  public func string(_ node: JSONNode, into output: inout [UInt8]) {
+    guard var reader = reader(node.position) else { return }
+    while let byte = reader.next() { output.append(byte) }
+  }
+
+  /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
+  public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
+    guard literal.hasPointerRepresentation, var reader = reader(node.position) else { return false }
+    let start = unsafe literal.utf8Start
+    for index in 0..<literal.utf8CodeUnitCount {
+      let expected = unsafe start[index]
+      guard reader.next() == expected else { return false }
+    }
+    return reader.next() == nil
+  }
+
+  /// The decoded bytes of a string one by one; nil for other kinds.
+  func reader(_ index: Int) -> JSONStringReader? {
+    JSONStringReader(tape[index], in: bytes)
+  }
+}
+
+/// A place on the tape of a document; four bytes, meaningless without its document.
+public struct JSONNode: Equatable, Sendable {
+  /// The entry's number.
+  public let index: UInt32
+
+  init(_ index: Int) { self.index = UInt32(truncatingIfNeeded: index) }
+
+  var position: Int { Int(truncatingIfNeeded: index) }
+}
+
+extension JSONStringReader {
+  /// Reads the string an entry stands for; nil when it is none.
+  init?(_ entry: JSONEntry, in bytes: [UInt8]) {
+    guard entry.kind == .string else { return nil }
+    self.init(bytes, start: entry.offset + 1, end: entry.offset + Int(entry.extent) - 1)
+  }
+}

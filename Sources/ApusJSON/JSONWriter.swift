@@ -1,0 +1,147 @@
+public import ApusBase
+
+/// Writes JSON into a byte writer, without spaces and without recursion.
+///
+/// Commas are its business, nesting is the caller's: an `end…` for every `begin…`, a key before
+/// every value in an object. What does not fit the capacity is dropped, `output.isTruncated` tells.
+public struct JSONWriter: Sendable {
+  /// Where the text goes; may be read, reset and written between documents.
+  public var output: ByteWriter
+  private var needsComma = false
+
+  /// Writes into a new buffer of `capacity` bytes, the only allocation this value makes.
+  public init(capacity: Int) { output = ByteWriter(capacity: capacity) }
+
+  /// Appends to what a writer already holds.
+  public init(_ output: ByteWriter) { self.output = output }
+
+  /// Forgets what was written and keeps the capacity.
+  public mutating func reset() {
+    output.reset()
+    needsComma = false
+  }
+
+  /// Opens an object.
+  public mutating func beginObject() { open(UInt8(ascii: "{")) }
+
+  /// Closes an object.
+  public mutating func endObject() { close(UInt8(ascii: "}")) }
+
+  /// Opens an array.
+  public mutating func beginArray() { open(UInt8(ascii: "[")) }
+
+  /// Closes an array.
+  public mutating func endArray() { close(UInt8(ascii: "]")) }
+
+  /// Writes a key from a literal.
+  public mutating func key(_ name: StaticString) {
+    string(name)
+    colon()
+  }
+
+  /// Writes a key from bytes.
+  public mutating func key(_ name: [UInt8]) {
+    string(name)
+    colon()
+  }
+
+  /// Writes a string; bytes that are not UTF-8 become U+FFFD, one for each ill-formed sequence.
+  public mutating func string(_ value: [UInt8]) { string(value, value.indices) }
+
+  /// Writes a part of some bytes as a string; what lies outside them is left out.
+  public mutating func string(_ value: [UInt8], _ range: Range<Int>) {
+    separate()
+    output.byte(UInt8(ascii: "\""))
+    let range = range.clamped(to: value.indices)
+    var index = range.lowerBound
+    while index < range.upperBound {
+      let byte = value[index]
+      guard byte >= 0x80 else {
+        escaped(byte)
+        index += 1
+        continue
+      }
+      let sequence = UTF8Sequence.at(index, in: value, end: range.upperBound)
+      if sequence.isValid {
+        output.bytes(value, index..<index + sequence.count)
+      } else {
+        output.text("\u{fffd}")
+      }
+      index += sequence.count
+    }
+    output.byte(UInt8(ascii: "\""))
+  }
+
+  /// Writes a literal as a string.
+  public mutating func string(_ value: StaticString) {
+    separate()
+    output.byte(UInt8(ascii: "\""))
+    if value.hasPointerRepresentation {
+      let start = unsafe value.utf8Start
+      for index in 0..<value.utf8CodeUnitCount { unsafe escaped(start[index]) }
+    }
+    output.byte(UInt8(ascii: "\""))
+  }
+
+  /// Writes a signed number.
+  public mutating func integer(_ value: Int64) {
+    separate()
+    output.decimal(value)
+  }
+
+  /// Writes an unsigned number.
+  public mutating func unsigned(_ value: UInt64) {
+    separate()
+    output.decimal(value)
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func bool(_ value: Bool) {
+    separate()
+    output.text(value ? "true" : "false")
+  }
+
+  /// Writes `null`.
+  public mutating func null() {
+    separate()
+    output.text("null")
+  }
+
+  private mutating func open(_ bracket: UInt8) {
+    separate()
+    output.byte(bracket)
+    needsComma = false
+  }
+
+  private mutating func close(_ bracket: UInt8) {
+    output.byte(bracket)
+    needsComma = true
+  }
+
+  private mutating func colon() {
+    output.byte(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  private mutating func separate() {
+    if needsComma { output.byte(UInt8(ascii: ",")) }
+    needsComma = true
+  }
+
+  /// Writes one byte of a string, escaped where RFC 8259 section 7 asks for it.
+  private mutating func escaped(_ byte: UInt8) {
+    switch byte {
+    case UInt8(ascii: "\""): output.text("\\\"")
+    case UInt8(ascii: "\\"): output.text("\\\\")
+    case 8: output.text("\\b")
+    case 9: output.text("\\t")
+    case 10: output.text("\\n")
+    case 12: output.text("\\f")
+    case 13: output.text("\\r")
+    case 0..<0x20:
+      output.text(byte < 16 ? "\\u000" : "\\u00")
+      output.hex(UInt64(byte))
+    default: output.byte(byte)
+    }
+  }
+}
