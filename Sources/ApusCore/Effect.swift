@@ -1,0 +1,171 @@
+public import ApusBase
+
+/// Which processes of an instance a signal goes to.
+public enum SignalScope: UInt8, Sendable {
+  /// The main process, by pidfd.
+  case main
+  /// Every process of the instance: its process group, or its cgroup where there is one.
+  case all
+}
+
+/// How the board ends.
+public enum PowerAction: UInt8, Sendable {
+  case reboot
+  case poweroff
+  case halt
+  case kexec
+  /// Not PID 1: the process ends.
+  case exit
+}
+
+/// Everything the supervisor can ask of the kernel. Only trivial values.
+///
+/// None blocks; each can fail, and the failure comes back as an event of the next step.
+public enum Effect: Equatable, Sendable {
+  /// Make the listener's socket. Comes back as `bound` or `bindFailed`.
+  case bind(listener: UInt16)
+  /// Report readiness of the listener. Comes back as `watchFailed` only when it fails.
+  case watch(listener: UInt16)
+  /// Report it no more. Events already collected for it are stale.
+  case unwatch(listener: UInt16)
+  /// Close the listener, removing its node where `removeOnStop` says so.
+  case unbind(listener: UInt16)
+  /// Accept one connection for that instance, without ever blocking.
+  case accept(listener: UInt16, InstanceID)
+  /// Close the connection accepted for an instance that will not start.
+  case discard(InstanceID)
+  /// Start a process for that instance of the service. Comes back as `spawned` or `spawnRefused`.
+  case spawn(InstanceID, service: UInt16)
+  /// Send a signal.
+  case signal(InstanceID, number: UInt8, scope: SignalScope)
+  /// Reap the ended main process and forget the instance.
+  case release(InstanceID)
+  /// Send a signal to every process but apus (PID 1 only, at the end).
+  case signalEveryone(number: UInt8)
+  /// Answer a control client's request.
+  case answer(ClientID, Answer)
+  /// Say something on the log.
+  case log(Message)
+  /// Run the rescue shell on the console, once.
+  case rescue
+  /// The board is up: everything that starts with it has started.
+  case bootFinished
+  /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
+  case power(PowerAction)
+}
+
+/// The result of a request, with the command's exit code.
+public struct Answer: Equatable, Sendable {
+  /// Exit codes of the commands that the supervisor decides.
+  public enum Code: UInt8, Sendable {
+    case done = 0
+    case failed = 1
+    case noSuchService = 4
+    case notPermitted = 5
+  }
+  /// The exit code.
+  public var code: Code
+  /// Which service it is about.
+  public var service: UInt16?
+  /// Why.
+  public var reason: Reason
+
+  /// A result.
+  public init(_ code: Code, service: UInt16?, reason: Reason) {
+    self.code = code
+    self.service = service
+    self.reason = reason
+  }
+}
+
+/// Why a service is in the state it is in; turned into words by `Reason.write`.
+public struct Reason: Equatable, Sendable {
+  /// What happened.
+  public enum Kind: UInt8, Sendable {
+    case none
+    case requested
+    case dependency
+    case exited
+    case killed
+    case spawnFailed
+    case bindFailed
+    case watchFailed
+    case acceptFailed
+    case triggerLimit
+    case connectionLimit
+    case noAccept
+    case restartLimit
+    case startTimeout
+    case stopTimeout
+    case shutdown
+    case invalid
+    case mask
+    case notInForce
+    case brokenListener
+    case unknownUser
+  }
+  /// What happened.
+  public var kind: Kind
+  /// `BindStep` or `SpawnStepKind` raw value where there is one.
+  public var step: UInt8
+  /// errno, exit code, signal number, or the index of the service waited for.
+  public var value: Int32
+
+  /// A reason.
+  public init(_ kind: Kind, step: UInt8 = 0, value: Int32 = 0) {
+    self.kind = kind
+    self.step = step
+    self.value = value
+  }
+
+  /// Nothing to say.
+  public static let none = Reason(.none)
+}
+
+/// A line of apus's own log, as data; `Message.write` turns it into text.
+public struct Message: Equatable, Sendable {
+  /// What it says.
+  public enum Kind: UInt8, Sendable {
+    case started
+    case ready
+    case exited
+    case startFailed
+    case backoff
+    case gaveUp
+    case stopping
+    case stopEscalated
+    case stopped
+    case paused
+    case resumed
+    case bound
+    case bindFailed
+    case waiting
+    case notInForce
+    case invalid
+    case shutdown
+    case leftBehind
+    case internalError
+  }
+  /// What it says.
+  public var kind: Kind
+  /// The service it is about, if any.
+  public var service: UInt16?
+  /// The listener it is about, if any.
+  public var listener: UInt16?
+  /// Why.
+  public var reason: Reason
+  /// When the next attempt is made, in microseconds from now; -1 where that does not apply.
+  public var nextUs: Int64
+
+  /// A line.
+  public init(
+    _ kind: Kind, service: UInt16? = nil, listener: UInt16? = nil, reason: Reason = .none,
+    nextUs: Int64 = -1
+  ) {
+    self.kind = kind
+    self.service = service
+    self.listener = listener
+    self.reason = reason
+    self.nextUs = nextUs
+  }
+}

@@ -1,0 +1,162 @@
+public import ApusBase
+
+/// How a process ended, from waitid(2).
+public struct ExitReport: Equatable, Sendable {
+  /// True when a signal ended it.
+  public var isSignal: Bool
+  /// True when the signal dumped core.
+  public var dumpedCore: Bool
+  /// Exit code 0 to 255, or the signal number.
+  public var number: UInt8
+
+  /// An end as waitid(2) tells it.
+  public init(isSignal: Bool, number: UInt8, dumpedCore: Bool = false) {
+    self.isSignal = isSignal
+    self.number = number
+    self.dumpedCore = dumpedCore
+  }
+}
+
+/// The peer of an accepted connection, reduced to what per-source limits count.
+///
+/// IPv4: the address; IPv6: the upper 64 bits; unix: the uid; with a tag in `family`.
+public struct ConnectionSource: Equatable, Sendable {
+  /// AF_* of the peer.
+  public var family: UInt16
+  /// Address bits or uid.
+  public var key: UInt64
+
+  /// A source of connections.
+  public init(family: UInt16, key: UInt64) {
+    self.family = family
+    self.key = key
+  }
+}
+
+/// Everything that can happen to the supervisor. Only trivial values: an event never allocates.
+public enum Event: Equatable, Sendable {
+  /// The first event of all: the kernel is ready to perform effects.
+  case begin
+  /// A deadline may have come; carries nothing, `step` looks at the time it is given.
+  case tick
+  /// A watched listener is readable. It stays reported until it is unwatched (level-triggered).
+  case readable(listener: UInt16)
+  /// A watched listener reported an error or hang-up without anything to read.
+  case brokenListener(listener: UInt16)
+  /// `bind` succeeded.
+  case bound(listener: UInt16)
+  /// `bind` failed in `step`.
+  case bindFailed(listener: UInt16, step: BindStep, errno: Errno)
+  /// `watch` failed (ENOSPC, ENOMEM): the listener is bound but not watched.
+  case watchFailed(listener: UInt16, errno: Errno)
+  /// `accept` gave the instance a connection.
+  case accepted(InstanceID, listener: UInt16, source: ConnectionSource)
+  /// `accept` found nothing, or failed; errno `again` when nothing waits any more.
+  case acceptFailed(InstanceID, listener: UInt16, errno: Errno)
+  /// `spawn` made a child; it has not reached execve(2) yet.
+  case spawned(InstanceID, pid: Int32)
+  /// `spawn` could not make a child; nothing half made remains.
+  case spawnRefused(InstanceID, step: SpawnStepKind, errno: Errno)
+  /// The child's execve(2) succeeded.
+  case executed(InstanceID)
+  /// A step of the child failed; its exit follows.
+  case executionFailed(InstanceID, step: SpawnStepKind, errno: Errno)
+  /// The instance's main process has ended. It stays a zombie until `release`, so that its pid
+  /// and process group can still be signalled without a race.
+  case exited(InstanceID, ExitReport)
+  /// A process that was not ours, or no longer, was reaped.
+  case orphanReaped(pid: Int32)
+  /// No child is left at all.
+  case childless
+  /// A signal reached apus itself.
+  case signal(UInt8)
+  /// A control client asks for something.
+  case request(ClientID, Request)
+  /// A control client asks for a listing; nil lists everything. The driver's business.
+  case listing(ClientID, Listing, service: UInt16?)
+  /// A control client's buffer has room again. The driver's business.
+  case clientWritable(ClientID)
+  /// A control client sent something that is no valid or no permitted request.
+  case refused(ClientID, Answer.Code)
+  /// A control client is gone.
+  case clientGone(ClientID)
+}
+
+/// What a control client can ask the supervisor to do; listings are the driver's.
+public struct Request: Equatable, Sendable {
+  /// The deed.
+  public enum Action: UInt8, Sendable {
+    case start
+    case stop
+    case restart
+    case reload
+    case reset
+    case kill
+    case reboot
+    case poweroff
+    case halt
+    case kexec
+  }
+  /// What to do.
+  public var action: Action
+  /// To which service; nil for the board.
+  public var service: UInt16?
+  /// Answer at once instead of when it is done.
+  public var noWait: Bool
+  /// Skip the orderly part (`--now`).
+  public var now: Bool
+
+  /// A request.
+  public init(action: Action, service: UInt16?, noWait: Bool = false, now: Bool = false) {
+    self.action = action
+    self.service = service
+    self.noWait = noWait
+    self.now = now
+  }
+}
+
+/// The steps of binding a listener, as they stand in error messages.
+public enum BindStep: UInt8, Sendable {
+  case resolve
+  case directory
+  case socket
+  case options
+  case bind
+  case listen
+  case mode
+  case owner
+  case rename
+  case probe
+}
+
+/// The steps of a start, as they stand in error messages: first the parent's, then the child's in
+/// the order in which they are taken.
+public enum SpawnStepKind: UInt8, Sendable {
+  // Parent
+  case resolveUser
+  case resolveCapabilities
+  case streams
+  case directories
+  case reportPipe
+  case clone
+  case adopt
+  // Child
+  case session
+  case signals
+  case terminal
+  case descriptors
+  case limits
+  case priority
+  case boundingSet
+  case keepCapabilities
+  case groups
+  case gid
+  case uid
+  case capabilities
+  case ambientSet
+  case secureBits
+  case noNewPrivileges
+  case verify
+  case workingDirectory
+  case execute
+}

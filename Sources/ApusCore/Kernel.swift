@@ -1,0 +1,92 @@
+public import ApusBase
+
+/// A bounded list whose storage is made once.
+public struct Buffer<Element: Sendable>: Sendable {
+  /// What it holds, oldest first.
+  public private(set) var elements: [Element] = []
+  /// The most it holds.
+  public let capacity: Int
+  /// How many did not fit since the start.
+  public private(set) var dropped: UInt64 = 0
+
+  /// Reserves room for `capacity` elements, the only allocation.
+  public init(capacity: Int) {
+    self.capacity = capacity
+    elements.reserveCapacity(capacity)
+  }
+
+  /// Appends, or counts what does not fit; false when it did not.
+  @discardableResult
+  public mutating func append(_ element: Element) -> Bool {
+    guard elements.count < capacity else {
+      dropped &+= 1
+      return false
+    }
+    elements.append(element)
+    return true
+  }
+
+  /// True when one more does not fit.
+  public var isFull: Bool { elements.count >= capacity }
+
+  /// Forgets the elements and keeps the storage.
+  public mutating func removeAll() { elements.removeAll(keepingCapacity: true) }
+}
+
+/// Events of one turn.
+public typealias EventBuffer = Buffer<Event>
+/// Effects of one step.
+public typealias EffectBuffer = Buffer<Effect>
+
+/// What became of an effect.
+public enum Outcome: Equatable, Sendable {
+  /// It is done and there is nothing to tell.
+  case done
+  /// Hand this event to the supervisor before anything else.
+  case event(Event)
+}
+
+/// What became of a frame sent to a control client.
+public enum SendOutcome: Equatable, Sendable {
+  /// The kernel took it.
+  case sent
+  /// Its buffer is full; `writable` will be reported.
+  case full
+  /// The client is gone.
+  case gone
+}
+
+/// A listing a control client asked for, served record by record as its buffer takes them.
+public enum Listing: UInt8, Sendable {
+  case status
+  case sockets
+  case boot
+}
+
+/// What the driver needs of an operating system: the real one is `ApusLinux`, the other one the
+/// simulation. No call blocks but `wait`, and `wait` not beyond the deadline.
+public protocol Kernel: ~Copyable {
+  /// CLOCK_BOOTTIME as of the last `wait`, so that one turn has one time.
+  var now: Instant { get }
+
+  /// Waits for events, at the latest until `deadline`; nil waits for ever.
+  ///
+  /// Order inside a turn: notify, exits (each after its own spawn result), spawn results,
+  /// control, signals, listeners. `reads` returns before `deadline` without events only on EINTR.
+  mutating func wait(until deadline: Instant?, into events: inout EventBuffer) throws(Errno)
+
+  /// Performs one effect without blocking.
+  mutating func perform(_ effect: Effect) -> Outcome
+
+  /// Sends one frame to a control client without blocking.
+  mutating func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome
+
+  /// Closes a control client after its last answer.
+  mutating func close(_ client: ClientID)
+
+  /// Connections waiting in a listener's queue; nil when the kernel does not tell.
+  mutating func queueLength(listener: UInt16) -> UInt32?
+
+  /// Anonymous and other memory charged to a service, in bytes; nil when the kernel does not tell.
+  mutating func memory(of instance: InstanceID) -> UInt64?
+}
