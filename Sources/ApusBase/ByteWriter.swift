@@ -97,4 +97,17 @@ public struct ByteWriter: Sendable {
       byte(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
     }
   }
+
+  /// Overwrites `count` bytes at `offset` with a little-endian number, as lengths are filled in
+  /// afterwards; does nothing where nothing has been written.
+  public mutating func patch(_ value: UInt64, at offset: Int, bytes count: Int) {
+    for index in 0..<min(count, 8) where bytes.indices.contains(offset + index) {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
+    }
+  }
+
+  /// Takes back everything after the first `count` bytes.
+  public mutating func shorten(to count: Int) {
+    if count >= 0, count < bytes.count { bytes.removeLast(bytes.count - count) }
+  }
 }

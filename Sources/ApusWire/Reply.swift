@@ -1,0 +1,230 @@
+public import ApusBase
+
+/// The kinds of frame the supervisor sends; the number is the frame's kind and never changes.
+///
+/// A listing is its records in order and then `end`; everything else is one `answer`. A supervisor
+/// that goes down says `goingDown` to whoever still waits.
+public enum ReplyKind: UInt8, CaseIterable, Sendable {
+  case answer = 129
+  case supervisor = 130
+  case service = 131
+  case socket = 132
+  case bootSummary = 133
+  case bootEntry = 134
+  case end = 135
+  case goingDown = 136
+}
+
+/// The result of a request; the number is the command's exit code.
+public enum AnswerCode: UInt8, Sendable {
+  case done = 0
+  case failed = 1
+  case noSuchService = 4
+  case notPermitted = 5
+}
+
+/// Kinds of listener, with the numbers and words of the manifest's keys.
+public enum SocketKind: UInt8, Sendable {
+  case stream
+  case datagram
+  case seqpacket
+  case fifo
+  case netlink
+  case special
+
+  /// The word.
+  public var word: StaticString {
+    switch self {
+    case .stream: "stream"
+    case .datagram: "datagram"
+    case .seqpacket: "seqpacket"
+    case .fifo: "fifo"
+    case .netlink: "netlink"
+    case .special: "special"
+    }
+  }
+}
+
+/// What a line of the boot's time line tells.
+public enum BootStage: UInt8, Sendable {
+  case mount
+  case bind
+  case start
+  case ready
+
+  /// The word.
+  public var word: StaticString {
+    switch self {
+    case .mount: "mount"
+    case .bind: "bind"
+    case .start: "start"
+    case .ready: "ready"
+    }
+  }
+}
+
+/// How the last process of a service ended.
+public struct LastExit: Equatable, Sendable {
+  /// True when a signal ended it.
+  public var isSignal: Bool
+  /// Exit code or signal number.
+  public var code: UInt8
+  /// When.
+  public var at: Instant
+
+  /// An end and its moment.
+  public init(isSignal: Bool, code: UInt8, at: Instant) {
+    self.isSignal = isSignal
+    self.code = code
+    self.at = at
+  }
+}
+
+/// The numbers of a `service` frame.
+///
+/// Every time of the protocol is CLOCK_BOOTTIME, like all of apus; the client turns it into wall
+/// time when it prints, so a clock that jumps never makes an answer lie.
+public struct ServiceRecord: Equatable, Sendable {
+  /// The state.
+  public var state: ServiceState
+  /// When it came into that state.
+  public var since: Instant
+  /// The main process; 0 is none.
+  public var mainPid: Int32 = 0
+  /// Automatic restarts since the supervisor started.
+  public var restarts: UInt32 = 0
+  /// The last end, if there was one.
+  public var lastExit: LastExit?
+  /// When the next start is due.
+  public var nextStart: Instant?
+  /// Bytes charged to it, where the kernel tells.
+  public var memory: UInt64?
+
+  /// A service that never ran.
+  public init(state: ServiceState, since: Instant) {
+    self.state = state
+    self.since = since
+  }
+}
+
+/// The numbers of a `socket` frame.
+public struct SocketRecord: Equatable, Sendable {
+  /// The kind.
+  public var kind: SocketKind
+  /// The state.
+  public var state: ListenerState
+  /// Connections in the kernel's queue, where it tells.
+  public var queued: UInt32?
+  /// Connections accepted for `accept` services.
+  public var accepted: UInt64 = 0
+  /// How often it started its service.
+  public var triggers: UInt64 = 0
+  /// When a pause ends, or a failed bind is tried again.
+  public var pausedUntil: Instant?
+  /// When it last started its service.
+  public var lastTrigger: Instant?
+
+  /// A listener nobody has used.
+  public init(kind: SocketKind, state: ListenerState) {
+    self.kind = kind
+    self.state = state
+  }
+}
+
+/// Writes the fields of the supervisor's frames, each into an emptied writer of `Frame.limit` bytes.
+///
+/// Texts come from closures that write them in place, so nothing is allocated; a text over its
+/// limit is cut and the frame stays whole.
+extension ByteWriter {
+  /// The result of a request, with the service's name and a line of text.
+  public mutating func answerFrame(
+    _ code: AnswerCode, service: (inout ByteWriter) -> Void, text: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.answer.rawValue)
+    byte(code.rawValue)
+    field(limit: Frame.nameLimit, service)
+    field(limit: Frame.reasonLimit, text)
+    endFrame()
+  }
+
+  /// The supervisor itself, first in `status`.
+  public mutating func supervisorFrame(pid: Int32, uptime: Interval) {
+    beginFrame(kind: ReplyKind.supervisor.rawValue)
+    little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
+    signed(uptime.microseconds)
+    field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
+    endFrame()
+  }
+
+  /// One service of `status`.
+  public mutating func serviceFrame(
+    _ record: ServiceRecord, name: (inout ByteWriter) -> Void, reason: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.service.rawValue)
+    byte(record.state.rawValue)
+    signed(record.since.microseconds)
+    little(UInt64(UInt32(bitPattern: record.mainPid)), bytes: 4)
+    little(UInt64(record.restarts), bytes: 4)
+    byte(record.lastExit == nil ? 0 : record.lastExit?.isSignal == true ? 2 : 1)
+    byte(record.lastExit?.code ?? 0)
+    moment(record.lastExit?.at)
+    moment(record.nextStart)
+    little(record.memory ?? .max, bytes: 8)
+    field(limit: Frame.nameLimit, name)
+    field(limit: Frame.reasonLimit, reason)
+    endFrame()
+  }
+
+  /// One listener of `list-sockets`.
+  public mutating func socketFrame(
+    _ record: SocketRecord, service: (inout ByteWriter) -> Void,
+    name: (inout ByteWriter) -> Void, address: (inout ByteWriter) -> Void,
+    reason: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.socket.rawValue)
+    byte(record.kind.rawValue)
+    byte(record.state.rawValue)
+    little(UInt64(record.queued ?? .max), bytes: 4)
+    little(record.accepted, bytes: 8)
+    little(record.triggers, bytes: 8)
+    moment(record.pausedUntil)
+    moment(record.lastTrigger)
+    field(limit: Frame.nameLimit, service)
+    field(limit: Frame.addressLimit, name)
+    field(limit: Frame.addressLimit, address)
+    field(limit: Frame.reasonLimit, reason)
+    endFrame()
+  }
+
+  /// The two parts of a boot, first in `boot`: until PID 1 ran, and from there until it was up.
+  public mutating func bootSummaryFrame(kernel: Interval, initialization: Interval) {
+    beginFrame(kind: ReplyKind.bootSummary.rawValue)
+    signed(kernel.microseconds)
+    signed(initialization.microseconds)
+    endFrame()
+  }
+
+  /// One line of the boot's time line.
+  public mutating func bootEntryFrame(
+    _ stage: BootStage, at: Instant, duration: Interval, name: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.bootEntry.rawValue)
+    byte(stage.rawValue)
+    signed(at.microseconds)
+    signed(duration.microseconds)
+    field(limit: Frame.addressLimit, name)
+    endFrame()
+  }
+
+  /// The end of a listing.
+  public mutating func endListingFrame() {
+    beginFrame(kind: ReplyKind.end.rawValue)
+    endFrame()
+  }
+
+  /// The last word of a supervisor that goes down.
+  public mutating func goingDownFrame() {
+    beginFrame(kind: ReplyKind.goingDown.rawValue)
+    endFrame()
+  }
+}

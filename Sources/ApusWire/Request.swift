@@ -1,0 +1,92 @@
+public import ApusBase
+
+/// What a control client can ask for; the number is the frame's kind and never changes.
+public enum Command: UInt8, CaseIterable, Sendable {
+  case status = 1
+  case listSockets = 2
+  case boot = 3
+  case start = 4
+  case stop = 5
+  case restart = 6
+  case reload = 7
+  case reset = 8
+  case kill = 9
+  case reboot = 10
+  case poweroff = 11
+  case halt = 12
+  case kexec = 13
+
+  /// Whether a request names a service.
+  public enum Naming: UInt8, Sendable {
+    case never
+    case optional
+    case always
+  }
+
+  /// Whether a request of this kind names a service.
+  public var naming: Naming {
+    switch self {
+    case .status, .listSockets: .optional
+    case .start, .stop, .restart, .reload, .reset, .kill: .always
+    case .boot, .reboot, .poweroff, .halt, .kexec: .never
+    }
+  }
+
+  /// True when it only looks; the rest is for root (behaviour.md, control socket).
+  public var isListing: Bool {
+    switch self {
+    case .status, .listSockets, .boot: true
+    default: false
+    }
+  }
+}
+
+/// A client's request: flags byte, then the length of the name in one byte, then the name.
+///
+/// The decoded value holds the place of the name in the frame and not its bytes, so that the
+/// supervisor decodes without allocating.
+public struct RequestFrame: Equatable, Sendable {
+  /// What is asked for.
+  public var command: Command
+  /// Answer at once instead of when it is done.
+  public var noWait: Bool
+  /// Skip the orderly part.
+  public var now: Bool
+  /// Where the service's name stands in the frame; empty when none is named.
+  public var name: Range<Int>
+
+  /// Decodes a request. Any bytes give a request or an error, and nothing is allocated.
+  public init(decoding frame: borrowing Span<UInt8>) throws(FrameError) {
+    guard frame.count >= Frame.headerCount + 2, frame.count <= Frame.limit else { throw .length }
+    guard frame[0] == Frame.version else { throw .version }
+    guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
+    guard let command = Command(rawValue: frame[1]) else { throw .kind }
+    let flags = frame[4]
+    guard flags & ~3 == 0 else { throw .flags }
+    let start = Frame.headerCount + 2
+    let end = start + Int(frame[5])
+    guard end == frame.count else { throw .length }
+    if start == end {
+      guard command.naming != .always else { throw .name }
+    } else {
+      guard command.naming != .never, ServiceName.isValid(frame.extracting(start..<end))
+      else { throw .name }
+    }
+    self.command = command
+    noWait = flags & 1 != 0
+    now = flags & 2 != 0
+    name = start..<end
+  }
+
+  /// Writes a request into an emptied writer.
+  public static func encode(
+    _ command: Command, name: [UInt8] = [], noWait: Bool = false, now: Bool = false,
+    into writer: inout ByteWriter
+  ) {
+    writer.beginFrame(kind: command.rawValue)
+    writer.byte((noWait ? 1 : 0) | (now ? 2 : 0))
+    writer.byte(UInt8(clamping: name.count))
+    writer.bytes(name)
+    writer.endFrame()
+  }
+}
