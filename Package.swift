@@ -59,6 +59,7 @@ let package = Package(
       swiftSettings: host),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
+    tests("ApusWireTests", ["ApusWire", "ApusBase"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

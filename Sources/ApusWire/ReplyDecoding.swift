@@ -1,0 +1,168 @@
+internal import ApusBase
+
+/// The client's side of `ReplyKind`: which kind a frame is.
+extension ReplyKind {
+  /// Looks at the header of a frame. Any bytes give a kind or an error.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    guard frame.count >= Frame.headerCount, frame.count <= Frame.limit else { throw .length }
+    guard frame[0] == Frame.version else { throw .version }
+    guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
+    guard let kind = ReplyKind(rawValue: frame[1]) else { throw .kind }
+    self = kind
+  }
+
+  /// Checks the header and starts reading the fields.
+  func fields(of frame: [UInt8]) throws(FrameError) -> FieldReader {
+    guard try ReplyKind(decoding: frame) == self else { throw .kind }
+    return FieldReader(frame)
+  }
+}
+
+/// A decoded `answer` frame.
+public struct AnswerReply: Equatable, Sendable {
+  /// The result.
+  public var code: AnswerCode
+  /// The service it is about, empty for none.
+  public var service: [UInt8]
+  /// Why, empty for nothing to say.
+  public var text: [UInt8]
+
+  /// Decodes an answer.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.answer.fields(of: frame)
+    let code = AnswerCode(rawValue: fields.byte())
+    service = fields.text(limit: Frame.nameLimit)
+    text = fields.text(limit: Frame.reasonLimit)
+    guard fields.isWhole else { throw .length }
+    guard let code else { throw .value }
+    self.code = code
+  }
+}
+
+/// A decoded `supervisor` frame.
+public struct SupervisorReply: Equatable, Sendable {
+  /// Its process.
+  public var pid: Int32
+  /// How long it has run, in microseconds.
+  public var uptimeUs: Int64
+  /// Its version.
+  public var version: [UInt8]
+
+  /// Decodes the supervisor's own record.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.supervisor.fields(of: frame)
+    pid = fields.pid()
+    uptimeUs = fields.signed()
+    version = fields.text(limit: Frame.nameLimit)
+    guard fields.isWhole else { throw .length }
+  }
+}
+
+/// A decoded `service` frame.
+public struct ServiceReply: Equatable, Sendable {
+  /// The numbers.
+  public var record: ServiceRecord
+  /// The name.
+  public var name: [UInt8]
+  /// Why it is in this state.
+  public var reason: [UInt8]
+
+  /// Decodes a service's record.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.service.fields(of: frame)
+    let state = ServiceState(rawValue: fields.byte())
+    var record = ServiceRecord(
+      state: state ?? .stopped, since: Instant(microseconds: fields.signed()))
+    record.mainPid = fields.pid()
+    record.restarts = UInt32(truncatingIfNeeded: fields.number(bytes: 4))
+    let exitKind = fields.byte()
+    let exitCode = fields.byte()
+    let exitMoment = fields.moment()
+    record.nextStart = fields.moment()
+    let memory = fields.number(bytes: 8)
+    name = fields.text(limit: Frame.nameLimit)
+    reason = fields.text(limit: Frame.reasonLimit)
+    guard fields.isWhole else { throw .length }
+    guard state != nil, exitKind <= 2, (exitKind == 0) == (exitMoment == nil) else { throw .value }
+    if let exitMoment {
+      record.lastExit = LastExit(isSignal: exitKind == 2, code: exitCode, at: exitMoment)
+    }
+    record.memory = memory == .max ? nil : memory
+    self.record = record
+  }
+}
+
+/// A decoded `socket` frame.
+public struct SocketReply: Equatable, Sendable {
+  /// The numbers.
+  public var record: SocketRecord
+  /// The service it belongs to.
+  public var service: [UInt8]
+  /// Its LISTEN_FDNAMES entry.
+  public var name: [UInt8]
+  /// The address as the manifest spells it.
+  public var address: [UInt8]
+  /// Why it is paused or not bound.
+  public var reason: [UInt8]
+
+  /// Decodes a listener's record.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.socket.fields(of: frame)
+    let kind = SocketKind(rawValue: fields.byte())
+    let state = ListenerState(rawValue: fields.byte())
+    var record = SocketRecord(kind: kind ?? .stream, state: state ?? .error)
+    let queued = UInt32(truncatingIfNeeded: fields.number(bytes: 4))
+    record.queued = queued == .max ? nil : queued
+    record.accepted = fields.number(bytes: 8)
+    record.triggers = fields.number(bytes: 8)
+    record.pausedUntil = fields.moment()
+    record.lastTrigger = fields.moment()
+    service = fields.text(limit: Frame.nameLimit)
+    name = fields.text(limit: Frame.addressLimit)
+    address = fields.text(limit: Frame.addressLimit)
+    reason = fields.text(limit: Frame.reasonLimit)
+    guard fields.isWhole else { throw .length }
+    guard kind != nil, state != nil else { throw .value }
+    self.record = record
+  }
+}
+
+/// A decoded `bootSummary` frame.
+public struct BootSummaryReply: Equatable, Sendable {
+  /// Microseconds from the kernel's start until apus ran.
+  public var kernelUs: Int64
+  /// Microseconds from there until the board was up.
+  public var initUs: Int64
+
+  /// Decodes the summary of a boot.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.bootSummary.fields(of: frame)
+    kernelUs = fields.signed()
+    initUs = fields.signed()
+    guard fields.isWhole else { throw .length }
+  }
+}
+
+/// A decoded `bootEntry` frame.
+public struct BootEntryReply: Equatable, Sendable {
+  /// What happened.
+  public var stage: BootStage
+  /// When it began, in microseconds since the kernel started.
+  public var atUs: Int64
+  /// How long it took, in microseconds.
+  public var durationUs: Int64
+  /// To whom.
+  public var name: [UInt8]
+
+  /// Decodes a line of the time line.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.bootEntry.fields(of: frame)
+    let stage = BootStage(rawValue: fields.byte())
+    atUs = fields.signed()
+    durationUs = fields.signed()
+    name = fields.text(limit: Frame.addressLimit)
+    guard fields.isWhole else { throw .length }
+    guard let stage else { throw .value }
+    self.stage = stage
+  }
+}
