@@ -1,0 +1,34 @@
+import ApusBase
+import Glibc
+import Testing
+
+/// An error as messages spell it.
+private func spelled(_ code: Int32) -> String {
+  var writer = ByteWriter(capacity: 64)
+  writer.errno(Errno(code))
+  return String(decoding: writer.bytes, as: UTF8.self)
+}
+
+@Suite struct ErrnoNameTests {
+  @Test func namesAreThoseOfTheSystem() {
+    #expect(spelled(98) == "EADDRINUSE (98)")
+    #expect(spelled(1) == "EPERM (1)")
+    #expect(spelled(133) == "EHWPOISON (133)")
+    #expect(spelled(41) == "errno (41)")
+    #expect(spelled(0) == "errno (0)")
+    #expect(spelled(-1) == "errno (-1)")
+    #expect(spelled(134) == "errno (134)")
+    #expect(spelled(.max) == "errno (2147483647)")
+  }
+
+  @Test func namesAgreeWithTheirConstants() {
+    for (code, name) in [
+      (ENOENT, "ENOENT"), (EAGAIN, "EAGAIN"), (ENAMETOOLONG, "ENAMETOOLONG"), (ENOSYS, "ENOSYS"),
+      (ELOOP, "ELOOP"), (ENOMSG, "ENOMSG"), (EOVERFLOW, "EOVERFLOW"), (ETIMEDOUT, "ETIMEDOUT"),
+      (ECONNREFUSED, "ECONNREFUSED"), (ESTALE, "ESTALE"), (ENOTRECOVERABLE, "ENOTRECOVERABLE"),
+      (EMFILE, "EMFILE"), (EXDEV, "EXDEV"), (EBFONT, "EBFONT"), (EILSEQ, "EILSEQ"),
+    ] {
+      #expect(spelled(code) == "\(name) (\(code))")
+    }
+  }
+}
