@@ -57,6 +57,7 @@ let package = Package(
     .target(
       name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusBase"],
       swiftSettings: host),
+    tests("CApusTests", ["CApus"]),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),

@@ -1,5 +1,6 @@
 /* The C shim of apus: what Swift cannot say. No policy lives here. */
 #ifndef CAPUS_H
 #define CAPUS_H
+#include "arena.h"
 #include <stdint.h>
 #endif
