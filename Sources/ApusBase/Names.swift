@@ -17,23 +17,49 @@ private let errnoNames: StaticString = """
   ENOTRECOVERABLE ERFKILL EHWPOISON
   """
 
+/// The names of signals 1 to 31, as x86 and ARM share them (signal(7)).
+private let signalNames: StaticString = """
+  SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 \
+  SIGPIPE SIGALRM SIGTERM SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG \
+  SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS
+  """
+
 extension ByteWriter {
   /// Appends an error as messages spell it: `EADDRINUSE (98)`.
   public mutating func errno(_ error: Errno) {
+    if !name(error.code, of: errnoNames) { text("errno") }
+    text(" (")
+    decimal(Int64(error.code))
+    text(")")
+  }
+
+  /// Appends a signal as messages spell it: `SIGKILL`, `SIGRTMIN+3`.
+  ///
+  /// SIGRTMIN is 34, as for glibc and systemd, whatever the C library in use keeps for itself.
+  public mutating func signal(_ number: UInt8) {
+    if name(Int32(number), of: signalNames) { return }
+    if (34...64).contains(number) {
+      text("SIGRTMIN+")
+      decimal(UInt64(number - 34))
+    } else {
+      text("signal ")
+      decimal(UInt64(number))
+    }
+  }
+
+  /// Appends the word of that number, counted from 1; false when there is none.
+  private mutating func name(_ wanted: Int32, of words: StaticString) -> Bool {
     var number: Int32 = 1
     var isNamed = false
-    for index in 0..<errnoNames.utf8CodeUnitCount where number <= error.code {
-      let letter = unsafe errnoNames.utf8Start[index]
+    for index in 0..<words.utf8CodeUnitCount where number <= wanted {
+      let letter = unsafe words.utf8Start[index]
       if letter == UInt8(ascii: " ") {
         number += 1
-      } else if number == error.code, letter != UInt8(ascii: "-") {
+      } else if number == wanted, letter != UInt8(ascii: "-") {
         byte(letter)
         isNamed = true
       }
     }
-    if !isNamed { text("errno") }
-    text(" (")
-    decimal(Int64(error.code))
-    text(")")
+    return isNamed
   }
 }
