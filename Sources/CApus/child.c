@@ -1,0 +1,399 @@
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/securebits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+
+#include "raw.h"
+
+/* Everything in this file but capus_spawn runs in the child. */
+#define CHILD __attribute__((no_stack_protector)) static
+
+#ifndef PR_CAP_AMBIENT
+#define PR_CAP_AMBIENT 47
+#endif
+#define FIXED_CLONE_VM 0x00000100
+#define FIXED_CLONE_PIDFD 0x00001000
+#define FIXED_CLONE_CLEAR_SIGHAND 0x100000000ULL
+
+enum { NAME_LIMIT = 255, GROUP_LIMIT = 64, HIGHEST_SIGNAL = 64 };
+
+struct clone_arguments {
+  uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+};
+
+long capus_clone_call(long number, long a, long b, long c, void (*function)(void *),
+                      void *argument);
+
+/* Set once this kernel (or a container's filter) has refused clone3(2). */
+static volatile bool clone3_refused;
+
+/* One directory below another, made if it is not there; its descriptor, or -errno. A symbolic link
+ * in the place of either is refused. `*made` tells whether it is new. */
+CHILD long enter(int parent, const char *name, bool *made) {
+  long result = raw3(SYS_mkdirat, parent, name, 0755);
+  *made = result == 0;
+  if (result < 0 && result != -EEXIST)
+    return result;
+  return raw4(SYS_openat, parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0);
+}
+
+/* Takes the first name off `*path` into `name`; 1, 0 at the end, or -errno. */
+CHILD long next_name(const char **path, char *name) {
+  const char *from = *path;
+  long length = 0;
+  while (*from == '/')
+    from++;
+  while (*from != 0 && *from != '/') {
+    if (length == NAME_LIMIT)
+      return -ENAMETOOLONG;
+    name[length++] = *from++;
+  }
+  name[length] = 0;
+  *path = from;
+  if (length == 0)
+    return 0;
+  if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
+    return -EINVAL;
+  return 1;
+}
+
+/* The place itself may be reached through links (/var/log on a tmpfs); what is below may not. */
+CHILD long open_base(const char *base) {
+  char name[NAME_LIMIT + 1];
+  bool made;
+  long directory = raw4(SYS_openat, AT_FDCWD, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (directory != -ENOENT)
+    return directory;
+  directory = raw4(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  while (directory >= 0) {
+    long more = next_name(&base, name);
+    if (more == 0)
+      return directory;
+    long inner = more < 0 ? more : enter((int)directory, name, &made);
+    raw1(SYS_close, directory);
+    directory = inner;
+  }
+  return directory;
+}
+
+/* Makes base/path with mode 0755 and gives its last directory to the user. */
+CHILD long make_directory(const struct capus_step *step) {
+  char name[NAME_LIMIT + 1];
+  const char *path = step->text;
+  bool made = false;
+  long directory = open_base(step->base);
+  if (directory < 0)
+    return directory;
+  for (bool below = false;; below = true) {
+    long more = next_name(&path, name);
+    if (more < 0 || (more == 0 && !below)) {
+      raw1(SYS_close, directory);
+      return more < 0 ? more : -EINVAL;
+    }
+    if (more == 0)
+      break;
+    long inner = enter((int)directory, name, &made);
+    raw1(SYS_close, directory);
+    if (inner < 0)
+      return inner;
+    directory = inner;
+  }
+  long result = raw3(NR_FCHOWN, directory, step->first, step->second);
+  if (result == 0 && made)
+    result = raw2(SYS_fchmod, directory, 0755);
+  raw1(SYS_close, directory);
+  return result;
+}
+
+CHILD long open_stream(struct capus_plan *plan, const struct capus_step *step) {
+  if (step->small >= plan->source_count)
+    return -EINVAL;
+  long fd = raw4(SYS_openat, AT_FDCWD, step->text, step->first, step->second);
+  if (fd < 0)
+    return fd;
+  plan->sources[step->small] = (int32_t)fd;
+  return 0;
+}
+
+/* Opened without waiting for a carrier, used with waiting, as getty expects it. */
+CHILD long take_terminal(struct capus_plan *plan, const struct capus_step *step) {
+  if (plan->source_count < 3)
+    return -EINVAL;
+  long fd = raw4(SYS_openat, AT_FDCWD, step->text, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0)
+    return fd;
+  long flags = raw2(NR_FCNTL, fd, F_GETFL);
+  if (flags < 0)
+    return flags;
+  long result = raw3(NR_FCNTL, fd, F_SETFL, flags & ~O_NONBLOCK);
+  if (result < 0)
+    return result;
+  result = raw3(SYS_ioctl, fd, TIOCSCTTY, 1);
+  if (result < 0)
+    return result;
+  for (int target = 0; target < 3; target++)
+    plan->sources[target] = (int32_t)fd;
+  return 0;
+}
+
+/* Closes from `first` on; one by one where there is no close_range(2) (before Linux 5.9). */
+CHILD long close_from(long first) {
+  struct {
+    uint64_t soft, hard;
+  } limit;
+  long result = raw3(NR_CLOSE_RANGE, first, ~0U, 0);
+  if (result != -ENOSYS)
+    return result;
+  result = raw4(SYS_prlimit64, 0, 7, 0, &limit);
+  if (result < 0)
+    return result;
+  for (uint64_t fd = (uint64_t)first; fd < limit.soft && fd < 1048576; fd++)
+    raw1(SYS_close, fd);
+  return 0;
+}
+
+/* First everything out of the way of the targets, then each to its place: no order of sources can
+ * overwrite one that is still needed. The report pipe comes right after them. */
+CHILD long place_descriptors(struct capus_plan *plan) {
+  const int count = (int)plan->source_count;
+  long fd = raw3(NR_FCNTL, plan->report, F_DUPFD_CLOEXEC, count + 1);
+  if (fd < 0)
+    return fd;
+  plan->report = (int32_t)fd;
+  for (int target = 0; target < count; target++) {
+    if (plan->sources[target] < 0 || plan->sources[target] > count)
+      continue;
+    fd = raw3(NR_FCNTL, plan->sources[target], F_DUPFD_CLOEXEC, count + 1);
+    if (fd < 0)
+      return fd;
+    plan->sources[target] = (int32_t)fd;
+  }
+  for (int target = 0; target < count; target++) {
+    long result = plan->sources[target] < 0 ? raw1(SYS_close, target)
+                                            : raw3(SYS_dup3, plan->sources[target], target, 0);
+    if (result < 0 && result != -EBADF)
+      return result;
+    if (result < 0 && plan->sources[target] >= 0)
+      return result;
+  }
+  fd = raw3(SYS_dup3, plan->report, count, O_CLOEXEC);
+  if (fd < 0)
+    return fd;
+  plan->report = (int32_t)fd;
+  return close_from(count + 1);
+}
+
+CHILD long set_limit(const struct capus_step *step) {
+  struct {
+    uint64_t soft, hard;
+  } limit = {step->first, step->second};
+  return raw4(SYS_prlimit64, 0, step->small, &limit, 0);
+}
+
+CHILD long drop_bounding(uint64_t bits) {
+  for (int capability = 0; capability < 64; capability++) {
+    if (!(bits >> capability & 1))
+      continue;
+    long result = raw5(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
+CHILD long set_capabilities(uint64_t permitted, uint64_t inheritable) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  for (int half = 0; half < 2; half++) {
+    data[half].permitted = (uint32_t)(permitted >> 32 * half);
+    data[half].effective = data[half].permitted;
+    data[half].inheritable = (uint32_t)(inheritable >> 32 * half);
+  }
+  return raw2(SYS_capset, &header, data);
+}
+
+CHILD long set_ambient(uint64_t bits) {
+  long result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  for (int capability = 0; capability < 64 && result == 0; capability++)
+    if (bits >> capability & 1)
+      result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+  return result;
+}
+
+CHILD bool capabilities_match(const struct capus_expected *expected) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (raw2(SYS_capget, &header, data) < 0)
+    return false;
+  for (int half = 0; half < 2; half++) {
+    uint32_t permitted = (uint32_t)(expected->permitted >> 32 * half);
+    if (data[half].permitted != permitted || data[half].effective != permitted ||
+        data[half].inheritable != (uint32_t)(expected->inheritable >> 32 * half))
+      return false;
+  }
+  for (uint32_t capability = 0; capability <= expected->last_capability && capability < 64;
+       capability++) {
+    long bit = expected->ambient >> capability & 1;
+    if (raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) != bit)
+      return false;
+    if ((expected->bounding_dropped >> capability & 1) &&
+        raw5(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0) != 0)
+      return false;
+  }
+  return true;
+}
+
+/* The kernel keeps the groups sorted, and so does the plan. */
+CHILD bool groups_match(const struct capus_plan *plan) {
+  uint32_t groups[GROUP_LIMIT];
+  long count = raw2(NR_GETGROUPS, GROUP_LIMIT, groups);
+  if (count != (long)plan->group_count)
+    return false;
+  for (long index = 0; index < count; index++)
+    if (groups[index] != plan->groups[index])
+      return false;
+  return true;
+}
+
+CHILD long verify(const struct capus_plan *plan) {
+  const struct capus_expected *expected = &plan->expected;
+  uint32_t ids[3];
+  if (raw3(NR_GETRESUID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->uid ||
+      ids[1] != expected->uid || ids[2] != expected->uid)
+    return -EPERM;
+  if (raw3(NR_GETRESGID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->gid ||
+      ids[1] != expected->gid || ids[2] != expected->gid)
+    return -EPERM;
+  if (expected->check_groups && !groups_match(plan))
+    return -EPERM;
+  if (expected->check_capabilities && !capabilities_match(expected))
+    return -EPERM;
+  if (expected->no_new_privileges && raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+    return -EPERM;
+  if (expected->secure_bits) {
+    long bits = raw5(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
+    if (bits < 0 || (bits & ~SECBIT_KEEP_CAPS) != (expected->secure_bits & ~SECBIT_KEEP_CAPS))
+      return -EPERM;
+  }
+  return 0;
+}
+
+CHILD void write_pid(char *digits) {
+  unsigned long pid = (unsigned long)raw0(SYS_getpid);
+  unsigned long divisor = 1;
+  while (pid / divisor >= 10)
+    divisor *= 10;
+  for (; divisor > 0; divisor /= 10)
+    *digits++ = (char)('0' + pid / divisor % 10);
+  *digits = 0;
+}
+
+/* The last thing before the new program: no signal is blocked any more. */
+CHILD long execute(const struct capus_plan *plan) {
+  uint64_t none = 0;
+  if (plan->pid_digits)
+    write_pid(plan->pid_digits);
+  long result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+  if (result < 0)
+    return result;
+  return raw3(SYS_execve, plan->path, plan->arguments, plan->environment);
+}
+
+CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
+  switch ((enum capus_operation)step->operation) {
+  case CAPUS_SESSION: {
+    long session = raw0(SYS_setsid);
+    return session < 0 ? session : 0;
+  }
+  case CAPUS_UMASK:
+    raw1(SYS_umask, step->small);
+    return 0;
+  case CAPUS_DIRECTORY:
+    return make_directory(step);
+  case CAPUS_OPEN:
+    return open_stream(plan, step);
+  case CAPUS_TERMINAL:
+    return take_terminal(plan, step);
+  case CAPUS_DESCRIPTORS:
+    return place_descriptors(plan);
+  case CAPUS_LIMIT:
+    return set_limit(step);
+  case CAPUS_NICE:
+    return raw3(SYS_setpriority, 0, 0, (long)(int64_t)step->first);
+  case CAPUS_BOUNDING_SET:
+    return drop_bounding(step->first);
+  case CAPUS_KEEP:
+    return raw5(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  case CAPUS_GROUPS:
+    return raw2(NR_SETGROUPS, plan->group_count, plan->groups);
+  case CAPUS_GID:
+    return raw3(NR_SETRESGID, step->first, step->first, step->first);
+  case CAPUS_UID:
+    return raw3(NR_SETRESUID, step->first, step->first, step->first);
+  case CAPUS_CAPABILITIES:
+    return set_capabilities(step->first, step->second);
+  case CAPUS_AMBIENT_SET:
+    return set_ambient(step->first);
+  case CAPUS_SECURE_BITS:
+    return raw5(SYS_prctl, PR_SET_SECUREBITS, step->first, 0, 0, 0);
+  case CAPUS_NO_NEW_PRIVILEGES:
+    return raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  case CAPUS_VERIFY:
+    return verify(plan);
+  case CAPUS_DIRECTORY_CHANGE:
+    return raw1(SYS_chdir, step->text);
+  case CAPUS_EXECUTE:
+    return execute(plan);
+  }
+  return -EINVAL;
+}
+
+/* clone3(2) gives the child default dispositions; clone(2) leaves it the handlers of its parent,
+ * which must not run on the shared memory. */
+CHILD void reset_handlers(void) {
+  const uint64_t none[8] = {0};
+  for (int signal = 1; signal <= HIGHEST_SIGNAL; signal++)
+    raw4(SYS_rt_sigaction, signal, none, 0, 8);
+}
+
+CHILD void run(void *argument) {
+  struct capus_plan *plan = argument;
+  if (clone3_refused)
+    reset_handlers();
+  for (uint32_t index = 0; index < plan->step_count; index++) {
+    plan->stage = index;
+    long result = take_step(plan, &plan->steps[index]);
+    if (result < 0) {
+      plan->error = (int32_t)-result;
+      break;
+    }
+  }
+  for (;;)
+    raw1(SYS_exit_group, 127);
+}
+
+int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {
+  struct clone_arguments arguments = {
+      .flags = FIXED_CLONE_VM | FIXED_CLONE_PIDFD | FIXED_CLONE_CLEAR_SIGHAND,
+      .pidfd = (uint64_t)(uintptr_t)pidfd,
+      .exit_signal = SIGCHLD,
+      .stack = (uint64_t)(uintptr_t)stack,
+      .stack_size = stack_size,
+  };
+  plan->stage = 0;
+  plan->error = 0;
+  if (!clone3_refused) {
+    long pid = capus_clone_call(NR_CLONE3, (long)&arguments, sizeof arguments, 0, run, plan);
+    if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)
+      return (int)pid;
+    clone3_refused = true;
+  }
+  return (int)capus_clone_call(SYS_clone, FIXED_CLONE_VM | FIXED_CLONE_PIDFD | SIGCHLD,
+                               (long)((char *)stack + stack_size), (long)pidfd, run, plan);
+}

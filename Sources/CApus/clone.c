@@ -1,0 +1,76 @@
+#include "raw.h"
+
+/* capus_clone_call(number, a, b, c, function, argument): the system call `number` with three
+ * arguments, which makes a child on another stack; there, function(argument), which never returns.
+ * C cannot say this: the child comes back on a stack that has no frame. */
+long capus_clone_call(long number, long a, long b, long c, void (*function)(void *),
+                      void *argument);
+
+#if defined(__x86_64__)
+__asm__(".text\n"
+        ".global capus_clone_call\n"
+        ".type capus_clone_call,@function\n"
+        "capus_clone_call:\n"
+        "  mov %rdi, %rax\n"
+        "  mov %rsi, %rdi\n"
+        "  mov %rdx, %rsi\n"
+        "  mov %rcx, %rdx\n"
+        "  xor %r10d, %r10d\n"
+        "  syscall\n"
+        "  test %rax, %rax\n"
+        "  jz 1f\n"
+        "  ret\n"
+        "1: xor %ebp, %ebp\n"
+        "  mov %r9, %rdi\n"
+        "  call *%r8\n"
+        "  ud2\n"
+        ".size capus_clone_call, .-capus_clone_call\n");
+#elif defined(__aarch64__)
+__asm__(".text\n"
+        ".global capus_clone_call\n"
+        ".type capus_clone_call,%function\n"
+        "capus_clone_call:\n"
+        "  mov x8, x0\n"
+        "  mov x0, x1\n"
+        "  mov x1, x2\n"
+        "  mov x2, x3\n"
+        "  mov x6, x4\n"
+        "  mov x7, x5\n"
+        "  mov x3, xzr\n"
+        "  mov x4, xzr\n"
+        "  svc 0\n"
+        "  cbz x0, 1f\n"
+        "  ret\n"
+        "1: mov x29, xzr\n"
+        "  mov x30, xzr\n"
+        "  mov x0, x7\n"
+        "  blr x6\n"
+        "  brk #1\n"
+        ".size capus_clone_call, .-capus_clone_call\n");
+#elif defined(__arm__)
+__asm__(".text\n"
+        ".syntax unified\n"
+        ".arm\n"
+        ".balign 4\n"
+        ".global capus_clone_call\n"
+        ".type capus_clone_call,%function\n"
+        "capus_clone_call:\n"
+        "  push {r4, r5, r6, r7, r8, lr}\n"
+        "  mov r7, r0\n"
+        "  mov r0, r1\n"
+        "  mov r1, r2\n"
+        "  mov r2, r3\n"
+        "  mov r3, #0\n"
+        "  mov r4, #0\n"
+        "  ldr r5, [sp, #24]\n"
+        "  ldr r6, [sp, #28]\n"
+        "  svc 0\n"
+        "  cmp r0, #0\n"
+        "  beq 1f\n"
+        "  pop {r4, r5, r6, r7, r8, pc}\n"
+        "1: mov r11, #0\n"
+        "  mov r0, r6\n"
+        "  blx r5\n"
+        "  udf #0\n"
+        ".size capus_clone_call, .-capus_clone_call\n");
+#endif

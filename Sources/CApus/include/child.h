@@ -1,0 +1,84 @@
+/* The child between clone3(2) and execve(2): what it is told, and how it is made.
+ *
+ * It shares its parent's memory, on a stack of its own, and the parent goes on at once. Everything
+ * it reads lives in the plan, which stays untouched until the report pipe's last writer is gone:
+ * execve(2) and the child's end both close it, and by then the child has left the memory. What
+ * became of it stands in `stage` and `error`. */
+#ifndef CAPUS_CHILD_H
+#define CAPUS_CHILD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum capus_operation {
+  CAPUS_SESSION,      /* setsid */
+  CAPUS_UMASK,        /* small = mask */
+  CAPUS_DIRECTORY,    /* text = relative path, base = where, first = uid, second = gid */
+  CAPUS_OPEN,         /* text = path, small = target, first = open flags, second = mode */
+  CAPUS_TERMINAL,     /* text = path; becomes 0, 1, 2 and the controlling terminal */
+  CAPUS_DESCRIPTORS,  /* moves `sources` into place and closes everything else */
+  CAPUS_LIMIT,        /* small = RLIMIT_*, first = soft, second = hard */
+  CAPUS_NICE,         /* first = nice value */
+  CAPUS_BOUNDING_SET, /* first = bits to drop */
+  CAPUS_KEEP,         /* keep permitted capabilities over the change of user */
+  CAPUS_GROUPS,       /* the plan's groups */
+  CAPUS_GID,          /* first */
+  CAPUS_UID,          /* first */
+  CAPUS_CAPABILITIES, /* first = permitted and effective, second = inheritable */
+  CAPUS_AMBIENT_SET,  /* first = bits */
+  CAPUS_SECURE_BITS,  /* first = SECBIT_* */
+  CAPUS_NO_NEW_PRIVILEGES,
+  CAPUS_VERIFY,           /* compares what the kernel says with the plan's `expected` */
+  CAPUS_DIRECTORY_CHANGE, /* text = path */
+  CAPUS_EXECUTE
+};
+
+struct capus_step {
+  uint8_t operation; /* enum capus_operation */
+  uint8_t kind;      /* what the failure is called; of no meaning here */
+  uint16_t small;
+  uint32_t reserved;
+  uint64_t first;
+  uint64_t second;
+  const char *text;
+  const char *base;
+};
+
+/* What the kernel must say before execve(2); read back by CAPUS_VERIFY. */
+struct capus_expected {
+  uint32_t uid;
+  uint32_t gid;
+  uint8_t check_groups;
+  uint8_t check_capabilities;
+  uint8_t no_new_privileges;
+  uint8_t secure_bits;
+  uint32_t last_capability;
+  uint64_t permitted;
+  uint64_t inheritable;
+  uint64_t ambient;
+  uint64_t bounding_dropped;
+};
+
+struct capus_plan {
+  const struct capus_step *steps;
+  uint32_t step_count;
+  uint32_t group_count;
+  const uint32_t *groups;
+  const char *path;
+  char **arguments;
+  char **environment;
+  char *pid_digits; /* LISTEN_PID's value, room for 11 bytes; NULL without one */
+  int32_t *sources; /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
+  uint32_t source_count;
+  int32_t report; /* write end of the report pipe */
+  struct capus_expected expected;
+  /* Written by the child: the index of the step it takes, and the errno it failed with. */
+  volatile uint32_t stage;
+  volatile int32_t error;
+};
+
+/* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
+ * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */
+int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd);
+
+#endif

@@ -1,0 +1,92 @@
+/* What the loop of PID 1 asks of the kernel. Every function returns -errno when it fails; none
+ * blocks but capus_epoll_wait. Every descriptor is close-on-exec from the start. */
+#ifndef CAPUS_LOOP_H
+#define CAPUS_LOOP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CAPUS_READABLE = 1, CAPUS_WRITABLE = 4, CAPUS_BROKEN = 8, CAPUS_HUNG_UP = 16 };
+
+struct capus_readiness {
+  uint64_t data;
+  uint32_t events;
+  uint32_t reserved;
+};
+
+int32_t capus_epoll_create(void);
+int32_t capus_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t data);
+int32_t capus_epoll_change(int32_t epoll, int32_t fd, uint32_t events, uint64_t data);
+int32_t capus_epoll_remove(int32_t epoll, int32_t fd);
+/* At most 64 at a time. */
+int32_t capus_epoll_wait(int32_t epoll, struct capus_readiness *ready, int32_t count,
+                         int32_t timeout_ms);
+
+/* CLOCK_BOOTTIME and CLOCK_REALTIME in microseconds. */
+int64_t capus_now(void);
+int64_t capus_wall_time(void);
+/* A timer on CLOCK_BOOTTIME, so that a deadline counts the time the board slept; added to the epoll
+ * set once, edge-triggered: it needs no read. `at_us` 0 disarms. */
+int32_t capus_timer_create(int32_t epoll, uint64_t data);
+int32_t capus_timer_set(int32_t timer, int64_t at_us);
+
+/* Blocks every signal but those of a fault, so that they come through a signalfd(2), and gives
+ * ignored ones their default back, because a child inherits what is ignored. */
+int32_t capus_take_signals(void);
+int32_t capus_signal_fd(void);
+/* The next one: 1, or 0 when there is none. */
+int32_t capus_read_signal(int32_t fd, uint32_t *number, int32_t *sender);
+
+struct capus_end {
+  int32_t pid;
+  uint8_t is_signal;
+  uint8_t dumped_core;
+  uint8_t number;
+};
+/* Looks at an ended child without reaping it: the one of a pidfd, or any with -1. 1, or 0 when none
+ * has ended. */
+int32_t capus_look(int32_t pidfd, struct capus_end *end);
+/* Reaps a child that has ended. 1, or 0 when it has not. */
+int32_t capus_reap(int32_t pid);
+int32_t capus_signal_pidfd(int32_t pidfd, int32_t number);
+/* kill(2); a negative pid is a process group. */
+int32_t capus_kill(int32_t pid, int32_t number);
+int32_t capus_become_subreaper(void);
+
+int32_t capus_pipe(int32_t *read_end, int32_t *write_end);
+int32_t capus_close(int32_t fd);
+int32_t capus_open(const char *path, int32_t writable);
+int32_t capus_open_terminal(const char *path);
+int64_t capus_read(int32_t fd, void *bytes, size_t count);
+int64_t capus_write(int32_t fd, const void *bytes, size_t count);
+/* The next names of a directory, each ended by a NUL; 0 at the end. */
+int64_t capus_directory_names(int32_t fd, char *names, size_t capacity);
+/* Reserves memory that costs nothing until it is touched; NULL when there is none. */
+void *capus_reserve(size_t count);
+/* Makes a page trap. */
+int32_t capus_guard(void *page, size_t count);
+
+/* The other end of an accepted connection. */
+struct capus_peer {
+  uint16_t family; /* AF_* */
+  uint16_t port;
+  uint32_t uid;        /* unix only */
+  uint8_t address[16]; /* network byte order; IPv4 in the first four, mapped ones too */
+  uint64_t cookie;     /* SO_COOKIE, 0 without one */
+};
+int32_t capus_accept(int32_t fd, struct capus_peer *peer);
+
+/* What this process is. */
+struct capus_self {
+  int32_t pid;
+  uint32_t uid, gid;
+  int32_t group_count;
+  uint32_t groups[64];
+  uint64_t effective, permitted, bounding;
+  uint32_t last_capability;
+  int32_t nice;
+  uint64_t limits[16][2];
+};
+void capus_inspect(struct capus_self *self);
+
+#endif

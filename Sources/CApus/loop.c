@@ -1,0 +1,227 @@
+#include "loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "raw.h"
+
+#define CHECKED(call) ((call) < 0 ? -errno : 0)
+
+enum { EVENTS_AT_ONCE = 64, WAIT_ON_PIDFD = 3 };
+
+int32_t capus_epoll_create(void) {
+  int fd = epoll_create1(EPOLL_CLOEXEC);
+  return fd < 0 ? -errno : fd;
+}
+
+static int32_t control(int32_t epoll, int operation, int32_t fd, uint32_t events, uint64_t data) {
+  struct epoll_event event = {.events = events, .data.u64 = data};
+  return CHECKED(epoll_ctl(epoll, operation, fd, &event));
+}
+
+int32_t capus_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t data) {
+  return control(epoll, EPOLL_CTL_ADD, fd, events, data);
+}
+
+int32_t capus_epoll_change(int32_t epoll, int32_t fd, uint32_t events, uint64_t data) {
+  return control(epoll, EPOLL_CTL_MOD, fd, events, data);
+}
+
+int32_t capus_epoll_remove(int32_t epoll, int32_t fd) {
+  return control(epoll, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+int32_t capus_epoll_wait(int32_t epoll, struct capus_readiness *ready, int32_t count,
+                         int32_t timeout_ms) {
+  struct epoll_event events[EVENTS_AT_ONCE];
+  int found =
+      epoll_wait(epoll, events, count < EVENTS_AT_ONCE ? count : EVENTS_AT_ONCE, timeout_ms);
+  if (found < 0)
+    return -errno;
+  for (int index = 0; index < found; index++) {
+    ready[index].data = events[index].data.u64;
+    ready[index].events = events[index].events;
+  }
+  return found;
+}
+
+static int64_t microseconds(clockid_t clock) {
+  struct timespec time = {0};
+  clock_gettime(clock, &time);
+  return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+}
+
+int64_t capus_now(void) {
+  return microseconds(CLOCK_BOOTTIME);
+}
+
+int64_t capus_wall_time(void) {
+  return microseconds(CLOCK_REALTIME);
+}
+
+int32_t capus_timer_create(int32_t epoll, uint64_t data) {
+  int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (fd < 0)
+    return -errno;
+  int32_t result = control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, data);
+  if (result < 0) {
+    close(fd);
+    return result;
+  }
+  return fd;
+}
+
+int32_t capus_timer_set(int32_t timer, int64_t at_us) {
+  struct itimerspec time = {
+      .it_value = {.tv_sec = (time_t)(at_us / 1000000), .tv_nsec = (long)(at_us % 1000000 * 1000)}};
+  return CHECKED(timerfd_settime(timer, TFD_TIMER_ABSTIME, &time, NULL));
+}
+
+static void all_but_faults(sigset_t *set) {
+  static const int faults[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGSYS};
+  sigfillset(set);
+  for (unsigned index = 0; index < sizeof faults / sizeof *faults; index++)
+    sigdelset(set, faults[index]);
+}
+
+int32_t capus_take_signals(void) {
+  sigset_t set;
+  all_but_faults(&set);
+  if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+    return -errno;
+  for (int number = 1; number <= 64; number++) {
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+      signal(number, SIG_DFL);
+  }
+  return 0;
+}
+
+int32_t capus_signal_fd(void) {
+  sigset_t set;
+  all_but_faults(&set);
+  int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  return fd < 0 ? -errno : fd;
+}
+
+int32_t capus_read_signal(int32_t fd, uint32_t *number, int32_t *sender) {
+  struct signalfd_siginfo information;
+  ssize_t count = read(fd, &information, sizeof information);
+  if (count < 0)
+    return errno == EAGAIN ? 0 : -errno;
+  if (count < (ssize_t)sizeof information)
+    return 0;
+  *number = information.ssi_signo;
+  *sender = (int32_t)information.ssi_pid;
+  return 1;
+}
+
+int32_t capus_look(int32_t pidfd, struct capus_end *end) {
+  siginfo_t information = {0};
+  if (waitid(pidfd < 0 ? P_ALL : (idtype_t)WAIT_ON_PIDFD, pidfd < 0 ? 0 : (id_t)pidfd, &information,
+             WEXITED | WNOHANG | WNOWAIT) < 0)
+    return -errno;
+  if (information.si_pid == 0)
+    return 0;
+  end->pid = information.si_pid;
+  end->is_signal = information.si_code != CLD_EXITED;
+  end->dumped_core = information.si_code == CLD_DUMPED;
+  end->number = (uint8_t)information.si_status;
+  return 1;
+}
+
+int32_t capus_reap(int32_t pid) {
+  siginfo_t information = {0};
+  if (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG) < 0)
+    return -errno;
+  return information.si_pid != 0;
+}
+
+int32_t capus_signal_pidfd(int32_t pidfd, int32_t number) {
+  return (int32_t)raw4(NR_PIDFD_SEND_SIGNAL, pidfd, number, 0, 0);
+}
+
+int32_t capus_kill(int32_t pid, int32_t number) {
+  return CHECKED(kill(pid, number));
+}
+
+int32_t capus_become_subreaper(void) {
+  return CHECKED(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+}
+
+int32_t capus_pipe(int32_t *read_end, int32_t *write_end) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    return -errno;
+  *read_end = ends[0];
+  *write_end = ends[1];
+  return 0;
+}
+
+int32_t capus_close(int32_t fd) {
+  return CHECKED(close(fd));
+}
+
+int32_t capus_open(const char *path, int32_t writable) {
+  int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  return fd < 0 ? -errno : fd;
+}
+
+int32_t capus_open_terminal(const char *path) {
+  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  return fd < 0 ? -errno : fd;
+}
+
+int64_t capus_read(int32_t fd, void *bytes, size_t count) {
+  ssize_t result = read(fd, bytes, count);
+  return result < 0 ? -errno : result;
+}
+
+int64_t capus_write(int32_t fd, const void *bytes, size_t count) {
+  ssize_t result = write(fd, bytes, count);
+  return result < 0 ? -errno : result;
+}
+
+int64_t capus_directory_names(int32_t fd, char *names, size_t capacity) {
+  struct entry {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+  };
+  char block[2048] __attribute__((aligned(8)));
+  long count = raw3(SYS_getdents64, fd, block, sizeof block);
+  size_t used = 0;
+  for (long at = 0; at < count;) {
+    const struct entry *entry = (const struct entry *)(block + at);
+    for (const char *from = entry->name;; from++) {
+      if (used == capacity)
+        return -ERANGE;
+      names[used++] = *from;
+      if (*from == 0)
+        break;
+    }
+    at += entry->length;
+  }
+  return count < 0 ? count : (int64_t)used;
+}
+
+void *capus_reserve(size_t count) {
+  void *memory =
+      mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+int32_t capus_guard(void *page, size_t count) {
+  return CHECKED(mprotect(page, count, PROT_NONE));
+}

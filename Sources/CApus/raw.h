@@ -1,0 +1,89 @@
+/* System calls without a C library: no errno, no thread-local storage, no cancellation point. The
+ * child between clone3(2) and execve(2) shares all memory with its parent and may use nothing
+ * else. */
+#ifndef CAPUS_RAW_H
+#define CAPUS_RAW_H
+
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#if defined(__x86_64__)
+static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
+  long result;
+  register long r10 __asm__("r10") = d;
+  register long r8 __asm__("r8") = e;
+  register long r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+#elif defined(__aarch64__)
+static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  register long x3 __asm__("x3") = d;
+  register long x4 __asm__("x4") = e;
+  register long x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(x0)
+                   : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+                   : "memory");
+  return x0;
+}
+#elif defined(__arm__)
+static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
+  register long r7 __asm__("r7") = number;
+  register long r0 __asm__("r0") = a;
+  register long r1 __asm__("r1") = b;
+  register long r2 __asm__("r2") = c;
+  register long r3 __asm__("r3") = d;
+  register long r4 __asm__("r4") = e;
+  register long r5 __asm__("r5") = f;
+  __asm__ volatile("svc 0"
+                   : "+r"(r0)
+                   : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
+                   : "memory");
+  return r0;
+}
+#else
+#error "apus runs on x86_64, aarch64 and arm"
+#endif
+
+#define raw0(n) raw6(n, 0, 0, 0, 0, 0, 0)
+#define raw1(n, a) raw6(n, (long)(a), 0, 0, 0, 0, 0)
+#define raw2(n, a, b) raw6(n, (long)(a), (long)(b), 0, 0, 0, 0)
+#define raw3(n, a, b, c) raw6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define raw4(n, a, b, c, d) raw6(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
+#define raw5(n, a, b, c, d, e) raw6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
+
+/* The calls that speak of 32-bit ids have another number on arm; the plain ones take 16 bits. */
+#if defined(__arm__)
+#define NR_SETGROUPS SYS_setgroups32
+#define NR_GETGROUPS SYS_getgroups32
+#define NR_SETRESUID SYS_setresuid32
+#define NR_GETRESUID SYS_getresuid32
+#define NR_SETRESGID SYS_setresgid32
+#define NR_GETRESGID SYS_getresgid32
+#define NR_FCHOWN SYS_fchown32
+#define NR_FCNTL SYS_fcntl64
+#else
+#define NR_SETGROUPS SYS_setgroups
+#define NR_GETGROUPS SYS_getgroups
+#define NR_SETRESUID SYS_setresuid
+#define NR_GETRESUID SYS_getresuid
+#define NR_SETRESGID SYS_setresgid
+#define NR_GETRESGID SYS_getresgid
+#define NR_FCHOWN SYS_fchown
+#define NR_FCNTL SYS_fcntl
+#endif
+
+/* Newer than some C libraries' headers; the same number on every architecture. */
+#define NR_PIDFD_SEND_SIGNAL 424
+#define NR_CLONE3 435
+#define NR_CLOSE_RANGE 436
+
+#endif
