@@ -6,16 +6,19 @@
 public struct JSONDocument: Sendable {
   /// The source text.
   public let bytes: [UInt8]
+  /// The duplicate keys that `JSONLimits.duplicateKeys` let pass, in the order of the text.
+  public let duplicates: [JSONError]
   let tape: JSONTape
 
   /// Parses a whole text; any value may stand at the top.
   ///
   /// Constant stack. Throws the first error: a limit, a syntax error, invalid UTF-8, or a duplicate
-  /// key, which is found when its object ends.
+  /// key. Those are found when their object ends, so an error inside it comes first.
   public init(_ bytes: [UInt8], limits: JSONLimits = .manifest) throws(JSONError) {
     var parser = try JSONParser(bytes, limits: limits)
     try parser.parse()
     self.bytes = bytes
+    duplicates = parser.keys.duplicates
     tape = parser.tape
   }
 

@@ -10,15 +10,23 @@ public struct JSONLimits: Equatable, Sendable {
   public var depth: Int
   /// The longest string or key, in bytes after its escapes are resolved.
   public var stringBytes: Int
+  /// How many duplicate keys the parser reads past; one more and they are the text's error.
+  ///
+  /// Those read past stand in `JSONDocument.duplicates`, so that a checker can name them together
+  /// with everything else that is wrong. At most `maximumDuplicateKeys`.
+  public var duplicateKeys: Int
 
   /// What one tape entry can address: 128 MiB.
   public static let maximumBytes = 1 << 27 - 1
+  /// The most duplicate keys a document keeps.
+  public static let maximumDuplicateKeys = 64
 
   /// Limits for other texts than manifests; out of range values are moved into range.
-  public init(bytes: Int, depth: Int, stringBytes: Int) {
+  public init(bytes: Int, depth: Int, stringBytes: Int, duplicateKeys: Int = 0) {
     self.bytes = min(max(bytes, 0), JSONLimits.maximumBytes)
     self.depth = max(depth, 0)
     self.stringBytes = max(stringBytes, 0)
+    self.duplicateKeys = min(max(duplicateKeys, 0), JSONLimits.maximumDuplicateKeys)
   }
 
   /// The limits of a manifest file: 1 MiB, 32 levels, strings of 64 KiB.

@@ -1,28 +1,47 @@
 /// Finds duplicate keys by sorting, so that no object can make the search quadratic.
 ///
-/// Keys compare by their decoded bytes (`"a"` and `"\u0061"` are one key). A hash table would be
-/// faster on friendly input only: 1 MiB of keys costs at most about 40 passes over them here.
+/// Keys compare by their decoded bytes (`"a"` and `"\u0061"` are one key). A hash decides most
+/// comparisons; keys made to collide cost as much as without it, which is n log n all the same.
 struct JSONKeys {
-  private var heap: [UInt32] = []
+  /// The first duplicates of the objects checked so far, in the order of the text.
+  private(set) var duplicates: [JSONError] = []
+  private let allowed: Int
+  private var heap: [UInt64] = []
 
-  /// The error for the first key of an object that repeats an earlier one, nil when all differ.
-  mutating func duplicate(of object: Int, on tape: JSONTape, in bytes: [UInt8]) -> JSONError? {
+  /// Keeps up to `allowed` duplicates before it throws.
+  init(allowed: Int) { self.allowed = allowed }
+
+  /// Looks at the keys of an object that has just ended; throws the first duplicate in the text once
+  /// there are more than allowed.
+  mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8]) throws(JSONError) {
     heap.removeAll(keepingCapacity: true)
+    let order = JSONKeyOrder(tape: tape, bytes: bytes)
     var child = tape.first(object)
     while let key = child {
-      heap.append(UInt32(truncatingIfNeeded: key))
+      heap.append(order.item(key))
       child = tape.next(key).flatMap { tape.next($0) }
     }
-    guard heap.count > 1 else { return nil }
-    let order = JSONKeyOrder(tape: tape, bytes: bytes)
+    guard heap.count > 1 else { return }
     sort(by: order)
-    var error: JSONError?
-    for index in 1..<heap.count where order.compare(heap[index - 1], heap[index]) == 0 {
+    var first = heap[0]
+    for index in 1..<heap.count {
+      if order.compare(first, heap[index]) != 0 {
+        first = heap[index]
+        continue
+      }
       let second = order.offset(heap[index])
-      if let earlier = error, earlier.offset < second { continue }
-      error = JSONError(.duplicateKey, at: second, first: order.offset(heap[index - 1]))
+      keep(JSONError(.duplicateKey, at: second, first: order.offset(first)))
     }
-    return error
+    if duplicates.count > allowed, let earliest = duplicates.first { throw earliest }
+  }
+
+  /// Puts a duplicate in its place; of too many the last in the text are forgotten.
+  private mutating func keep(_ error: JSONError) {
+    var index = duplicates.count
+    while index > 0, duplicates[index - 1].offset > error.offset { index -= 1 }
+    guard index <= allowed else { return }
+    duplicates.insert(error, at: index)
+    if duplicates.count > allowed + 1 { duplicates.removeLast() }
   }
 
   /// Heap sort: in place, no recursion, n log n whatever the input.
@@ -52,22 +71,36 @@ struct JSONKeys {
   }
 }
 
-/// The order of keys: by decoded bytes, equal ones by their place in the text.
+/// The order of keys: by hash, then by decoded bytes, equal ones by their place in the text.
+///
+/// An item is a key's hash in the upper and its place on the tape in the lower 32 bits.
 struct JSONKeyOrder {
   let tape: JSONTape
   let bytes: [UInt8]
 
-  func offset(_ key: UInt32) -> Int { tape[Int(truncatingIfNeeded: key)].offset }
+  /// The item of the key at `index`; the hash is FNV-1a over the decoded bytes.
+  func item(_ index: Int) -> UInt64 {
+    var hash: UInt32 = 2_166_136_261
+    if var reader = JSONStringReader(tape[index], in: bytes) {
+      while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
+    }
+    return UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
+  }
 
-  func isLess(_ left: UInt32, _ right: UInt32) -> Bool {
+  func offset(_ item: UInt64) -> Int { entry(item).offset }
+
+  private func entry(_ item: UInt64) -> JSONEntry { tape[Int(UInt32(truncatingIfNeeded: item))] }
+
+  func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
     let order = compare(left, right)
     return order == 0 ? left < right : order < 0
   }
 
   /// Negative, zero or positive as in memcmp(3).
-  func compare(_ left: UInt32, _ right: UInt32) -> Int {
-    guard var first = JSONStringReader(tape[Int(truncatingIfNeeded: left)], in: bytes),
-      var second = JSONStringReader(tape[Int(truncatingIfNeeded: right)], in: bytes)
+  func compare(_ left: UInt64, _ right: UInt64) -> Int {
+    if left >> 32 != right >> 32 { return left < right ? -1 : 1 }
+    guard var first = JSONStringReader(entry(left), in: bytes),
+      var second = JSONStringReader(entry(right), in: bytes)
     else { return 0 }
     while true {
       switch (first.next(), second.next()) {

@@ -5,7 +5,7 @@ struct JSONParser {
   var position = 0
   private(set) var tape: JSONTape
   private var frames: [Frame] = []
-  private var keys = JSONKeys()
+  private(set) var keys: JSONKeys
 
   /// A container that is still open.
   private struct Frame {
@@ -37,6 +37,7 @@ struct JSONParser {
       }
     }
     tape = JSONTape(capacity: values)
+    keys = JSONKeys(allowed: limits.duplicateKeys)
   }
 
   /// The byte at the position, nil at the end.
@@ -158,9 +159,8 @@ struct JSONParser {
     guard let frame = frames.popLast() else { return }
     tape.markLast(frame.lastChild)
     tape.close(frame.container)
-    if frame.isObject, let error = keys.duplicate(of: frame.container, on: tape, in: bytes) {
-      throw error
-    }
+    guard frame.isObject else { return }
+    try keys.check(frame.container, on: tape, in: bytes)
   }
 
   private mutating func append(_ kind: JSONKind, from start: Int) {

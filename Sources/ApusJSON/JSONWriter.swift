@@ -95,6 +95,14 @@ public struct JSONWriter: Sendable {
     output.decimal(value)
   }
 
+  /// Writes a part of some bytes as it stands: a number that was read from JSON.
+  ///
+  /// Keeps fractions and numbers beyond 64 bits without floating point. The bytes are not checked.
+  public mutating func number(_ value: [UInt8], _ range: Range<Int>) {
+    separate()
+    output.bytes(value, range)
+  }
+
   /// Writes `true` or `false`.
   public mutating func bool(_ value: Bool) {
     separate()
