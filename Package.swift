@@ -59,7 +59,6 @@ let package = Package(
       swiftSettings: host),
     tests("CApusTests", ["CApus"]),
     tests("ApusBaseTests", ["ApusBase"]),
-    tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
   ],
