@@ -59,6 +59,7 @@ let package = Package(
       swiftSettings: host),
     tests("CApusTests", ["CApus"]),
     tests("ApusBaseTests", ["ApusBase"]),
+    tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
   ],

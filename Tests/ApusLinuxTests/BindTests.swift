@@ -1,0 +1,255 @@
+import ApusBase
+import ApusCore
+import ApusLinux
+import ApusManifest
+import Foundation
+import Testing
+
+/// Binds the only listener of a manifest; fails the test when it can not.
+func bind(_ manifest: Manifest, owner: NodeOwner = NodeOwner()) throws -> Int32 {
+  let result = bindListener(0, of: manifest, owner: owner)
+  guard case .bound(let fd) = result else {
+    Issue.record("\(result)")
+    throw Errno.invalid
+  }
+  return fd
+}
+
+/// What a thread that looks at a node over and over has seen.
+final class Watch: @unchecked Sendable {
+  private let lock = NSLock()
+  private var done = false
+  private var seen = (right: 0, wrong: 0)
+
+  var isDone: Bool { lock.withLock { done } }
+  var counts: (right: Int, wrong: Int) { lock.withLock { seen } }
+  func finish() { lock.withLock { done = true } }
+  func saw(_ isRight: Bool) {
+    lock.withLock { if isRight { seen.right += 1 } else { seen.wrong += 1 } }
+  }
+}
+
+/// Serialised because umask(2) belongs to the process.
+@Suite("Binding listeners", .serialized)
+struct BindTests {
+  let scratch = Scratch()
+
+  @Test("a bound path takes connections before anybody accepts, under its own name")
+  func path() throws {
+    let path = scratch["web.sock"]
+    let fd = try bind(manifest(path: path))
+    defer { close(fd) }
+    let client = connectUnix(path)
+    #expect(client >= 0)
+    close(client)
+    #expect(BoundName(fd).bytes == Array(path.utf8) + [0])
+    #expect(fcntl(fd, F_GETFD) & FD_CLOEXEC != 0)
+    #expect(fcntl(fd, F_GETFL) & O_NONBLOCK == 0)
+  }
+
+  @Test("apus's own accepting never waits")
+  func acceptIsNonblocking() throws {
+    let fd = try bind(manifest(path: scratch["each.sock"], accepts: true))
+    defer { close(fd) }
+    #expect(fcntl(fd, F_GETFL) & O_NONBLOCK != 0)
+  }
+
+  @Test("SOC-06 a stale socket is replaced")
+  func stale() throws {
+    let path = scratch["stale.sock"]
+    close(listenUnix(path))
+    #expect(connectUnix(path) == -ECONNREFUSED)
+    let fd = try bind(manifest(path: path))
+    defer { close(fd) }
+    let client = connectUnix(path)
+    #expect(client >= 0)
+    close(client)
+  }
+
+  @Test("SOC-06 a live socket is left alone")
+  func live() {
+    let path = scratch["live.sock"]
+    let other = listenUnix(path)
+    defer { close(other) }
+    let before = status(path)?.st_ino
+    #expect(
+      bindListener(0, of: manifest(path: path), owner: NodeOwner())
+        == .failed(.probe, .addressInUse))
+    #expect(status(path)?.st_ino == before)
+  }
+
+  @Test("SOC-06 a regular file, a directory and a symbolic link are refused and stay")
+  func foreignNodes() throws {
+    let file = scratch["file"]
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: file))
+    let folder = scratch["folder"]
+    mkdir(folder, 0o755)
+    let link = scratch["link"]
+    symlink(file, link)
+    for (path, code) in [(file, Errno.exists), (folder, Errno(21)), (link, .linkLoop)] {
+      let before = status(path)
+      #expect(
+        bindListener(0, of: manifest(path: path), owner: NodeOwner()) == .failed(.probe, code))
+      #expect(status(path)?.st_ino == before?.st_ino)
+    }
+    #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == Data("precious".utf8))
+  }
+
+  @Test("a symbolic link on the way is refused, and nothing is made behind it")
+  func linkOnTheWay() {
+    mkdir(scratch["elsewhere"], 0o755)
+    symlink(scratch["elsewhere"], scratch["way"])
+    #expect(
+      bindListener(0, of: manifest(path: scratch["way/deep/web.sock"]), owner: NodeOwner())
+        == .failed(.directory, .linkLoop))
+    #expect(status(scratch["elsewhere/deep"]) == nil)
+  }
+
+  @Test("a file on the way, dots and an unfinished path are refused")
+  func oddPaths() throws {
+    try Data().write(to: URL(fileURLWithPath: scratch["file"]))
+    for (path, code) in [
+      (scratch["file/web.sock"], Errno.notDirectory), (scratch["../web.sock"], .invalid),
+      (scratch["./web.sock"], .invalid), (scratch["web.sock/"], .invalid), ("/", .invalid),
+      ("web.sock", .invalid), ("", .invalid),
+      (scratch[String(repeating: "x", count: 256) + "/a"], .nameTooLong),
+    ] {
+      #expect(
+        bindListener(0, of: manifest(path: path), owner: NodeOwner())
+          == .failed(.directory, code), "\(path)")
+    }
+  }
+
+  @Test(
+    "missing directories are made with directoryMode, whatever the umask", arguments: [0, 0o77])
+  func directories(mask: Int) throws {
+    let old = umask(mode_t(mask))
+    defer { umask(old) }
+    let path = scratch["a\(mask)//b/web.sock"]
+    let fd = try bind(manifest(path: path) { $0.directoryMode = 0o751 })
+    defer { close(fd) }
+    for name in ["a\(mask)", "a\(mask)/b"] {
+      #expect((status(scratch[name])?.st_mode ?? 0) & 0o7777 == 0o751)
+    }
+    #expect(umask(mode_t(mask)) == mode_t(mask))
+  }
+
+  @Test("SOC-08 PRI-09 the node's mode is exactly the manifest's", arguments: [0, 0o22, 0o77])
+  func mode(mask: Int) throws {
+    let old = umask(mode_t(mask))
+    defer { umask(old) }
+    for mode in [0o660, 0o600, 0o777, 0o222] as [UInt16] {
+      let path = scratch["m\(mask)-\(mode)"]
+      let fd = try bind(manifest(path: path) { $0.mode = mode })
+      defer { close(fd) }
+      #expect((status(path)?.st_mode ?? 0) & 0o7777 == mode_t(mode))
+    }
+  }
+
+  @Test("SOC-08 whoever finds the node finds its mode and group right")
+  func modeAndGroupFromTheFirstInstant() throws {
+    let path = scratch["watched.sock"]
+    let manifest = manifest(path: path) { $0.mode = 0o660 }
+    // Only root can give a group away; for others their own must be left alone.
+    let isRoot = getuid() == 0
+    let (user, group): (UInt32, UInt32) = isRoot ? (1234, 4711) : (getuid(), getgid())
+    let watch = Watch()
+    let ended = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      while !watch.isDone {
+        guard let found = status(path) else { continue }
+        watch.saw(found.st_mode & 0o7777 == 0o660 && found.st_gid == group)
+      }
+      ended.signal()
+    }
+    for _ in 0..<400 {
+      let fd = try bind(manifest, owner: NodeOwner(user: user, group: group))
+      #expect(status(path)?.st_uid == user)
+      close(fd)
+      unlink(path)
+    }
+    watch.finish()
+    ended.wait()
+    #expect(watch.counts.wrong == 0)
+    #expect(watch.counts.right > 0)
+  }
+
+  @Test("a path longer than sun_path is bound through its directory")
+  func longPath() throws {
+    let folder = scratch[String(repeating: "d", count: 120)]
+    let path = folder + "/web.sock"
+    let fd = try bind(manifest(path: path))
+    defer { close(fd) }
+    #expect((status(path)?.st_mode ?? 0) & S_IFMT == S_IFSOCK)
+    // Found again, it is live; closed, it is stale.
+    #expect(
+      bindListener(0, of: manifest(path: path), owner: NodeOwner())
+        == .failed(.probe, .addressInUse))
+  }
+
+  @Test("an abstract name leaves no node and is exclusive")
+  func abstract() throws {
+    var manifest = manifest()
+    manifest.listeners[0].address = .abstract(manifest.add("apus-test-\(getpid())"))
+    let fd = try bind(manifest)
+    #expect(BoundName(fd).bytes == [0] + Array("apus-test-\(getpid())".utf8))
+    #expect(
+      bindListener(0, of: manifest, owner: NodeOwner()) == .failed(.bind, .addressInUse))
+    close(fd)
+    close(try bind(manifest))
+  }
+
+  @Test("a kind that is not in force is refused, not guessed")
+  func otherKinds() {
+    for kind in [ListenerKind.datagram, .seqpacket, .fifo, .netlink, .special] {
+      let manifest = manifest(path: scratch["kind"]) { $0.kind = kind }
+      #expect(
+        bindListener(0, of: manifest, owner: NodeOwner())
+          == .failed(.socket, Errno(EOPNOTSUPP)))
+    }
+    #expect(
+      bindListener(7, of: Manifest(), owner: NodeOwner()) == .failed(.resolve, .invalid))
+  }
+
+  @Test("removeOnStop removes the node, unless somebody else listens there by now")
+  func unbind() throws {
+    let path = scratch["gone.sock"]
+    let kept = manifest(path: path)
+    unbindListener(try bind(kept), 0, of: kept)
+    #expect(status(path) != nil)
+    let removed = manifest(path: path) { $0.flags.insert(.removeOnStop) }
+    let fd = try bind(removed)
+    unbindListener(fd, 0, of: removed)
+    #expect(status(path) == nil)
+    #expect(fcntl(fd, F_GETFD) == -1)
+
+    let ours = try bind(removed)
+    unlink(path)
+    let theirs = listenUnix(path)
+    defer { close(theirs) }
+    unbindListener(ours, 0, of: removed)
+    #expect(status(path) != nil)
+  }
+
+  @Test("no descriptor is left behind, whatever happens")
+  func balance() throws {
+    func open() -> Int {
+      (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd"))?.count ?? -1
+    }
+    let path = scratch["a/b/c.sock"]
+    close(try bind(manifest(path: path)))
+    let before = open()
+    for _ in 0..<50 {
+      close(try bind(manifest(path: path)))
+      _ = bindListener(0, of: manifest(path: scratch["a"]), owner: NodeOwner())
+      _ = bindListener(0, of: manifest(path: path + "/x"), owner: NodeOwner())
+      let far = manifest {
+        $0.address = .ipv4(0xCB00_7101, 1); $0.flags = []
+      }
+      #expect(
+        bindListener(0, of: far, owner: NodeOwner()) == .failed(.bind, .addressNotAvailable))
+    }
+    // Other suites may open a few at the same time; a leak would be a hundred.
+    #expect(open() < before + 40)
+  }
+}
