@@ -36,6 +36,13 @@ public struct Interval: Equatable, Comparable, Sendable {
     let (sum, overflow) = left.microseconds.addingReportingOverflow(right.microseconds)
     return overflow ? .never : Interval(microseconds: sum)
   }
+
+  /// Subtracts, stopping at zero; `never` stays `never`.
+  @inlinable public static func - (left: Interval, right: Interval) -> Interval {
+    if left == .never { return .never }
+    let (difference, overflow) = left.microseconds.subtractingReportingOverflow(right.microseconds)
+    return Interval(microseconds: overflow ? 0 : max(0, difference))
+  }
 }
 
 /// A moment on CLOCK_BOOTTIME, in microseconds since the kernel started (clock_gettime(2)).

@@ -26,11 +26,23 @@ public struct SocketOptions: Sendable {
   public init() {}
 }
 
+/// What Ctrl-Alt-Del does.
+public enum CtrlAltDelAction: Equatable, Sendable {
+  case reboot
+  case poweroff
+  case ignore
+  /// Starts the service of that index.
+  case service(UInt16)
+}
+
 /// What only PID 1 does.
 public struct System: Sendable {
   public var hostname = Text.none
   public var console = Text.none
   public var loopback = true
+  public var ctrlAltDel = CtrlAltDelAction.reboot
+  /// For stopping everything at the end.
+  public var shutdownTimeout = Interval.seconds(30)
 
   /// Every default.
   public init() {}

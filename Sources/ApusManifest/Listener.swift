@@ -1,5 +1,3 @@
-public import ApusBase
-
 /// The kinds of listener.
 public enum ListenerKind: UInt8, Sendable {
   case stream

@@ -43,6 +43,10 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let invalid = ServiceFlags(rawValue: 16)
   /// A template (`getty@`) that has no process of its own.
   public static let template = ServiceFlags(rawValue: 32)
+  /// Named by `apus.mask=` on the kernel command line: never started. Set when PID 1 loads.
+  public static let masked = ServiceFlags(rawValue: 64)
+  /// The entry, or a listener of it, has a key that is accepted and not in force yet.
+  public static let notInForce = ServiceFlags(rawValue: 128)
 }
 
 /// At most `count` events in `window`.
