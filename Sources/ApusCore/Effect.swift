@@ -1,4 +1,5 @@
-public import ApusBase
+internal import ApusBase
+public import ApusWire
 
 /// Which processes of an instance a signal goes to.
 public enum SignalScope: UInt8, Sendable {
@@ -57,12 +58,7 @@ public enum Effect: Equatable, Sendable {
 /// The result of a request, with the command's exit code.
 public struct Answer: Equatable, Sendable {
   /// Exit codes of the commands that the supervisor decides.
-  public enum Code: UInt8, Sendable {
-    case done = 0
-    case failed = 1
-    case noSuchService = 4
-    case notPermitted = 5
-  }
+  public typealias Code = AnswerCode
   /// The exit code.
   public var code: Code
   /// Which service it is about.

@@ -69,6 +69,12 @@ public protocol Kernel: ~Copyable {
   /// CLOCK_BOOTTIME as of the last `wait`, so that one turn has one time.
   var now: Instant { get }
 
+  /// CLOCK_BOOTTIME at this very moment, for the boot's time line.
+  mutating func readClock() -> Instant
+
+  /// The pid apus runs as.
+  var pid: Int32 { get }
+
   /// Waits for events, at the latest until `deadline`; nil waits for ever.
   ///
   /// Order inside a turn: notify, exits (each after its own spawn result), spawn results,

@@ -1,0 +1,61 @@
+internal import ApusManifest
+
+/// For each service, those that name it in `needs`, `wants` or `after`: the edges of the manifest
+/// turned round, so that a change of one service looks at its neighbours only.
+struct Dependents: Sendable {
+  /// One edge.
+  struct Edge: Sendable {
+    var service: UInt16
+    /// True for `needs`.
+    var isHard: Bool
+  }
+  private var starts: [UInt32]
+  private var edges: [Edge]
+
+  init(manifest: Manifest) {
+    let count = manifest.services.count
+    starts = [UInt32](repeating: 0, count: count + 1)
+    edges = []
+    var total = 0
+    Self.visit(manifest) { target, _ in
+      starts[Int(target) + 1] += 1
+      total += 1
+    }
+    guard total > 0 else {
+      starts = []
+      return
+    }
+    for index in 1...count { starts[index] += starts[index - 1] }
+    edges = [Edge](repeating: Edge(service: 0, isHard: false), count: total)
+    var next = starts
+    Self.visit(manifest) { target, edge in
+      edges[Int(next[Int(target)])] = edge
+      next[Int(target)] += 1
+    }
+  }
+
+  /// The indexes of a service's edges.
+  func range(of service: Int) -> Range<Int> {
+    guard let first = starts.at(service), let end = starts.at(service + 1) else { return 0..<0 }
+    return Int(first)..<Int(end)
+  }
+
+  /// The edge at an index of `range(of:)`.
+  subscript(index: Int) -> Edge { edges[index] }
+
+  private static func visit(_ manifest: Manifest, _ body: (UInt16, Edge) -> Void) {
+    for index in manifest.services.indices {
+      let service = manifest.services[index]
+      let number = UInt16(truncatingIfNeeded: index)
+      for (range, isHard) in [
+        (service.needs, true), (service.wants, false), (service.after, false),
+      ] {
+        for link in range.indices {
+          guard let target = manifest.links.at(link), Int(target) < manifest.services.count
+          else { continue }
+          body(target, Edge(service: number, isHard: isHard))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+public import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+/// The loop around the supervisor: kernel readiness in, effects out, listings served.
+///
+/// One turn waits once, hands every event to the supervisor and performs what it asks for. All
+/// memory is made in `init`.
+public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
+  /// The operating system.
+  public var kernel: K
+  /// The state machine.
+  public private(set) var supervisor: Supervisor
+  var timeline: Timeline
+  var cursors: InlineArray<16, ListingCursor>
+  var frame: ByteWriter
+  private var events: EventBuffer
+  private var effects: EffectBuffer
+  /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.
+  private var outcomes: EventBuffer
+  private var hasBegun = false
+  /// Turns in which work was left over; bounded so that no source starves.
+  private static var stepsPerTurn: Int { 256 }
+
+  /// Joins the two. `start` is when apus itself started, `setup` what it did since.
+  public init(
+    kernel: consuming K, supervisor: consuming Supervisor, start: Instant, setup: [SetupEntry] = []
+  ) {
+    let services = supervisor.manifest.services.count
+    let listeners = supervisor.manifest.listeners.count
+    timeline = Timeline(
+      setup: setup, start: start, capacity: min(1024, 2 * services + listeners))
+    self.kernel = kernel
+    self.supervisor = supervisor
+    cursors = InlineArray(repeating: ListingCursor())
+    frame = ByteWriter(capacity: Limits.frame)
+    events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
+    effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
+    outcomes = EventBuffer(capacity: 384)
+  }
+
+  /// One turn; false once the supervisor is finished.
+  public mutating func turn() throws(Errno) -> Bool {
+    if !hasBegun {
+      hasBegun = true
+      deliver(.begin)
+      settle()
+      return !supervisor.isFinished
+    }
+    events.removeAll()
+    try kernel.wait(until: supervisor.nextDeadline, into: &events)
+    for index in events.elements.indices { take(events.elements[index]) }
+    deliver(.tick)
+    settle()
+    return !supervisor.isFinished
+  }
+
+  /// Turns until the end.
+  public mutating func run() throws(Errno) { while try turn() {} }
+
+  /// Goes on while the supervisor has work of its own, within bounds.
+  private mutating func settle() {
+    for _ in 0..<Self.stepsPerTurn where supervisor.hasWork { deliver(.tick) }
+  }
+
+  private mutating func take(_ event: Event) {
+    switch event {
+    case .listing(let client, let listing, let service): list(client, listing, service)
+    case .clientWritable(let client): continueListing(client)
+    case .refused(let client, let code): refuse(client, code)
+    case .clientGone(let client):
+      cursors[Int(client.slot) % Limits.clients].isActive = false
+      deliver(event)
+    default: deliver(event)
+    }
+  }
+
+  /// Steps, and performs what that asks for; an outcome is stepped before the next event.
+  private mutating func deliver(_ event: Event) {
+    outcomes.removeAll()
+    outcomes.append(event)
+    var next = 0
+    while next < outcomes.elements.count {
+      let event = outcomes.elements[next]
+      next += 1
+      // The queue restarts whenever it has been emptied.
+      if next == outcomes.elements.count {
+        outcomes.removeAll()
+        next = 0
+      }
+      note(event)
+      effects.removeAll()
+      supervisor.step(event, now: kernel.now, into: &effects)
+      for index in effects.elements.indices { perform(effects.elements[index]) }
+    }
+  }
+
+  private mutating func perform(_ effect: Effect) {
+    switch effect {
+    case .answer(let client, let answer): return send(answer, to: client)
+    case .bootFinished: timeline.finish(kernel.readClock())
+    default: break
+    }
+    let start = timeline.end == nil ? kernel.readClock() : .zero
+    let outcome = kernel.perform(effect)
+    if timeline.end == nil { note(effect, start) }
+    if case .event(let event) = outcome { outcomes.append(event) }
+  }
+
+  /// Keeps the time line while the board comes up.
+  private mutating func note(_ effect: Effect, _ start: Instant) {
+    switch effect {
+    case .bind(let listener):
+      timeline.add(.bind, listener, at: start, duration: kernel.readClock() - start)
+    case .spawn(let id, let service) where Int(id.slot) < supervisor.manifest.services.count:
+      timeline.add(.start, service, at: start, duration: kernel.readClock() - start)
+    default: break
+    }
+  }
+
+  private mutating func note(_ event: Event) {
+    guard timeline.end == nil, case .executed(let id) = event,
+      Int(id.slot) < supervisor.manifest.services.count,
+      let report = supervisor.report(service: Int(id.slot)), report.instance == id
+    else { return }
+    let now = kernel.now
+    timeline.add(.ready, id.slot, at: now, duration: now - report.since)
+  }
+}

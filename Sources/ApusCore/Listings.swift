@@ -1,0 +1,204 @@
+internal import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+/// Where a client's listing stands; records are made one by one as its buffer takes them, so that
+/// a slow client costs a few bytes and nobody else's time.
+struct ListingCursor: Sendable {
+  var isActive = false
+  var client = ClientID(slot: 0, generation: 0)
+  var listing = Listing.status
+  /// Only this service, when asked.
+  var service: UInt16?
+  /// 0 is the head record, then one more than the index.
+  var next = 0
+}
+
+// Listings and answers.
+extension Driver where K: ~Copyable {
+  mutating func list(_ client: ClientID, _ listing: Listing, _ service: UInt16?) {
+    let slot = Int(client.slot) % Limits.clients
+    cursors[slot] = ListingCursor(
+      isActive: true, client: client, listing: listing, service: service, next: 0)
+    continueListing(client)
+  }
+
+  mutating func continueListing(_ client: ClientID) {
+    let slot = Int(client.slot) % Limits.clients
+    guard cursors[slot].isActive, cursors[slot].client == client else { return }
+    while true {
+      let isLast = !makeRecord(cursors[slot])
+      switch kernel.send(frame, to: client) {
+      case .full: return
+      case .gone:
+        cursors[slot].isActive = false
+        return
+      case .sent: cursors[slot].next = following(cursors[slot])
+      }
+      if isLast {
+        cursors[slot].isActive = false
+        return
+      }
+    }
+  }
+
+  private func following(_ cursor: ListingCursor) -> Int {
+    var next = cursor.next + 1
+    let manifest = supervisor.manifest
+    switch cursor.listing {
+    case .status:
+      while next <= manifest.services.count, isHidden(service: next - 1, cursor.service) {
+        next += 1
+      }
+    case .sockets:
+      while next <= manifest.listeners.count,
+        isHidden(service: Int(manifest.listeners[next - 1].service), cursor.service)
+      {
+        next += 1
+      }
+    case .boot: break
+    }
+    return next
+  }
+
+  private func isHidden(service: Int, _ only: UInt16?) -> Bool {
+    if let only { return Int(only) != service }
+    return supervisor.manifest.services.at(service)?.flags.contains(.template) ?? true
+  }
+
+  /// Writes the cursor's record into `frame`; false when it is the end record.
+  private mutating func makeRecord(_ cursor: ListingCursor) -> Bool {
+    let now = kernel.now
+    switch cursor.listing {
+    case .status:
+      if cursor.next == 0 {
+        frame.supervisorFrame(pid: kernel.pid, uptime: now - timeline.start)
+        return true
+      }
+      if let report = supervisor.report(service: cursor.next - 1) {
+        write(report, cursor.next - 1)
+        return true
+      }
+    case .sockets:
+      let first = cursor.next == 0 ? following(cursor) : cursor.next
+      if cursor.next == 0 { cursors[Int(cursor.client.slot) % Limits.clients].next = first }
+      if let report = supervisor.report(listener: first - 1) {
+        write(report, first - 1)
+        return true
+      }
+    case .boot:
+      if cursor.next == 0 {
+        frame.bootSummaryFrame(
+          kernel: timeline.start - .zero,
+          initialization: (timeline.end ?? now) - timeline.start)
+        return true
+      }
+      if cursor.next <= timeline.count {
+        writeBootEntry(cursor.next - 1)
+        return true
+      }
+    }
+    frame.endListingFrame()
+    return false
+  }
+
+  private mutating func write(_ report: ServiceReport, _ index: Int) {
+    let manifest = supervisor.manifest
+    let number = UInt16(truncatingIfNeeded: index)
+    var record = ServiceRecord(state: report.state, since: report.since)
+    record.mainPid = report.pid
+    record.restarts = report.restarts
+    if let exit = report.lastExit {
+      record.lastExit = LastExit(
+        isSignal: exit.isSignal, code: exit.number, at: report.endedAt)
+    }
+    record.nextStart = report.nextStart
+    record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
+    frame.serviceFrame(
+      record, name: { writer in writer.text(manifest.services[index].name, of: manifest) },
+      reason: { writer in
+        if report.connections > 0 {
+          writer.decimal(UInt64(report.connections))
+          writer.text(report.connections == 1 ? " connection" : " connections")
+          if report.reason.kind != .none { writer.text(", ") }
+        }
+        report.reason.write(into: &writer, manifest: manifest, service: number)
+      })
+  }
+
+  private mutating func write(_ report: ListenerReport, _ index: Int) {
+    let manifest = supervisor.manifest
+    let listener = manifest.listeners[index]
+    let number = UInt16(truncatingIfNeeded: index)
+    var record = SocketRecord(
+      kind: SocketKind(rawValue: listener.kind.rawValue) ?? .stream, state: report.state)
+    record.queued = report.state == .error ? nil : kernel.queueLength(listener: number)
+    record.accepted = report.accepted
+    record.triggers = report.triggers
+    record.pausedUntil = report.pausedUntil
+    record.lastTrigger = report.lastTrigger
+    frame.socketFrame(
+      record,
+      service: { writer in
+        writer.text(manifest.services[Int(listener.service)].name, of: manifest)
+      },
+      name: { writer in writer.text(listener.name, of: manifest) },
+      address: { writer in writer.text(listener.spelling, of: manifest) },
+      reason: { writer in
+        report.reason.write(
+          into: &writer, manifest: manifest, service: listener.service, listener: number)
+      })
+  }
+
+  private mutating func writeBootEntry(_ index: Int) {
+    if let entry = timeline.setup.at(index) {
+      frame.bootEntryFrame(entry.stage, at: entry.at, duration: entry.duration) { writer in
+        writer.text(entry.name)
+      }
+      return
+    }
+    guard let entry = timeline.entries.at(index - timeline.setup.count) else { return }
+    let manifest = supervisor.manifest
+    frame.bootEntryFrame(
+      entry.stage, at: Instant(microseconds: Int64(entry.at)),
+      duration: Interval(microseconds: Int64(entry.duration))
+    ) { writer in
+      if entry.stage == .bind {
+        if let listener = manifest.listeners.at(Int(entry.index)) {
+          writer.text(listener.spelling, of: manifest)
+        }
+      } else if let service = manifest.services.at(Int(entry.index)) {
+        writer.text(service.name, of: manifest)
+      }
+    }
+  }
+
+  mutating func send(_ answer: Answer, to client: ClientID) {
+    let manifest = supervisor.manifest
+    if supervisor.isGoingDown, answer.code == .failed, answer.reason.kind == .shutdown {
+      frame.goingDownFrame()
+    } else {
+      frame.answerFrame(
+        answer.code,
+        service: { writer in
+          if let service = answer.service {
+            writeName(of: Int32(service), manifest, into: &writer)
+          }
+        },
+        text: { writer in
+          answer.reason.write(into: &writer, manifest: manifest, service: answer.service)
+        })
+    }
+    // An answer fits the empty buffer of a client that reads; one that does not is let go.
+    if kernel.send(frame, to: client) != .sent { kernel.close(client) }
+  }
+
+  mutating func refuse(_ client: ClientID, _ code: Answer.Code) {
+    frame.answerFrame(
+      code, service: { _ in },
+      text: { writer in
+        if code == .failed { writer.text("not a request") }
+      })
+    if kernel.send(frame, to: client) != .sent { kernel.close(client) }
+  }
+}

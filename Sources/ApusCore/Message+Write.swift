@@ -1,0 +1,97 @@
+public import ApusBase
+public import ApusManifest
+
+/// How important a line is, as syslog(2) counts it.
+public enum Severity: UInt8, Comparable, Sendable {
+  case error = 3
+  case warning = 4
+  case notice = 5
+  case info = 6
+  case debug = 7
+
+  /// Orders from grave to trivial.
+  public static func < (left: Severity, right: Severity) -> Bool { left.rawValue < right.rawValue }
+}
+
+extension Message {
+  /// How important the line is. Ordinary starts are `debug`: a board that works says little.
+  public var severity: Severity {
+    switch kind {
+    case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
+    case .waiting, .shutdown: .info
+    case .exited, .backoff, .paused, .notInForce: .warning
+    case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
+      .internalError:
+      .error
+    }
+  }
+
+  /// Writes the line without prefix or newline: `web: exec /usr/sbin/httpd: ENOENT (2)`.
+  public func write(into writer: inout ByteWriter, manifest: Manifest) {
+    if let service {
+      writeName(of: Int32(service), manifest, into: &writer)
+      writer.text(": ")
+    }
+    switch kind {
+    case .started:
+      writer.text("started, pid ")
+      writer.decimal(Int64(reason.value))
+    case .ready: writer.text("ready")
+    case .exited, .startFailed: writeReason(into: &writer, manifest)
+    case .backoff: writer.text("next start")
+    case .gaveUp:
+      writer.text("gave up: ")
+      writeReason(into: &writer, manifest)
+    case .stopping: writer.text("stopping")
+    case .stopEscalated: writer.text("did not stop in time, killing it")
+    case .stopped: writer.text("stopped")
+    case .paused:
+      writer.text("listener paused: ")
+      writeReason(into: &writer, manifest)
+    case .resumed: writer.text("listener watched again")
+    case .bound:
+      writer.text("bound ")
+      writeAddress(into: &writer, manifest)
+    case .bindFailed: writeReason(into: &writer, manifest)
+    case .waiting: writeReason(into: &writer, manifest)
+    case .notInForce: writer.text("uses keys that are accepted but not in force yet")
+    case .invalid: writer.text("invalid, see apus check")
+    case .shutdown:
+      writer.text("going down: ")
+      writer.text(PowerAction(rawValue: UInt8(truncatingIfNeeded: reason.value))?.word ?? "exit")
+    case .leftBehind:
+      writer.text("cannot end pid ")
+      writer.decimal(Int64(reason.value))
+      writer.text(", going on without it")
+    case .internalError: writer.text("internal error")
+    }
+    if nextUs >= 0 {
+      writer.text(kind == .backoff ? " in " : ", next try in ")
+      writer.decimal(nextUs / 1000)
+      writer.text(" ms")
+    }
+  }
+
+  private func writeReason(into writer: inout ByteWriter, _ manifest: Manifest) {
+    reason.write(into: &writer, manifest: manifest, service: service, listener: listener)
+  }
+
+  private func writeAddress(into writer: inout ByteWriter, _ manifest: Manifest) {
+    if let listener, let declared = manifest.listeners.at(Int(listener)) {
+      writer.text(declared.spelling, of: manifest)
+    }
+  }
+}
+
+extension PowerAction {
+  /// The word of the command.
+  public var word: StaticString {
+    switch self {
+    case .reboot: "reboot"
+    case .poweroff: "poweroff"
+    case .halt: "halt"
+    case .kexec: "kexec"
+    case .exit: "exit"
+    }
+  }
+}

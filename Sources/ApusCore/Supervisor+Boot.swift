@@ -1,0 +1,92 @@
+internal import ApusBase
+internal import ApusManifest
+
+// Boot: bind everything, then start what starts with the board.
+extension Supervisor {
+  mutating func begin() {
+    guard phase == .idle else { return }
+    phase = .binding
+    for index in units.indices {
+      units[index].since = now
+      let flags = manifest.services[index].flags
+      if flags.contains(.invalid) {
+        units[index].state = .invalid
+        units[index].reason = Reason(.invalid)
+      } else if flags.contains(.template) {
+        units[index].state = .skipped
+      } else if flags.contains(.masked) {
+        units[index].state = .skipped
+        units[index].reason = Reason(.mask)
+      }
+    }
+  }
+
+  /// True for a service that can never run.
+  func isInert(_ service: Int) -> Bool {
+    units[service].state == .invalid || units[service].state == .skipped
+  }
+
+  /// Goes on with a phase that visits every listener or service, as far as effects fit.
+  mutating func advancePhase() {
+    if phase == .binding {
+      // Few at a time, so that the driver's queue of outcomes stays short.
+      while cursor < listeners.count, bindsOutstanding < 32 {
+        if !isInert(Int(manifest.listeners[cursor].service)) {
+          bindsOutstanding += 1
+          out.append(.bind(listener: UInt16(truncatingIfNeeded: cursor)))
+        }
+        cursor += 1
+      }
+      guard cursor >= listeners.count, bindsOutstanding == 0 else { return }
+      phase = .starting
+      cursor = 0
+      deadlines.set(boardKey, to: now + .seconds(15))
+    }
+    if phase == .starting {
+      while cursor < units.count, out.elements.count < Self.effectReserve {
+        if !isInert(cursor) { announce(cursor) }
+        cursor += 1
+      }
+      if cursor >= units.count { phase = .running }
+    }
+    if phase == .stopping {
+      while cursor < units.count, out.elements.count < Self.effectReserve {
+        units[cursor].goal = .down
+        work.push(cursor)
+        cursor += 1
+      }
+    }
+  }
+
+  /// Gives a service its first goal.
+  private mutating func announce(_ service: Int) {
+    let declared = manifest.services[service]
+    if declared.flags.contains(.notInForce) {
+      out.append(.log(Message(.notInForce, service: UInt16(truncatingIfNeeded: service))))
+    }
+    if units[service].goal == .down { units[service].goal = initialGoal(service) }
+    if declared.start == .boot {
+      units[service].isBootPending = true
+      bootPending += 1
+    }
+    work.push(service)
+  }
+
+  /// The goal the manifest gives a service.
+  func initialGoal(_ service: Int) -> Goal {
+    switch manifest.services[service].start {
+    case .boot: manifest.services[service].accepts ? .listen : .up
+    case .demand: .listen
+    case .timer, .manual: .down
+    }
+  }
+
+  /// Says once that the board is up.
+  mutating func finishBootIfSettled() {
+    guard phase == .running, !hasFinishedBoot, bootPending <= 0, work.isEmpty, starts.isEmpty
+    else { return }
+    hasFinishedBoot = true
+    deadlines.clear(boardKey)
+    out.append(.bootFinished)
+  }
+}

@@ -1,0 +1,209 @@
+internal import ApusBase
+internal import ApusManifest
+
+// `accept` services: one process for each connection, inetd's way.
+extension Supervisor {
+  /// True when the service may take one more connection.
+  func hasRoom(_ service: Int) -> Bool {
+    units[service].connections < manifest.services[service].maxConnections
+  }
+
+  /// The connection whose present life this is; nil for services' own slots and stale lives.
+  func connection(_ id: InstanceID) -> Int? {
+    let index = Int(id.slot) - units.count
+    guard let connection = connections.at(index), connection.stage != .free,
+      connection.generation == id.generation
+    else { return nil }
+    return index
+  }
+
+  private func instance(connection index: Int) -> InstanceID {
+    InstanceID(
+      slot: UInt16(truncatingIfNeeded: units.count + index),
+      generation: connections[index].generation)
+  }
+
+  /// Takes one connection from a readable listener, without blocking.
+  mutating func acceptOne(_ listener: Int, _ service: Int) {
+    guard hasRoom(service), let index = freeConnection() else {
+      // Clients wait in the backlog until a connection ends.
+      unwatch(listener)
+      listeners[listener].reason = Reason(.connectionLimit)
+      return
+    }
+    connections[index].generation &+= 1
+    connections[index].stage = .queued
+    connections[index].isStopping = false
+    connections[index].hasBeenKilled = false
+    connections[index].service = UInt16(truncatingIfNeeded: service)
+    connections[index].listener = UInt16(truncatingIfNeeded: listener)
+    connections[index].pid = 0
+    units[service].connections += 1
+    lives += 1
+    out.append(
+      .accept(listener: UInt16(truncatingIfNeeded: listener), instance(connection: index)))
+  }
+
+  private func freeConnection() -> Int? {
+    for index in connections.indices where connections[index].stage == .free { return index }
+    return nil
+  }
+
+  mutating func accepted(_ id: InstanceID, _ listener: Int, _ source: ConnectionSource) {
+    guard let index = connection(id), listeners.indices.contains(listener) else {
+      staleEvents &+= 1
+      out.append(.discard(id))
+      return
+    }
+    let service = Int(connections[index].service)
+    listeners[listener].accepted &+= 1
+    listeners[listener].triggers &+= 1
+    listeners[listener].lastTrigger = now
+    listeners[listener].delay = .zero
+    connections[index].source = source
+    guard !exceedsSource(service, source, index), units[service].goal == .listen else {
+      out.append(.discard(id))
+      return free(index)
+    }
+    units[service].starts &+= 1
+    connections[index].number = units[service].starts
+    if !hasRoom(service) {
+      unwatch(listener)
+      listeners[listener].reason = Reason(.connectionLimit)
+    }
+    starts.push(units.count + index)
+  }
+
+  private func exceedsSource(_ service: Int, _ source: ConnectionSource, _ own: Int) -> Bool {
+    let limit = manifest.services[service].maxConnectionsPerSource
+    guard limit > 0 else { return false }
+    var same: UInt16 = 0
+    for index in connections.indices
+    where index != own && connections[index].stage != .free
+      && Int(connections[index].service) == service && connections[index].source == source
+    {
+      same += 1
+    }
+    return same >= limit
+  }
+
+  mutating func acceptFailed(_ id: InstanceID, _ listener: Int, _ errno: Errno) {
+    if let index = connection(id) { free(index) }
+    guard listeners.at(listener)?.isWatched == true else { return }
+    switch errno {
+    case .again, .interrupted, .connectionAborted: break
+    default:
+      let last = listeners[listener].delay
+      let delay = last == .zero ? .milliseconds(50) : min(.seconds(5), last + last)
+      pause(listener, Reason(.acceptFailed, value: errno.code), for: delay)
+    }
+  }
+
+  mutating func spawnConnection(_ index: Int) {
+    guard connections[index].stage == .queued else { return }
+    guard phase.rawValue <= Phase.running.rawValue, !connections[index].isStopping else {
+      out.append(.discard(instance(connection: index)))
+      return free(index)
+    }
+    connections[index].stage = .inFlight
+    inFlight += 1
+    deadlines.set(deadlineKey(connection: index), to: now + .seconds(30))
+    out.append(
+      .spawn(instance(connection: index), service: connections[index].service))
+  }
+
+  /// The connection is lost with the failed start, but never the listener.
+  mutating func connectionRefused(_ index: Int, _ reason: Reason) {
+    let listener = Int(connections[index].listener)
+    let service = Int(connections[index].service)
+    out.append(log(.startFailed, service, reason))
+    out.append(.discard(instance(connection: index)))
+    landed(connection: index)
+    free(index)
+    if listeners.at(listener)?.isWatched == true {
+      let last = listeners[listener].delay
+      pause(
+        listener, reason, for: last == .zero ? .milliseconds(50) : min(.seconds(5), last + last))
+    }
+  }
+
+  mutating func connectionExecuted(_ index: Int) {
+    landed(connection: index)
+    connections[index].stage = .running
+    if !connections[index].isStopping { deadlines.clear(deadlineKey(connection: index)) }
+  }
+
+  mutating func connectionExecutionFailed(_ reason: Reason, _ id: InstanceID) {
+    guard let index = connection(id) else { return }
+    let service = Int(connections[index].service)
+    units[service].reason = reason
+    out.append(log(.startFailed, service, reason))
+    let listener = Int(connections[index].listener)
+    guard listeners.at(listener)?.isWatched == true else { return }
+    let last = listeners[listener].delay
+    pause(
+      listener, reason, for: last == .zero ? .milliseconds(100) : min(.seconds(30), last + last))
+  }
+
+  mutating func connectionExited(_ index: Int, _ id: InstanceID) {
+    let service = Int(connections[index].service)
+    if manifest.stop(of: manifest.services[service]).scope != .main {
+      out.append(.signal(id, number: 9, scope: .all))
+    }
+    out.append(.release(id))
+    units[service].endedAt = now
+    landed(connection: index)
+    free(index)
+  }
+
+  private mutating func landed(connection index: Int) {
+    if connections[index].stage == .inFlight { inFlight -= 1 }
+  }
+
+  /// Gives the slot back and takes connections again where the limit had stopped that.
+  private mutating func free(_ index: Int) {
+    let service = Int(connections[index].service)
+    deadlines.clear(deadlineKey(connection: index))
+    connections[index].stage = .free
+    units[service].connections -= 1
+    lives -= 1
+    for listener in manifest.services[service].listeners.indices
+    where listeners.at(listener)?.reason.kind == .connectionLimit {
+      listeners[listener].reason = .none
+      watchIfIdle(listener)
+    }
+    if units[service].state != .listening {
+      work.push(service)
+      if units[service].connections == 0 { wakeDependents(of: service) }
+    }
+  }
+
+  /// Sends the stop signal to every connection's process.
+  mutating func stopConnections(of service: Int) {
+    let stop = manifest.stop(of: manifest.services[service])
+    for index in connections.indices
+    where connections[index].stage != .free && Int(connections[index].service) == service
+      && !connections[index].isStopping
+    {
+      guard out.elements.count < Self.effectReserve else { return work.push(service) }
+      connections[index].isStopping = true
+      guard connections[index].stage != .queued else { continue }
+      let id = instance(connection: index)
+      out.append(.signal(id, number: stop.signal, scope: stop.scope == .all ? .all : .main))
+      deadlines.set(deadlineKey(connection: index), to: now + stop.timeout)
+    }
+  }
+
+  /// A connection's process did not reach execve(2), or did not stop, in time.
+  mutating func connectionDue(_ index: Int) {
+    guard connections[index].stage != .free else { return }
+    if connections[index].hasBeenKilled {
+      let service = Int(connections[index].service)
+      out.append(log(.leftBehind, service, Reason(.none, value: connections[index].pid)))
+      return
+    }
+    connections[index].hasBeenKilled = true
+    out.append(.signal(instance(connection: index), number: 9, scope: .all))
+    deadlines.set(deadlineKey(connection: index), to: now + .seconds(10))
+  }
+}

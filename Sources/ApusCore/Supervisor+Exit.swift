@@ -1,0 +1,111 @@
+internal import ApusBase
+internal import ApusManifest
+
+// Ends of processes: the restart table, back-off, giving up.
+extension Supervisor {
+  mutating func exited(_ id: InstanceID, _ report: ExitReport) {
+    if let connection = connection(id) { return connectionExited(connection, id) }
+    guard let service = living(id) else {
+      out.append(.release(id))
+      return
+    }
+    if manifest.stop(of: manifest.services[service]).scope != .main {
+      out.append(.signal(id, number: 9, scope: .all))
+    }
+    out.append(.release(id))
+    landed(service)
+    if units[service].stopStage != .abandoned { lives -= 1 }
+    clearAlarm(service)
+    units[service].isAlive = false
+    units[service].pid = 0
+    units[service].endedAt = now
+    units[service].lastExit = report
+    let declared = manifest.services[service]
+    guard units[service].stopStage == .none else { return stopFinished(service) }
+    if let forced = units[service].forcedEnd {
+      let isStartFailure = units[service].reason.kind == .spawnFailed
+      return ended(
+        service, forced, report: isStartFailure ? nil : report, units[service].reason)
+    }
+    let reason = Reason(report.isSignal ? .killed : .exited, value: Int32(report.number))
+    ended(service, manifest.classify(report, of: declared), report: report, reason)
+  }
+
+  /// A run has ended without having been asked to.
+  mutating func ended(_ service: Int, _ end: RunEnd, report: ExitReport?, _ reason: Reason) {
+    let declared = manifest.services[service]
+    let restart = manifest.restart(of: declared)
+    if now - units[service].startedAt >= restart.resetAfter { units[service].delay = .zero }
+    let isStartFailure = reason.kind == .spawnFailed
+    if end != .clean { out.append(log(isStartFailure ? .startFailed : .exited, service, reason)) }
+    if declared.type == .oneshot, end == .clean {
+      units[service].hasSucceeded = true
+      if declared.flags.contains(.remain), units[service].goal == .up {
+        return setState(service, .ready, reason)
+      }
+    }
+    if units[service].goal == .down || phase.rawValue > Phase.running.rawValue {
+      units[service].goal = .down
+      work.push(service)
+      return wakeDependents(of: service)
+    }
+    if manifest.wantsRestart(of: declared, after: end, report: report) {
+      return exceedsLimit(service, restart)
+        ? giveUp(service, Reason(.restartLimit)) : backOff(service, reason)
+    }
+    if declared.start == .demand {
+      units[service].goal = .listen
+      if end != .clean { return backOff(service, reason) }
+      work.push(service)
+      return wakeDependents(of: service)
+    }
+    guard end == .clean else { return giveUp(service, reason) }
+    units[service].goal = .down
+    setState(service, .stopped, reason)
+  }
+
+  /// Waits before the next try, longer each time, up to the longest delay.
+  mutating func backOff(_ service: Int, _ reason: Reason) {
+    let restart = manifest.restart(of: manifest.services[service])
+    let delay =
+      units[service].delay == .zero ? restart.delay : restart.delay(after: units[service].delay)
+    units[service].delay = max(delay, .milliseconds(1))
+    // Jitter only shortens, so that the longest delay is kept.
+    let (spread, overflow) = delay.microseconds.multipliedReportingOverflow(
+      by: Int64(restart.jitterPermille))
+    let wait = Interval(
+      microseconds: delay.microseconds - (overflow ? 0 : random(below: spread / 1000 + 1)))
+    setAlarm(service, .retry, in: wait)
+    setState(service, .backoff, reason)
+    unwatchAll(service)
+    out.append(log(.backoff, service, reason, next: wait))
+  }
+
+  private mutating func exceedsLimit(_ service: Int, _ restart: Restart) -> Bool {
+    guard restart.limit.count > 0 else { return false }
+    if now - units[service].windowStart >= restart.limit.window || units[service].windowCount == 0 {
+      units[service].windowStart = now
+      units[service].windowCount = 0
+    }
+    units[service].windowCount &+= 1
+    return units[service].windowCount > restart.limit.count
+  }
+
+  /// No further try: what the manifest declares for that happens once.
+  mutating func giveUp(_ service: Int, _ reason: Reason) {
+    let declared = manifest.services[service]
+    units[service].goal = .down
+    units[service].windowCount = 0
+    setState(service, .failed, reason)
+    unwatchAll(service)
+    out.append(log(.gaveUp, service, reason))
+    if declared.flags.contains(.critical) { return shutDown(.reboot) }
+    guard reason.kind == .restartLimit else { return }
+    switch manifest.restart(of: declared).onLimit {
+    case .stop: break
+    case .reboot: shutDown(.reboot)
+    case .poweroff: shutDown(.poweroff)
+    case .rescue: out.append(.rescue)
+    }
+  }
+}

@@ -1,0 +1,187 @@
+internal import ApusBase
+internal import ApusManifest
+
+// Listeners: binding, watching, pausing; rule 4 of the supervisor.
+extension Supervisor {
+  private static let firstBindDelay = Interval.seconds(1)
+  private static let longestBindDelay = Interval.seconds(30)
+  /// A daemon that ends well within this time ...
+  private static let shortRun = Interval.seconds(1)
+  /// ... and whose listener is readable again this soon has not taken what woke it.
+  private static let promptTrigger = Interval.milliseconds(20)
+
+  mutating func bound(_ listener: Int) {
+    guard listeners.at(listener)?.isBound == false else { return }
+    settleBind()
+    listeners[listener].isBound = true
+    listeners[listener].delay = .zero
+    listeners[listener].reason = .none
+    deadlines.clear(deadlineKey(listener: listener))
+    out.append(
+      .log(
+        Message(
+          .bound, service: manifest.listeners[listener].service,
+          listener: UInt16(truncatingIfNeeded: listener))))
+    wakeOwner(of: listener)
+  }
+
+  mutating func bindFailed(_ listener: Int, _ reason: Reason) {
+    guard listeners.indices.contains(listener) else { return }
+    settleBind()
+    let delay = grownDelay(of: listener)
+    retry(listener, reason, in: delay)
+    out.append(
+      .log(
+        Message(
+          .bindFailed, service: manifest.listeners[listener].service,
+          listener: UInt16(truncatingIfNeeded: listener), reason: reason,
+          nextUs: delay.microseconds)))
+    wakeOwner(of: listener)
+  }
+
+  private mutating func settleBind() {
+    if phase == .binding { bindsOutstanding -= 1 }
+  }
+
+  /// Evaluates the owner, and those for whom "bound is enough".
+  private mutating func wakeOwner(of listener: Int) {
+    guard phase != .binding else { return }
+    let service = Int(manifest.listeners[listener].service)
+    work.push(service)
+    wakeDependents(of: service)
+  }
+
+  private func grownDelay(of listener: Int) -> Interval {
+    let last = listeners[listener].delay
+    if last == .zero { return Self.firstBindDelay }
+    return min(Self.longestBindDelay, last + last)
+  }
+
+  private mutating func retry(_ listener: Int, _ reason: Reason, in delay: Interval) {
+    listeners[listener].delay = delay
+    listeners[listener].reason = reason
+    deadlines.set(deadlineKey(listener: listener), to: now + delay)
+  }
+
+  mutating func watchFailed(_ listener: Int, _ reason: Reason) {
+    guard listeners.indices.contains(listener) else { return }
+    listeners[listener].isWatched = false
+    pause(listener, reason, for: grownDelay(of: listener))
+  }
+
+  /// Error or hang-up with nothing to read: the socket is of no use any more and is made anew.
+  mutating func broken(_ listener: Int) {
+    guard listeners.at(listener)?.isWatched == true else {
+      staleEvents &+= 1
+      return
+    }
+    unwatch(listener)
+    out.append(.unbind(listener: UInt16(truncatingIfNeeded: listener)))
+    listeners[listener].isBound = false
+    retry(listener, Reason(.brokenListener), in: grownDelay(of: listener))
+  }
+
+  /// Keeps a listener unwatched for a while, and says why.
+  mutating func pause(_ listener: Int, _ reason: Reason, for delay: Interval) {
+    unwatch(listener)
+    listeners[listener].isPaused = true
+    listeners[listener].delay = delay
+    retry(listener, reason, in: delay)
+    out.append(
+      .log(
+        Message(
+          .paused, service: manifest.listeners[listener].service,
+          listener: UInt16(truncatingIfNeeded: listener), reason: reason,
+          nextUs: delay.microseconds)))
+  }
+
+  /// A listener's deadline has come.
+  mutating func listenerDue(_ listener: Int) {
+    guard phase.rawValue <= Phase.running.rawValue else { return }
+    if !listeners[listener].isBound {
+      out.append(.bind(listener: UInt16(truncatingIfNeeded: listener)))
+      return
+    }
+    listeners[listener].isPaused = false
+    listeners[listener].reason = .none
+    watchIfIdle(listener)
+  }
+
+  mutating func watchAll(_ service: Int) {
+    for index in manifest.services[service].listeners.indices { watchIfIdle(index) }
+  }
+
+  mutating func unwatchAll(_ service: Int) {
+    for index in manifest.services[service].listeners.indices { unwatch(index) }
+  }
+
+  mutating func unwatch(_ listener: Int) {
+    guard listeners.at(listener)?.isWatched == true else { return }
+    listeners[listener].isWatched = false
+    out.append(.unwatch(listener: UInt16(truncatingIfNeeded: listener)))
+  }
+
+  /// Watches a listener if rule 4 says so.
+  mutating func watchIfIdle(_ index: Int) {
+    guard let listener = listeners.at(index), listener.isBound, !listener.isWatched,
+      !listener.isPaused, phase.rawValue <= Phase.running.rawValue
+    else { return }
+    let service = Int(manifest.listeners[index].service)
+    guard units[service].state == .listening, units[service].goal == .listen else { return }
+    guard !manifest.services[service].accepts || hasRoom(service) else { return }
+    listeners[index].isWatched = true
+    out.append(.watch(listener: UInt16(truncatingIfNeeded: index)))
+  }
+
+  /// Traffic on a watched listener.
+  mutating func readable(_ index: Int) {
+    guard let listener = listeners.at(index), listener.isWatched else {
+      staleEvents &+= 1
+      return
+    }
+    let service = Int(manifest.listeners[index].service)
+    guard exceedsTrigger(index, service) == false else { return }
+    if manifest.services[service].accepts { return acceptOne(index, service) }
+    let restart = manifest.restart(of: manifest.services[service])
+    let ended = units[service].endedAt
+    let hasRun = units[service].lastExit != nil
+    if hasRun, now - ended <= Self.promptTrigger, ended - units[service].startedAt < Self.shortRun {
+      // It ended well but what woke it still waits: start it again, but ever more slowly.
+      return coolDown(service)
+    }
+    if !hasRun || now - ended >= restart.resetAfter { units[service].delay = .zero }
+    trigger(index, service)
+  }
+
+  private mutating func coolDown(_ service: Int) {
+    units[service].endedAt = .zero
+    backOff(service, Reason(.noAccept))
+  }
+
+  private mutating func trigger(_ index: Int, _ service: Int) {
+    listeners[index].triggers &+= 1
+    listeners[index].lastTrigger = now
+    units[service].goal = .up
+    unwatchAll(service)
+    work.push(service)
+  }
+
+  /// Counts a trigger; over the limit the listener rests until its window is over.
+  private mutating func exceedsTrigger(_ index: Int, _ service: Int) -> Bool {
+    let limit = manifest.services[service].trigger
+    guard limit.count > 0 else { return false }
+    let age = now - listeners[index].windowStart
+    if listeners[index].windowCount == 0 || age >= limit.window {
+      listeners[index].windowStart = now
+      listeners[index].windowCount = 0
+    }
+    guard listeners[index].windowCount < limit.count else {
+      listeners[index].windowCount = 0
+      let rest = max(.milliseconds(1), (listeners[index].windowStart + limit.window) - now)
+      pause(index, Reason(.triggerLimit), for: rest)
+      return true
+    }
+    listeners[index].windowCount &+= 1
+    return false
+  }
+}

@@ -1,0 +1,164 @@
+internal import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+// What operators ask for, and the answers when it is done.
+extension Supervisor {
+  mutating func request(_ client: ClientID, _ request: Request) {
+    switch request.action {
+    case .reboot: return end(client, .reboot, request)
+    case .poweroff: return end(client, .poweroff, request)
+    case .halt: return end(client, .halt, request)
+    case .kexec: return end(client, .kexec, request)
+    case .start, .stop, .restart, .reload, .reset, .kill: break
+    }
+    guard let target = request.service, units.indices.contains(Int(target)) else {
+      return answer(client, .noSuchService, nil, .none)
+    }
+    let service = Int(target)
+    guard phase.rawValue <= Phase.running.rawValue else {
+      return answer(client, .failed, service, Reason(.shutdown))
+    }
+    if isInert(service) { return answer(client, .failed, service, units[service].reason) }
+    switch request.action {
+    case .start: order(.start, service)
+    case .stop: order(.stop, service)
+    case .restart: order(.restart, service)
+    case .reset: reset(service)
+    case .kill: kill(service)
+    case .reload: return answer(client, .failed, service, Reason(.notInForce))
+    case .reboot, .poweroff, .halt, .kexec: break
+    }
+    let isWaited = request.action == .start || request.action == .stop || request.action == .restart
+    guard isWaited, !request.noWait else { return answer(client, .done, service, .none) }
+    let waiter = Waiter(
+      client: client, service: UInt16(truncatingIfNeeded: service),
+      isForUp: request.action != .stop)
+    if isFulfilled(waiter), !units[service].cycle {
+      return answer(client, .done, service, .none)
+    }
+    guard waiters.count < Limits.clients else { return answer(client, .done, service, .none) }
+    waiters.append(waiter)
+  }
+
+  private mutating func end(_ client: ClientID, _ action: PowerAction, _ request: Request) {
+    answer(client, .done, nil, .none)
+    if request.now { powerNow(action) } else { shutDown(action) }
+  }
+
+  /// Carries out a start, stop or restart.
+  mutating func order(_ action: Request.Action, _ service: Int) {
+    guard units.indices.contains(service), !isInert(service) else { return }
+    switch action {
+    case .stop: requestStop(service, thenStart: false)
+    case .start, .restart:
+      // A stop that is under way ends first; then the goal is looked at again.
+      if units[service].isAlive, units[service].goal == .down { units[service].cycle = true }
+      if action == .restart { requestStop(service, thenStart: true) }
+      units[service].goal = manifest.services[service].accepts ? .listen : .up
+      if units[service].state == .failed || units[service].state == .backoff
+        || units[service].state == .ready && !units[service].isAlive && action == .restart
+      {
+        units[service].state = .stopped
+      }
+      if units[service].alarm == .retry { clearAlarm(service) }
+      units[service].delay = .zero
+      units[service].windowCount = 0
+      raiseDependencies(of: service, evenFailed: true)
+    case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec: break
+    }
+    work.push(service)
+  }
+
+  /// Forgets failures: back-off, limits, the state `failed`.
+  private mutating func reset(_ service: Int) {
+    units[service].delay = .zero
+    units[service].windowCount = 0
+    units[service].restarts = 0
+    if units[service].alarm == .retry { clearAlarm(service) }
+    if units[service].state == .failed {
+      units[service].state = .stopped
+      let initial = initialGoal(service)
+      if initial == .listen { units[service].goal = .listen }
+    }
+    for index in manifest.services[service].listeners.indices
+    where listeners.at(index)?.isPaused == true {
+      deadlines.set(deadlineKey(listener: index), to: now)
+    }
+    work.push(service)
+  }
+
+  private mutating func kill(_ service: Int) {
+    guard units[service].isAlive else { return }
+    out.append(.signal(instance(service), number: 9, scope: .all))
+  }
+
+  mutating func answer(
+    _ client: ClientID, _ code: Answer.Code, _ service: Int?, _ reason: Reason
+  ) {
+    let target = service.map { UInt16(truncatingIfNeeded: $0) }
+    out.append(.answer(client, Answer(code, service: target, reason: reason)))
+  }
+
+  mutating func clientGone(_ client: ClientID) {
+    waiters.removeAll { $0.client == client }
+  }
+
+  private func isFulfilled(_ waiter: Waiter) -> Bool {
+    let service = Int(waiter.service)
+    guard let unit = units.at(service) else { return true }
+    if !waiter.isForUp {
+      return !unit.isAlive && unit.connections == 0 && unit.state != .starting
+        && unit.state != .waiting && unit.state != .backoff && unit.goal == .down
+        && unit.state != .listening
+    }
+    if unit.state == .ready { return true }
+    if manifest.services[service].accepts { return unit.state == .listening }
+    return unit.hasSucceeded && manifest.services[service].type == .oneshot
+      && unit.state == .stopped && unit.goal == .down
+  }
+
+  private func hasFailed(_ waiter: Waiter) -> Bool {
+    guard let unit = units.at(Int(waiter.service)) else { return true }
+    switch unit.state {
+    case .invalid, .skipped: return true
+    case .backoff, .failed, .stopped: return waiter.isForUp || unit.stopStage == .abandoned
+    case .listening:
+      return waiter.isForUp && !manifest.services[Int(waiter.service)].accepts
+    case .stopping: return unit.stopStage == .abandoned
+    case .waiting, .starting, .ready: return false
+    }
+  }
+
+  /// Answers those for whom the service's new state is the result.
+  mutating func answerWaiters(of service: Int) {
+    guard !waiters.isEmpty else { return }
+    var index = 0
+    while index < waiters.count {
+      let waiter = waiters[index]
+      let isMine = Int(waiter.service) == service
+      if isMine, isFulfilled(waiter) {
+        answer(waiter.client, .done, service, .none)
+        waiters.remove(at: index)
+      } else if isMine, hasFailed(waiter) {
+        answer(waiter.client, .failed, service, units[service].reason)
+        waiters.remove(at: index)
+      } else {
+        index += 1
+      }
+    }
+  }
+
+  /// Answers those who waited for the end, at the end of a life that another follows.
+  mutating func answerDown(_ service: Int) {
+    var index = 0
+    while index < waiters.count {
+      if Int(waiters[index].service) == service, !waiters[index].isForUp {
+        answer(waiters[index].client, .done, service, .none)
+        waiters.remove(at: index)
+      } else {
+        index += 1
+      }
+    }
+  }
+}

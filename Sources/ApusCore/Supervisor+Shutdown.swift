@@ -1,0 +1,134 @@
+internal import ApusBase
+internal import ApusManifest
+
+/// Seven presses in two seconds mean that somebody is in despair.
+struct CtrlAltDel: Sendable {
+  private var first = Instant.zero
+  private var count = 0
+
+  /// Counts a press; true on the seventh within two seconds of the first.
+  mutating func press(_ now: Instant) -> Bool {
+    if count == 0 || now - first > .seconds(2) {
+      first = now
+      count = 0
+    }
+    count += 1
+    return count >= 7
+  }
+}
+
+// The end of the board; rule 8 of the supervisor.
+extension Supervisor {
+  /// Time kept of `shutdownTimeout` for everything that is not a service.
+  private static let terminateTime = Interval.seconds(2)
+  private static let killTime = Interval.seconds(1)
+
+  /// Stops everything and then ends the board. A second order changes only how it ends.
+  mutating func shutDown(_ action: PowerAction) {
+    power = mode == .user ? .exit : action
+    guard phase.rawValue < Phase.stopping.rawValue else { return }
+    phase = .stopping
+    cursor = 0
+    out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
+    let total = manifest.system.shutdownTimeout
+    let others = Self.terminateTime + Self.killTime
+    let half = Interval(microseconds: total.microseconds / 2)
+    deadlines.set(boardKey, to: now + (total == .never ? total : max(half, total - others)))
+  }
+
+  /// Ends the board without stopping anything.
+  mutating func powerNow(_ action: PowerAction) {
+    power = mode == .user ? .exit : action
+    finish()
+  }
+
+  /// Looks whether a phase of the end is over.
+  mutating func settlePhase() {
+    finishBootIfSettled()
+    guard phase == .stopping, cursor >= units.count, lives <= 0, work.isEmpty else { return }
+    terminateOthers()
+  }
+
+  private mutating func terminateOthers() {
+    guard mode == .system else { return finish() }
+    phase = .terminating
+    out.append(.signalEveryone(number: 15))
+    deadlines.set(boardKey, to: now + Self.terminateTime)
+  }
+
+  private mutating func killOthers() {
+    phase = .killing
+    out.append(.signalEveryone(number: 9))
+    deadlines.set(boardKey, to: now + Self.killTime)
+  }
+
+  /// No child is left.
+  mutating func childless() {
+    if phase == .terminating || phase == .killing { finish() }
+  }
+
+  /// The board's own deadline.
+  mutating func boardDue() {
+    switch phase {
+    case .idle, .binding, .ended: break
+    case .starting, .running: bootPending = 0
+    case .stopping:
+      sayWhatIsLeft()
+      if mode == .system { terminateOthers() } else { killAndFinish() }
+    case .terminating: killOthers()
+    case .killing: finish()
+    }
+  }
+
+  private mutating func sayWhatIsLeft() {
+    for service in units.indices
+    where units[service].isAlive && out.elements.count < Self.effectReserve {
+      out.append(log(.leftBehind, service, Reason(.none, value: units[service].pid)))
+    }
+  }
+
+  /// Without the board to itself apus ends its own processes and goes.
+  private mutating func killAndFinish() {
+    for service in units.indices
+    where units[service].isAlive && out.elements.count < Self.effectReserve {
+      out.append(.signal(instance(service), number: 9, scope: .all))
+    }
+    finish()
+  }
+
+  private mutating func finish() {
+    guard phase != .ended else { return }
+    phase = .ended
+    out.append(.power(power))
+  }
+
+  /// A signal to apus itself.
+  mutating func signal(_ number: UInt8) {
+    guard mode == .system else {
+      if number == 15 || number == 2 { shutDown(.exit) }
+      return
+    }
+    switch number {
+    case 15, 39: shutDown(.reboot)
+    case 10, 37: shutDown(.halt)
+    case 12, 38, 30: shutDown(.poweroff)
+    case 40: shutDown(.kexec)
+    case 47: powerNow(.halt)
+    case 48: powerNow(.poweroff)
+    case 49: powerNow(.reboot)
+    case 50: powerNow(.kexec)
+    case 2: ctrlAltDel()
+    default: break
+    }
+  }
+
+  private mutating func ctrlAltDel() {
+    if ctrlAltDelTimes.press(now) { return powerNow(.reboot) }
+    switch manifest.system.ctrlAltDel {
+    case .reboot: shutDown(.reboot)
+    case .poweroff: shutDown(.poweroff)
+    case .ignore: break
+    case .service(let service): order(.start, Int(service))
+    }
+  }
+}

@@ -1,0 +1,166 @@
+internal import ApusBase
+internal import ApusManifest
+
+// Starting: dependencies, the queue of starts, and what comes back from them.
+extension Supervisor {
+  mutating func tryStart(_ service: Int) {
+    raiseDependencies(of: service, evenFailed: false)
+    let isDemand = manifest.services[service].start == .demand
+    if let reason = unsatisfied(service, ownListeners: !isDemand) {
+      setState(service, .waiting, reason)
+      return
+    }
+    setState(service, .starting, .none)
+    starts.push(service)
+  }
+
+  /// What keeps a service from starting, if anything.
+  func unsatisfied(_ service: Int, ownListeners: Bool) -> Reason? {
+    let declared = manifest.services[service]
+    for link in declared.needs.indices {
+      if let other = manifest.links.at(link), !isSatisfied(Int(other), hard: true) {
+        return Reason(.dependency, value: Int32(other))
+      }
+    }
+    for range in 0..<2 {
+      for link in (range == 0 ? declared.wants : declared.after).indices {
+        if let other = manifest.links.at(link), !isSatisfied(Int(other), hard: false) {
+          return Reason(.dependency, value: Int32(other))
+        }
+      }
+    }
+    guard ownListeners else { return nil }
+    for index in declared.listeners.indices where listeners.at(index)?.isBound == false {
+      return listeners[index].reason
+    }
+    return nil
+  }
+
+  private func isSatisfied(_ service: Int, hard: Bool) -> Bool {
+    guard let unit = units.at(service), let declared = manifest.services.at(service)
+    else { return !hard }
+    switch unit.state {
+    case .invalid: return !hard
+    case .skipped, .ready: return true
+    case .listening, .waiting, .starting, .stopping, .backoff, .stopped, .failed: break
+    }
+    if declared.listeners.count > 0 {
+      // Bound is enough. A failed bind was at least tried, which is all that order asks for.
+      if !hard { return true }
+      for index in declared.listeners.indices where listeners.at(index)?.isBound == false {
+        return false
+      }
+      return true
+    }
+    if unit.hasSucceeded, declared.type == .oneshot, unit.state == .stopped { return true }
+    if hard { return false }
+    let isOnTheWay =
+      unit.state == .waiting || unit.state == .starting || unit.state == .stopped
+    return !(unit.goal == .up && isOnTheWay)
+  }
+
+  /// Asks for what a service needs and wants, unless it listens for itself.
+  mutating func raiseDependencies(of service: Int, evenFailed: Bool) {
+    let declared = manifest.services[service]
+    for range in 0..<2 {
+      for link in (range == 0 ? declared.needs : declared.wants).indices {
+        guard let target = manifest.links.at(link), Int(target) < units.count else { continue }
+        let other = Int(target)
+        guard !isInert(other), units[other].goal == .down, !units[other].isAlive,
+          manifest.services[other].listeners.count == 0
+        else { continue }
+        if units[other].state == .failed && !evenFailed { continue }
+        if units[other].hasSucceeded && manifest.services[other].type == .oneshot { continue }
+        if units[other].state == .failed { units[other].state = .stopped }
+        units[other].goal = .up
+        work.push(other)
+      }
+    }
+  }
+
+  /// Spawns from the queue while there are spawn slots.
+  mutating func pump() {
+    while inFlight < Limits.spawnsInFlight, out.elements.count < Self.effectReserve,
+      let slot = starts.pop()
+    {
+      if slot < units.count { spawn(slot) } else { spawnConnection(slot - units.count) }
+    }
+  }
+
+  private mutating func spawn(_ service: Int) {
+    guard units[service].state == .starting, units[service].goal == .up,
+      !units[service].isAlive, phase.rawValue <= Phase.running.rawValue
+    else { return }
+    unwatchAll(service)
+    units[service].generation &+= 1
+    units[service].isAlive = true
+    units[service].isInFlight = true
+    units[service].hasSucceeded = false
+    units[service].forcedEnd = nil
+    units[service].stopStage = .none
+    units[service].startedAt = now
+    inFlight += 1
+    lives += 1
+    setAlarm(service, .start, in: .seconds(30))
+    out.append(
+      .spawn(instance(service), service: UInt16(truncatingIfNeeded: service)))
+  }
+
+  mutating func spawned(_ id: InstanceID, _ pid: Int32) {
+    if let connection = connection(id) {
+      connections[connection].pid = pid
+      return
+    }
+    guard let service = living(id) else { return }
+    units[service].pid = pid
+    out.append(log(.started, service, Reason(.none, value: pid)))
+  }
+
+  mutating func spawnRefused(_ id: InstanceID, _ reason: Reason) {
+    if let connection = connection(id) { return connectionRefused(connection, reason) }
+    guard let service = living(id) else { return }
+    landed(service)
+    lives -= 1
+    units[service].isAlive = false
+    clearAlarm(service)
+    ended(service, .uncleanExit, report: nil, reason)
+  }
+
+  mutating func executed(_ id: InstanceID) {
+    if let connection = connection(id) { return connectionExecuted(connection) }
+    guard let service = living(id) else { return }
+    landed(service)
+    if units[service].alarm == .start { clearAlarm(service) }
+    guard units[service].state == .starting else { return }
+    if manifest.services[service].type != .oneshot {
+      units[service].hasSucceeded = true
+      setState(service, .ready, .none)
+      out.append(log(.ready, service))
+    }
+  }
+
+  /// The exit that follows ends the life; here only the reason is kept.
+  mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
+    if connection(id) != nil { return connectionExecutionFailed(reason, id) }
+    guard let service = living(id) else { return }
+    units[service].reason = reason
+    units[service].forcedEnd = .uncleanExit
+  }
+
+  /// The life is past execve(2), or over.
+  mutating func landed(_ service: Int) {
+    guard units[service].isInFlight else { return }
+    units[service].isInFlight = false
+    inFlight -= 1
+  }
+
+  /// The service whose present life this is; counts a stale event otherwise.
+  mutating func living(_ id: InstanceID) -> Int? {
+    let service = Int(id.slot)
+    guard let unit = units.at(service), unit.isAlive, unit.generation == id.generation else {
+      staleEvents &+= 1
+      return nil
+    }
+    return service
+  }
+}

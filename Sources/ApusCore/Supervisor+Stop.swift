@@ -1,0 +1,116 @@
+internal import ApusBase
+internal import ApusManifest
+
+// Stopping one service: order, signal, KILL, giving the process up.
+extension Supervisor {
+  /// Asks for a stop, and for the stop of everything that needs the service.
+  mutating func requestStop(_ service: Int, thenStart: Bool) {
+    if thenStart {
+      units[service].cycle = units[service].isAlive || units[service].connections > 0
+    } else {
+      units[service].goal = .down
+      units[service].cycle = false
+    }
+    if units[service].state == .failed && !thenStart { units[service].reason = Reason(.requested) }
+    work.push(service)
+    for index in dependents.range(of: service) where dependents[index].isHard {
+      let other = Int(dependents[index].service)
+      guard units[other].isAlive, units[other].goal != .down, !units[other].cycle else { continue }
+      requestStopOfDependent(other, thenStart: thenStart)
+    }
+  }
+
+  /// One level of the walk over dependents; the rest follows when each is evaluated.
+  private mutating func requestStopOfDependent(_ service: Int, thenStart: Bool) {
+    if thenStart { units[service].cycle = true } else { units[service].goal = .down }
+    work.push(service)
+  }
+
+  /// A living service that is to end: the next thing to do about it.
+  mutating func proceedStop(_ service: Int) {
+    switch units[service].stopStage {
+    case .signalled, .killed, .abandoned: return
+    case .none, .ordered: break
+    }
+    setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
+    spreadStop(service)
+    guard !hasLivingDependents(service) else {
+      units[service].stopStage = .ordered
+      return
+    }
+    let stop = manifest.stop(of: manifest.services[service])
+    units[service].stopStage = .signalled
+    let scope: SignalScope = stop.scope == .all ? .all : .main
+    out.append(log(.stopping, service))
+    out.append(.signal(instance(service), number: stop.signal, scope: scope))
+    // A stopped process acts on its signal only when it continues.
+    if stop.signal != 9 { out.append(.signal(instance(service), number: 18, scope: scope)) }
+    setAlarm(service, .stop, in: stop.timeout)
+  }
+
+  /// Stops what needs a service that is being stopped, level by level.
+  private mutating func spreadStop(_ service: Int) {
+    for index in dependents.range(of: service) where dependents[index].isHard {
+      let other = Int(dependents[index].service)
+      guard units[other].isAlive, units[other].goal != .down, !units[other].cycle else { continue }
+      requestStopOfDependent(other, thenStart: units[service].goal != .down)
+    }
+  }
+
+  private func hasLivingDependents(_ service: Int) -> Bool {
+    for index in dependents.range(of: service) {
+      let other = units[Int(dependents[index].service)]
+      let isLeaving = other.goal == .down || other.cycle
+      if other.isAlive || other.connections > 0, isLeaving, other.stopStage != .abandoned {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// The stop signal did not help in time.
+  mutating func escalate(_ service: Int) {
+    guard units[service].isAlive else { return }
+    let stop = manifest.stop(of: manifest.services[service])
+    units[service].stopStage = .killed
+    units[service].reason = Reason(.stopTimeout)
+    out.append(log(.stopEscalated, service))
+    out.append(
+      .signal(instance(service), number: 9, scope: stop.scope == .main ? .main : .all))
+    setAlarm(service, .kill, in: .seconds(10))
+  }
+
+  /// Not even KILL ended it: a process in uninterruptible sleep. Others go on without it.
+  mutating func abandon(_ service: Int) {
+    guard units[service].isAlive else { return }
+    out.append(log(.leftBehind, service, Reason(.none, value: units[service].pid)))
+    if units[service].stopStage != .abandoned { lives -= 1 }
+    units[service].stopStage = .abandoned
+    answerWaiters(of: service)
+    wakeAfterAbandon(service)
+  }
+
+  private mutating func wakeAfterAbandon(_ service: Int) {
+    forEachLink(manifest.services[service]) { supervisor, other in
+      if supervisor.units[other].stopStage == .ordered { supervisor.work.push(other) }
+    }
+  }
+
+  /// A stop that was asked for has ended the process.
+  mutating func stopFinished(_ service: Int) {
+    units[service].stopStage = .none
+    units[service].forcedEnd = nil
+    units[service].cycle = false
+    units[service].delay = .zero
+    out.append(log(.stopped, service))
+    if units[service].goal != .down {
+      // On the way to the next start this is the moment at which it was down.
+      answerDown(service)
+      if units[service].goal == .up, phase.rawValue <= Phase.running.rawValue {
+        units[service].state = .stopped
+      }
+    }
+    work.push(service)
+    wakeDependents(of: service)
+  }
+}

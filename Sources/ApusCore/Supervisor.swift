@@ -1,0 +1,298 @@
+public import ApusBase
+public import ApusManifest
+public import ApusWire
+
+/// Whether apus owns the board or is one process of it.
+public enum SupervisorMode: UInt8, Sendable {
+  /// PID 1 of a board: ends by reboot(2).
+  case system
+  /// `apus run`: ends by exiting, and signals nothing but its own services.
+  case user
+}
+
+/// The pure state machine of apus: events in, effects out.
+///
+/// The rules, in full:
+///
+/// 1. Every service has a *goal*: `down`, `listen` or `up`. Requests, traffic and the manifest
+///    change goals; `evaluate` is the only place that moves a service towards its goal.
+/// 2. At boot every listener is bound before anything is started. A bind that fails is retried
+///    after 1 s, doubling to 30 s, for ever.
+/// 3. A service with goal `up` starts when what it `needs` is satisfied, what it `wants` or stands
+///    `after` is settled, and its own listeners are bound. A service with pre-bound listeners
+///    satisfies others once they are bound; it is not started for them.
+/// 4. A listener is watched if and only if it is bound, not paused, and its service is `listening`
+///    (for `accept`: has room for one more connection). It is unwatched before its service starts.
+/// 5. A slot has one life at a time: from the `spawn` effect to the `release` effect. At most
+///    `Limits.spawnsInFlight` lives are between clone3(2) and execve(2); others queue.
+/// 6. An end that was not asked for is judged by the restart table. "Start again" waits in
+///    `backoff` for a delay that grows and falls back after healthy running. A demand service that
+///    is not to be started again goes back to `listening`, after a delay if it ended badly, so that
+///    its sockets always come back by themselves.
+/// 7. A stop sends the stop signal after those that depend on the service are gone, KILL after the
+///    timeout, and gives the process up ten seconds later; only its exit ends the life.
+/// 8. Shutdown sets every goal to `down`; from then on nothing starts, whatever happens.
+/// 9. Every not-running service has a deadline, a watched listener, something it waits for, or a
+///    stated reason to be down.
+public struct Supervisor: Sendable {
+  /// What the board is doing.
+  enum Phase: UInt8, Sendable {
+    case idle
+    case binding
+    case starting
+    case running
+    /// Services are being stopped.
+    case stopping
+    /// Everything else was sent TERM.
+    case terminating
+    /// Everything was sent KILL.
+    case killing
+    case ended
+  }
+
+  /// What the services are.
+  public let manifest: Manifest
+  /// Whether apus owns the board.
+  public let mode: SupervisorMode
+  /// Events of an earlier life, counted and dropped.
+  public internal(set) var staleEvents: UInt64 = 0
+
+  var units: [Unit]
+  var listeners: [ListenerUnit]
+  var connections: [Connection]
+  var waiters: [Waiter] = []
+  var dependents: Dependents
+  /// Keys: services, then listeners, then connections, then the board.
+  var deadlines: DeadlineHeap
+  /// Services to evaluate.
+  var work: SlotQueue
+  /// Slots that wait to be spawned.
+  var starts: SlotQueue
+  var out: EffectBuffer
+  var now = Instant.zero
+  var phase = Phase.idle
+  /// Where a phase that goes through all services or listeners stands.
+  var cursor = 0
+  var bindsOutstanding = 0
+  var inFlight = 0
+  /// Lives that have not been released nor given up.
+  var lives = 0
+  var bootPending = 0
+  var hasFinishedBoot = false
+  var power = PowerAction.exit
+  var ctrlAltDelTimes = CtrlAltDel()
+  private var random: UInt64
+
+  /// Prepares the state of every service; nothing happens before `Event.begin`.
+  ///
+  /// All memory is made here. `seed` is for jitter: the same seed gives the same delays.
+  public init(manifest: Manifest, mode: SupervisorMode, seed: UInt64) {
+    self.manifest = manifest
+    self.mode = mode
+    random = seed | 1
+    units = [Unit](repeating: Unit(), count: manifest.services.count)
+    listeners = [ListenerUnit](repeating: ListenerUnit(), count: manifest.listeners.count)
+    var places = 0
+    for service in manifest.services where service.accepts {
+      places += Int(service.maxConnections)
+    }
+    connections = [Connection](repeating: Connection(), count: min(places, Limits.connections))
+    dependents = Dependents(manifest: manifest)
+    let slots = units.count + connections.count
+    deadlines = DeadlineHeap(keys: slots + listeners.count + 1)
+    work = SlotQueue(slots: units.count)
+    starts = SlotQueue(slots: slots)
+    out = EffectBuffer(capacity: Self.effectsPerStep)
+    waiters.reserveCapacity(Limits.clients)
+  }
+
+  /// The most effects one step produces.
+  public static let effectsPerStep = 192
+  /// Work stops for this step when fewer effects than the largest single deed fit.
+  static let effectReserve = 96
+
+  /// When `step(.tick)` is due; nil when nothing will happen by itself.
+  public var nextDeadline: Instant? { hasWork ? .zero : deadlines.earliest }
+
+  /// True when `step(.tick)` should be called without waiting for anything.
+  public var hasWork: Bool {
+    !work.isEmpty || phase == .binding && cursor < listeners.count || phase == .starting
+      || phase == .stopping && cursor < units.count
+      || !starts.isEmpty && inFlight < Limits.spawnsInFlight
+  }
+
+  /// True once the end of the board has been ordered.
+  public var isGoingDown: Bool { phase.rawValue >= Phase.stopping.rawValue }
+
+  /// True after the `power` effect: nothing more will come.
+  public var isFinished: Bool { phase == .ended }
+
+  /// Takes one event and says what is to be done about it.
+  ///
+  /// `effects` must be empty and made with `effectsPerStep`; they are performed in order.
+  public mutating func step(_ event: Event, now: Instant, into effects: inout EffectBuffer) {
+    self.now = now
+    swap(&out, &effects)
+    handle(event)
+    for _ in 0..<Limits.eventsPerTurn where out.elements.count < Self.effectReserve {
+      guard let key = deadlines.pop(until: now) else { break }
+      expire(key)
+    }
+    advance()
+    swap(&out, &effects)
+  }
+
+  private mutating func handle(_ event: Event) {
+    guard phase != .ended else { return }
+    switch event {
+    case .begin: begin()
+    case .tick: break
+    case .readable(let listener): readable(Int(listener))
+    case .brokenListener(let listener): broken(Int(listener))
+    case .bound(let listener): bound(Int(listener))
+    case .bindFailed(let listener, let step, let errno):
+      bindFailed(Int(listener), Reason(.bindFailed, step: step.rawValue, value: errno.code))
+    case .watchFailed(let listener, let errno):
+      watchFailed(Int(listener), Reason(.watchFailed, value: errno.code))
+    case .accepted(let id, let listener, let source): accepted(id, Int(listener), source)
+    case .acceptFailed(let id, let listener, let errno): acceptFailed(id, Int(listener), errno)
+    case .spawned(let id, let pid): spawned(id, pid)
+    case .spawnRefused(let id, let step, let errno):
+      spawnRefused(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
+    case .executed(let id): executed(id)
+    case .executionFailed(let id, let step, let errno):
+      executionFailed(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
+    case .exited(let id, let report): exited(id, report)
+    case .orphanReaped: break
+    case .childless: childless()
+    case .signal(let number): signal(number)
+    case .request(let client, let request): self.request(client, request)
+    case .listing, .clientWritable, .refused: break
+    case .clientGone(let client): clientGone(client)
+    }
+  }
+
+  /// Bounded work that no single event owns: boot, shutdown, evaluations, queued starts.
+  private mutating func advance() {
+    advancePhase()
+    // Goals are set for all before any is acted on, so that order holds at both ends.
+    let isSettingGoals =
+      phase == .binding || phase == .starting || phase == .stopping && cursor < units.count
+    for _ in 0..<units.count where out.elements.count < Self.effectReserve {
+      guard !isSettingGoals, let service = work.pop() else { break }
+      evaluate(service)
+    }
+    pump()
+    settlePhase()
+  }
+
+  private mutating func expire(_ key: Int) {
+    if key < units.count { return alarm(key) }
+    if key < units.count + listeners.count { return listenerDue(key - units.count) }
+    if key < units.count + listeners.count + connections.count {
+      return connectionDue(key - units.count - listeners.count)
+    }
+    boardDue()
+  }
+
+  /// A pseudo-random number below `bound` (xorshift64*); for jitter only.
+  mutating func random(below bound: Int64) -> Int64 {
+    random ^= random >> 12
+    random ^= random << 25
+    random ^= random >> 27
+    guard bound > 0 else { return 0 }
+    return Int64((random &* 0x2545_F491_4F6C_DD1D) >> 33) % bound
+  }
+}
+
+// Keys of the deadline heap.
+extension Supervisor {
+  func deadlineKey(listener: Int) -> Int { units.count + listener }
+  func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
+  var boardKey: Int { units.count + listeners.count + connections.count }
+}
+
+/// What a status line says of a service.
+public struct ServiceReport: Sendable {
+  /// The state.
+  public var state: ServiceState
+  /// Since when.
+  public var since: Instant
+  /// Why.
+  public var reason: Reason
+  /// Main pid, 0 for none.
+  public var pid: Int32
+  /// The life of its slot.
+  public var instance: InstanceID
+  /// Automatic starts after an end.
+  public var restarts: UInt32
+  /// How the last process ended, and when.
+  public var lastExit: ExitReport?
+  /// When the last process ended.
+  public var endedAt: Instant
+  /// When the next attempt is made.
+  public var nextStart: Instant?
+  /// Connections being served, for `accept`.
+  public var connections: UInt16
+}
+
+/// What a `list-sockets` line says of a listener.
+public struct ListenerReport: Sendable {
+  /// The state.
+  public var state: ListenerState
+  /// Why.
+  public var reason: Reason
+  /// Connections accepted by apus itself.
+  public var accepted: UInt64
+  /// Starts it caused.
+  public var triggers: UInt64
+  /// When it is watched or bound again.
+  public var pausedUntil: Instant?
+  /// When it last started its service.
+  public var lastTrigger: Instant?
+}
+
+extension Supervisor {
+  /// The state of a service; `invalid` outside the table.
+  public func state(of service: ServiceIndex) -> ServiceState {
+    units.at(service)?.state ?? .invalid
+  }
+
+  /// What `status` tells of a service.
+  public func report(service: ServiceIndex) -> ServiceReport? {
+    guard let unit = units.at(service) else { return nil }
+    return ServiceReport(
+      state: unit.state, since: unit.since, reason: unit.reason, pid: unit.pid,
+      instance: InstanceID(
+        slot: UInt16(truncatingIfNeeded: service), generation: unit.generation),
+      restarts: unit.restarts, lastExit: unit.lastExit, endedAt: unit.endedAt,
+      nextStart: unit.alarm == .retry ? deadlines.moment(of: service) : nil,
+      connections: unit.connections)
+  }
+
+  /// What `list-sockets` tells of a listener.
+  public func report(listener index: ListenerIndex) -> ListenerReport? {
+    guard let listener = listeners.at(index), let declared = manifest.listeners.at(index),
+      let unit = units.at(Int(declared.service))
+    else { return nil }
+    var state = ListenerState.paused
+    var reason = listener.reason
+    var until = deadlines.moment(of: deadlineKey(listener: index))
+    if !listener.isBound {
+      state = .error
+    } else if listener.isWatched {
+      state = .listening
+      reason = .none
+    } else if unit.isAlive {
+      state = .active
+      reason = .none
+    } else if !listener.isPaused {
+      reason = unit.reason
+      if unit.alarm == .retry { until = deadlines.moment(of: Int(declared.service)) }
+    }
+    return ListenerReport(
+      state: state, reason: reason, accepted: listener.accepted, triggers: listener.triggers,
+      pausedUntil: until,
+      lastTrigger: listener.lastTrigger == .never ? nil : listener.lastTrigger)
+  }
+}

@@ -1,0 +1,130 @@
+internal import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+/// What a service is meant to be.
+enum Goal: UInt8, Sendable {
+  /// No process, listeners bound but not watched.
+  case down
+  /// No process until one of its listeners is readable.
+  case listen
+  /// A process.
+  case up
+}
+
+/// What a service's one deadline is for.
+enum Alarm: UInt8, Sendable {
+  case none
+  /// `backoff` ends.
+  case retry
+  /// The child should have reached execve(2).
+  case start
+  /// The stop signal has not helped: KILL.
+  case stop
+  /// Not even KILL has: go on without it.
+  case kill
+}
+
+/// How far stopping has come.
+enum StopStage: UInt8, Sendable {
+  case none
+  /// Services that depend on it go first.
+  case ordered
+  /// The stop signal is sent.
+  case signalled
+  /// KILL is sent.
+  case killed
+  /// KILL did not end it in time; shutdown goes on without it.
+  case abandoned
+}
+
+/// The changing side of a service.
+struct Unit: Sendable {
+  var state = ServiceState.stopped
+  var goal = Goal.down
+  var alarm = Alarm.none
+  var stopStage = StopStage.none
+  /// A process exists: from the `spawn` effect until its release.
+  var isAlive = false
+  /// It has not reached execve(2) yet and occupies one of the spawn slots.
+  var isInFlight = false
+  /// End the running process first, then look at the goal.
+  var cycle = false
+  /// A oneshot that exited 0, or any service that was ready once, since its last start.
+  var hasSucceeded = false
+  /// Counts against the boot line until it has settled once.
+  var isBootPending = false
+  /// Set while apus itself ends the process for taking too long.
+  var forcedEnd: RunEnd?
+  /// Why the state is what it is.
+  var reason = Reason.none
+  /// Since when.
+  var since = Instant.zero
+  /// Life of the slot.
+  var generation: UInt32 = 0
+  /// Main pid, 0 without a process.
+  var pid: Int32 = 0
+  /// Starts after the first.
+  var restarts: UInt32 = 0
+  /// Processes of an `accept` service.
+  var connections: UInt16 = 0
+  /// The next connection's number (`name@N`).
+  var starts: UInt32 = 0
+  /// The delay before the next automatic start.
+  var delay = Interval.zero
+  /// Restart limit: when its window began and what was counted.
+  var windowStart = Instant.zero
+  var windowCount: UInt32 = 0
+  /// When the current or last process was started and ended.
+  var startedAt = Instant.zero
+  var endedAt = Instant.zero
+  /// How the last process ended.
+  var lastExit: ExitReport?
+}
+
+/// The changing side of a listener.
+struct ListenerUnit: Sendable {
+  var isBound = false
+  var isWatched = false
+  /// Not watched before its deadline, whatever the service does.
+  var isPaused = false
+  var reason = Reason.none
+  /// The last delay before another try.
+  var delay = Interval.zero
+  /// Trigger limit: when its window began and what was counted.
+  var windowStart = Instant.zero
+  var windowCount: UInt32 = 0
+  var triggers: UInt64 = 0
+  var accepted: UInt64 = 0
+  var lastTrigger = Instant.never
+}
+
+/// One connection of an `accept` service.
+struct Connection: Sendable {
+  enum Stage: UInt8, Sendable {
+    case free
+    /// Accepted, waits for a spawn slot.
+    case queued
+    /// Between clone3(2) and execve(2).
+    case inFlight
+    case running
+  }
+  var stage = Stage.free
+  var isStopping = false
+  var hasBeenKilled = false
+  var service: UInt16 = 0
+  var listener: UInt16 = 0
+  var generation: UInt32 = 0
+  var pid: Int32 = 0
+  /// The N of `name@N`.
+  var number: UInt32 = 0
+  var source = ConnectionSource(family: 0, key: 0)
+}
+
+/// A control client that waits for a service.
+struct Waiter: Sendable {
+  var client: ClientID
+  var service: UInt16
+  /// True: until it is up; false: until it is down.
+  var isForUp: Bool
+}

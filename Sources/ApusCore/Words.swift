@@ -1,0 +1,155 @@
+public import ApusBase
+public import ApusManifest
+
+extension SpawnStepKind {
+  /// The step as messages name it.
+  public var word: StaticString {
+    switch self {
+    case .resolveUser: "look up the user"
+    case .resolveCapabilities: "look up the capabilities"
+    case .streams: "open standard streams"
+    case .directories: "make directories"
+    case .reportPipe: "make the report pipe"
+    case .clone: "clone"
+    case .adopt: "watch the process"
+    case .session: "setsid"
+    case .signals: "reset signals"
+    case .terminal: "open the terminal"
+    case .descriptors: "arrange descriptors"
+    case .limits: "set resource limits"
+    case .priority: "set the priority"
+    case .boundingSet: "drop the bounding set"
+    case .keepCapabilities: "keep capabilities"
+    case .groups: "set supplementary groups"
+    case .gid: "set the gid"
+    case .uid: "set the uid"
+    case .capabilities: "set capabilities"
+    case .ambientSet: "set the ambient set"
+    case .secureBits: "set secure bits"
+    case .noNewPrivileges: "set no_new_privs"
+    case .verify: "verify the dropped privileges"
+    case .workingDirectory: "chdir"
+    case .execute: "exec"
+    }
+  }
+}
+
+extension BindStep {
+  /// The step as messages name it.
+  public var word: StaticString {
+    switch self {
+    case .resolve: "resolve the owner of"
+    case .directory: "make the directory of"
+    case .socket: "make a socket for"
+    case .options: "set options of"
+    case .bind: "bind"
+    case .listen: "listen on"
+    case .mode: "set the mode of"
+    case .owner: "set the owner of"
+    case .rename: "rename into place"
+    case .probe: "probe"
+    }
+  }
+}
+
+extension Reason {
+  /// Writes the reason as words, in the context of a service or listener; nothing for `.none`.
+  public func write(
+    into writer: inout ByteWriter, manifest: Manifest, service: UInt16?, listener: UInt16? = nil
+  ) {
+    switch kind {
+    case .none: break
+    case .requested: writer.text("as asked")
+    case .dependency:
+      writer.text("waits for ")
+      writeName(of: value, manifest, into: &writer)
+    case .exited:
+      writer.text("exit code ")
+      writer.decimal(Int64(value))
+    case .killed:
+      writer.text("killed by ")
+      writer.signal(UInt8(truncatingIfNeeded: value))
+    case .spawnFailed: writeSpawn(into: &writer, manifest, service)
+    case .bindFailed:
+      writer.text("cannot ")
+      writer.text(BindStep(rawValue: step)?.word ?? "bind")
+      writer.byte(UInt8(ascii: " "))
+      if let listener, let declared = manifest.listeners.at(Int(listener)) {
+        writer.text(declared.spelling, of: manifest)
+      } else {
+        writer.text("a listener")
+      }
+      writeErrno(into: &writer)
+    case .watchFailed:
+      writer.text("cannot watch the listener")
+      writeErrno(into: &writer)
+    case .acceptFailed:
+      writer.text("cannot accept")
+      writeErrno(into: &writer)
+    case .triggerLimit: writer.text("triggered too often")
+    case .connectionLimit: writer.text("as many connections as allowed")
+    case .noAccept: writer.text("ended without taking what waits")
+    case .restartLimit: writer.text("restarted too often")
+    case .startTimeout: writer.text("did not start in time")
+    case .stopTimeout: writer.text("did not stop in time")
+    case .shutdown: writer.text("going down")
+    case .invalid: writer.text("its manifest entry is invalid")
+    case .mask: writer.text("masked on the kernel command line")
+    case .notInForce: writer.text("accepted, not in force yet")
+    case .brokenListener: writer.text("the socket was shut down")
+    case .unknownUser: writer.text("unknown user")
+    }
+  }
+
+  private func writeSpawn(
+    into writer: inout ByteWriter, _ manifest: Manifest, _ service: UInt16?
+  ) {
+    let step = SpawnStepKind(rawValue: step) ?? .execute
+    writer.text(step.word)
+    if step == .execute, let service, let declared = manifest.services.at(Int(service)),
+      let program = manifest.texts.at(Int(declared.exec.start))
+    {
+      writer.byte(UInt8(ascii: " "))
+      writer.text(program, of: manifest)
+    }
+    writer.text(": ")
+    if let phrase = Errno(value).phrase {
+      writer.text(phrase)
+      writer.text(", ")
+    }
+    writer.errno(Errno(value))
+  }
+
+  private func writeErrno(into writer: inout ByteWriter) {
+    writer.text(": ")
+    writer.errno(Errno(value))
+  }
+}
+
+extension Errno {
+  /// strerror(3)'s words for the errors a start usually meets, as shells have taught them.
+  var phrase: StaticString? {
+    switch self {
+    case .noEntry: "No such file or directory"
+    case .accessDenied: "Permission denied"
+    case .badExecutable: "Exec format error"
+    case .textBusy: "Text file busy"
+    case .notDirectory: "Not a directory"
+    case .notPermitted: "Operation not permitted"
+    case .tooLarge: "Argument list too long"
+    case .linkLoop: "Too many levels of symbolic links"
+    case .noMemory: "Cannot allocate memory"
+    case .again: "Resource temporarily unavailable"
+    default: nil
+    }
+  }
+}
+
+/// Writes the name of the service with that index.
+func writeName(of service: Int32, _ manifest: Manifest, into writer: inout ByteWriter) {
+  if let declared = manifest.services.at(Int(service)) {
+    writer.text(declared.name, of: manifest)
+  } else {
+    writer.text("?")
+  }
+}
