@@ -5,5 +5,4 @@
 #include <stddef.h>
 #include <stdint.h>
 
-int32_t capus_close(int32_t fd);
 #endif

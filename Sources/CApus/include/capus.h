@@ -1,9 +1,11 @@
 /* The C shim of apus: what Swift cannot say. No policy lives here. */
 #ifndef CAPUS_H
 #define CAPUS_H
+#include <stdint.h>
+
 #include "arena.h"
 #include "board.h"
 #include "child.h"
 #include "listener.h"
-#include <stdint.h>
+#include "loop.h"
 #endif
