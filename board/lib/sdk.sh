@@ -98,7 +98,7 @@ $(c_options "$sysroot" | json_strings)
   },
   "linker": {
     "extraCLIOptions": [
-$(printf '%s\n' "$sysroot/lib/crt1.o" "-L$sysroot/lib" --gc-sections --icf=all \
+$(printf '%s\n' "$sysroot/lib/crt1.o" "-L$sysroot/lib" --gc-sections --icf=all -z norelro \
     --build-id=none -lcap -lc -lgcc | json_strings)
     ]
   }
