@@ -43,8 +43,14 @@ apt_prepare() {
 # Runs an apt tool on the private state.
 private_apt() { APT_CONFIG=$apt_state/apt.conf "$@"; }
 
-# Downloads packages (NAME:ARCHITECTURE) into the current directory.
-apt_download() { logged apt-download private_apt apt-get download "$@"; }
+# Downloads packages (NAME:ARCHITECTURE) into the current directory. Lists of this morning may name a
+# version that the archive has replaced since; then they are fetched again.
+apt_download() {
+  private_apt apt-get -q download "$@" >/dev/null 2>&1 && return
+  rm -f "$apt_state/updated"
+  apt_prepare
+  logged apt-download private_apt apt-get -q download "$@"
+}
 
 # Prints the package with the real version that a kernel's meta package stands for.
 # Usage: kernel_package linux-image-rpi armel
