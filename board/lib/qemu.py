@@ -1,6 +1,7 @@
 """The machines that QEMU emulates here, how each one boots, and the console of a booted one."""
 
 import dataclasses
+import json
 import os
 import re
 import selectors
@@ -181,6 +182,16 @@ class Board:
         self.process.stdin.write(text.encode())
         self.process.stdin.flush()
 
+    def login(self, timeout=40):
+        """Log in as root on the serial console; the prompt is there afterwards."""
+        self.expect(r"login: $", timeout, "log-in prompt")
+        self.send("root\n")
+        self.prompt(timeout)
+
+    def prompt(self, timeout=20):
+        """Wait for a root shell's prompt."""
+        self.expect(r"^\S*# ", timeout, "prompt of a root shell")
+
     def shell(self, line, timeout=10):
         """Run a line in the shell on the console and return its output; a failing one is an error."""
         # The echo of what is typed must not look like the answer, so the marks are taken apart.
@@ -193,6 +204,23 @@ class Board:
             raise self.failure(f"`{line}` failed with exit code {found[1]}: {output.strip()}")
         return output
 
+    def json(self, line, timeout=20):
+        """Run a line that prints one JSON value, decoded.
+
+        Services write to the same console, so an answer with a foreign line in it is asked again.
+        """
+        for attempt in range(5):
+            text = self.shell(line, timeout)
+            try:
+                return json.loads(text)
+            except ValueError as error:
+                reason = error
+        raise self.failure(f"`{line}` prints no JSON: {reason}: {text}")
+
+    def halted(self):
+        """Whether a machine that cannot switch itself off has come to its end."""
+        return not self.machine.powers_off and HALTED.search(self.text) is not None
+
     def expect_end(self, timeout):
         """Wait until the board is off; a panic on the way is a failure."""
         deadline = time.monotonic() + timeout * self.machine.slow
@@ -200,8 +228,7 @@ class Board:
             if not self._read(0.5):
                 self.process.wait()
                 return
-            if not self.machine.powers_off and HALTED.search(self.text):
-                self._read(1)
+            if self.halted():
                 return
         raise self.failure(f"still running {timeout * self.machine.slow} s after the power-off")
 

@@ -1,0 +1,24 @@
+"""Switching off with a service that ignores SIGTERM, one with stragglers, and dependencies."""
+
+import time
+
+MACHINES = ("x86_64", "aarch64", "raspi3b", "arm")
+
+
+def check(board, ports):
+    board.login()
+    board.shell("apus wait top ready --timeout 20s", 40)
+    board.shell("pidof straggler.sh >/dev/null || ps | grep -q '[s]leep 4242'")
+    began = time.monotonic()
+    board.send("poweroff\n")
+    # What needs something is stopped before it.
+    board.expect(r"top: stopping", 40)
+    board.expect(r"base: stopping", 40)
+    board.expect(r"reboot: Power down", 40)
+    took = time.monotonic() - began
+    # The stubborn one has two seconds before SIGKILL; everything else is quick.
+    if took < 1.5:
+        raise board.failure(f"switched off after {took:.1f} s: the stop timeout was not waited for")
+    if took > 15 * board.machine.slow:
+        raise board.failure(f"switching off took {took:.1f} s")
+    board.expect_end(20)
