@@ -61,6 +61,7 @@ let package = Package(
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
+    tests("FuzzTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
   ],
   swiftLanguageModes: [.v6],
