@@ -60,6 +60,7 @@ let package = Package(
     tests("CApusTests", ["CApus"]),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
+    tests("ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("FuzzTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),

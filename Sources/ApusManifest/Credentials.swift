@@ -38,7 +38,7 @@ public struct ResourceLimit: Equatable, Sendable {
 }
 
 /// Everything that says with which rights a service runs.
-public struct Credentials: Sendable {
+public struct Credentials: Equatable, Sendable {
   /// The user; none is root, or the caller's own user under `apus run` without privilege.
   public var user = Principal.none
   /// The group; none is the user's own.
@@ -78,7 +78,7 @@ public enum StreamTarget: Equatable, Sendable {
 }
 
 /// The `stdin`, `stdout` and `stderr` keys.
-public struct Streams: Sendable {
+public struct Streams: Equatable, Sendable {
   public var input = StreamTarget.null
   public var output = StreamTarget.log
   public var error = StreamTarget.log
@@ -88,7 +88,7 @@ public struct Streams: Sendable {
 }
 
 /// The `directories` key: relative names below four fixed places.
-public struct Directories: Sendable {
+public struct Directories: Equatable, Sendable {
   /// Below /run; entries of `Manifest.texts`, as are the others.
   public var runtime = TableRange.none
   /// Below /var/lib.

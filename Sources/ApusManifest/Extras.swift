@@ -1,48 +1,62 @@
 public import ApusBase
 
 /// Keys few services use. The table entry is shared through `defaults`.
-public struct Extras: Sendable {
+public struct Extras: Equatable, Sendable {
   public var idleStop = Interval.never
   public var runtimeMax = Interval.never
   public var watchdog = Interval.never
   public var pidFile = Text.none
   /// Entries of `Manifest.texts`: files of `KEY=VALUE` lines; a leading `-` makes one optional.
   public var environmentFiles = TableRange.none
-  public var fdStore: UInt16 = 0
   /// Exit statuses that count as clean.
   public var successExit = TableRange.none
   /// Links to services started when this one gives up.
   public var onFailure = TableRange.none
+  public var fdStore: UInt16 = 0
+  /// oom_score_adj of proc(5), meaningful when `ServiceKey.oomScoreAdjust` is present.
+  public var oomScoreAdjust: Int16 = 0
+  /// Nice value of setpriority(2).
+  public var nice: Int8 = 0
 
   /// Every default.
   public init() {}
 }
 
 /// Socket options few listeners use.
-public struct SocketOptions: Sendable {
+public struct SocketOptions: Equatable, Sendable {
+  /// Interface of SO_BINDTODEVICE.
   public var device = Text.none
-
-  /// Every default.
-  public init() {}
-}
-
-/// What Ctrl-Alt-Del does.
-public enum CtrlAltDelAction: Equatable, Sendable {
-  case reboot
-  case poweroff
-  case ignore
-  /// Starts the service of that index.
-  case service(UInt16)
-}
-
-/// What only PID 1 does.
-public struct System: Sendable {
-  public var hostname = Text.none
-  public var console = Text.none
-  public var loopback = true
-  public var ctrlAltDel = CtrlAltDelAction.reboot
-  /// For stopping everything at the end.
-  public var shutdownTimeout = Interval.seconds(30)
+  /// TCP_CONGESTION.
+  public var congestion = Text.none
+  /// Symbolic links to the node, as entries of `Manifest.texts`.
+  public var symlinks = TableRange.none
+  /// TCP_KEEPIDLE and TCP_KEEPINTVL; `never` is the kernel's value.
+  public var keepAliveTime = Interval.never
+  public var keepAliveInterval = Interval.never
+  /// TCP_DEFER_ACCEPT; `never` is off.
+  public var deferAccept = Interval.never
+  /// TCP_FASTOPEN queue length.
+  public var fastOpen: UInt32 = 0
+  /// SO_SNDBUF in bytes; 0 is the kernel's value, as for the next two.
+  public var sendBuffer: UInt32 = 0
+  /// SO_RCVBUF in bytes.
+  public var receiveBuffer: UInt32 = 0
+  /// F_SETPIPE_SZ in bytes, for FIFOs.
+  public var pipeSize: UInt32 = 0
+  /// SO_MARK.
+  public var mark: UInt32 = 0
+  /// TCP_KEEPCNT; 0 is the kernel's value.
+  public var keepAliveProbes: UInt8 = 0
+  /// SO_PRIORITY.
+  public var priority: UInt8 = 0
+  /// IP_TOS and IPV6_TCLASS.
+  public var tos: UInt8 = 0
+  /// IP_TTL and IPV6_UNICAST_HOPS; 0 is the kernel's value.
+  public var ttl: UInt8 = 0
+  /// 0 off, 1 SO_TIMESTAMP, 2 SO_TIMESTAMPNS.
+  public var timestamps: UInt8 = 0
+  /// 0 the kind's own protocol, 1 MPTCP, 2 SCTP, 3 UDP-Lite.
+  public var `protocol`: UInt8 = 0
 
   /// Every default.
   public init() {}

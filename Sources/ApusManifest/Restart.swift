@@ -20,7 +20,7 @@ public enum LimitAction: UInt8, Sendable {
 }
 
 /// The `restart` key.
-public struct Restart: Sendable {
+public struct Restart: Equatable, Sendable {
   /// Which ends lead to a new start.
   public var policy: RestartPolicy = .onFailure
   /// The first delay.
@@ -71,7 +71,7 @@ public enum StopScope: UInt8, Sendable {
 }
 
 /// The `stop` key.
-public struct Stop: Sendable {
+public struct Stop: Equatable, Sendable {
   /// The first signal.
   public var signal: UInt8 = 15
   /// Which processes get it.

@@ -47,6 +47,10 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let masked = ServiceFlags(rawValue: 64)
   /// The entry, or a listener of it, has a key that is accepted and not in force yet.
   public static let notInForce = ServiceFlags(rawValue: 128)
+  /// `"stdio": "socket"`: standard input and output are the socket, and no LISTEN_* is set.
+  public static let socketStdio = ServiceFlags(rawValue: 256)
+  /// `main`: the exit code of `apus run` in a container is this service's.
+  public static let main = ServiceFlags(rawValue: 512)
 }
 
 /// At most `count` events in `window`.

@@ -1,0 +1,185 @@
+internal import ApusBase
+internal import ApusJSON
+
+/// The address of a listener.
+extension Decoder {
+  /// Reads an address for a kind of listener.
+  mutating func address(
+    _ text: [UInt8], _ kind: ListenerKind, _ node: JSONNode
+  ) -> ListenerAddress? {
+    switch kind {
+    case .fifo, .special:
+      return isPath(text, node) ? .path(strings.keep(text)) : nil
+    case .netlink:
+      if let address = Decoder.netlink(text) { return address }
+      error(node, "expected a netlink family and groups like \"kobject-uevent 1\", found ", text)
+      return nil
+    case .stream, .datagram, .seqpacket: break
+    }
+    if text.first == UInt8(ascii: "/") {
+      guard text.count <= ManifestLimits.socketPath else {
+        error(node, "the socket path is longer than 107 bytes")
+        return nil
+      }
+      return isPath(text, node) ? .path(strings.keep(text)) : nil
+    }
+    if text.first == UInt8(ascii: "@"), text.count > 1 {
+      guard text.count - 1 <= ManifestLimits.socketPath else {
+        error(node, "the abstract socket name is longer than 107 bytes")
+        return nil
+      }
+      return .abstract(strings.keep([UInt8](text.dropFirst())))
+    }
+    if let address = Decoder.vsock(text) { return address }
+    if kind != .seqpacket, let address = internet(text) { return address }
+    error(
+      node,
+      kind == .seqpacket
+        ? "expected /path, @abstract or vsock:cid:port, found "
+        : "expected /path, @abstract, port, a.b.c.d:port, [v6]:port or vsock:cid:port, found ",
+      text)
+    return nil
+  }
+
+  /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.
+  private mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
+    guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else {
+      return Decoder.port(text).map { .port($0) }
+    }
+    guard let port = Decoder.port([UInt8](text[(colon + 1)...])) else { return nil }
+    var host = [UInt8](text[..<colon])
+    guard host.first == UInt8(ascii: "[") else {
+      return InternetAddress.ipv4(host).map { .ipv4($0, port) }
+    }
+    guard host.last == UInt8(ascii: "]"), host.count > 2 else { return nil }
+    host.removeFirst()
+    host.removeLast()
+    var scope: [UInt8] = []
+    if let percent = host.firstIndex(of: UInt8(ascii: "%")) {
+      scope = [UInt8](host[(percent + 1)...])
+      host.removeLast(host.count - percent)
+      guard Scalar.isInterfaceName(scope) else { return nil }
+    }
+    guard let (high, low) = InternetAddress.ipv6(host) else { return nil }
+    return .ipv6(high, low, port, scope: strings.keep(scope))
+  }
+
+  private static func port(_ text: [UInt8]) -> UInt16? {
+    guard let port = Scalar.number(text, most: 65535), port > 0 else { return nil }
+    return UInt16(port)
+  }
+
+  /// `vsock:cid:port`; an empty cid is any.
+  private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
+    guard text.count > 6, Words("vsock:").number(of: [UInt8](text[..<6])) != nil,
+      let colon = text[6...].firstIndex(of: UInt8(ascii: ":")),
+      let port = Scalar.number([UInt8](text[(colon + 1)...]), most: 0xffff_fffe)
+    else { return nil }
+    if colon == 6 { return .vsock(UInt32.max, UInt32(port)) }
+    guard let cid = Scalar.number([UInt8](text[6..<colon]), most: 0xffff_ffff) else { return nil }
+    return .vsock(UInt32(cid), UInt32(port))
+  }
+
+  /// A netlink(7) family, a space, and multicast groups as a bit mask; no groups is 0.
+  private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
+    let families = Words(
+      """
+      route usersock firewall sock-diag nflog xfrm selinux iscsi audit fib-lookup connector \
+      netfilter ip6-fw dnrtmsg kobject-uevent generic scsitransport ecryptfs rdma crypto
+      """)
+    let space = text.firstIndex(of: 0x20) ?? text.count
+    guard let family = families.number(of: [UInt8](text[..<space])) else { return nil }
+    var groups: UInt64 = 0
+    if space < text.count {
+      guard let value = Scalar.number([UInt8](text[(space + 1)...]), most: 0xffff_ffff) else {
+        return nil
+      }
+      groups = value
+    }
+    // The numbers skip 1 (unused) and 17.
+    let number = family == 0 ? 0 : family < 16 ? family + 1 : family + 2
+    return .netlink(UInt8(number), UInt32(groups))
+  }
+}
+
+/// Numeric internet addresses; names are never looked up.
+enum InternetAddress {
+  /// Four decimal numbers without leading zeros, as a big-endian number.
+  static func ipv4(_ text: [UInt8]) -> UInt32? {
+    var address: UInt32 = 0
+    var position = 0
+    for part in 0..<4 {
+      if part > 0 {
+        guard position < text.count, text[position] == UInt8(ascii: ".") else { return nil }
+        position += 1
+      }
+      guard let value = Scalar.number(text, &position), value <= 255 else { return nil }
+      address = address << 8 | UInt32(value)
+    }
+    return position == text.count ? address : nil
+  }
+
+  /// The text form of RFC 4291 section 2.2, as two big-endian halves.
+  static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
+    var groups: [UInt16] = []
+    var gap: Int?
+    var position = 0
+    if text.count >= 2, text[0] == UInt8(ascii: ":"), text[1] == UInt8(ascii: ":") {
+      gap = 0
+      position = 2
+    }
+    while position < text.count {
+      if groups.count >= 8 { return nil }
+      var end = position
+      while end < text.count, text[end] != UInt8(ascii: ":") { end += 1 }
+      let part = [UInt8](text[position..<end])
+      if end == text.count, let last = ipv4(part) {
+        groups.append(UInt16(truncatingIfNeeded: last >> 16))
+        groups.append(UInt16(truncatingIfNeeded: last))
+        break
+      }
+      guard let group = group(part) else { return nil }
+      groups.append(group)
+      if end == text.count { break }
+      position = end + 1
+      if position == text.count { return nil }
+      if text[position] == UInt8(ascii: ":") {
+        if gap != nil { return nil }
+        gap = groups.count
+        position += 1
+      }
+    }
+    if groups.count > 8 || (gap == nil) != (groups.count == 8) { return nil }
+    while groups.count < 8 { groups.insert(0, at: gap ?? 0) }
+    var halves: (UInt64, UInt64) = (0, 0)
+    for index in 0..<4 {
+      halves.0 = halves.0 << 16 | UInt64(groups[index])
+      halves.1 = halves.1 << 16 | UInt64(groups[index + 4])
+    }
+    return halves
+  }
+
+  private static func group(_ text: [UInt8]) -> UInt16? {
+    guard !text.isEmpty, text.count <= 4 else { return nil }
+    var value: UInt16 = 0
+    for byte in text {
+      let letter = byte | 0x20
+      if let digit = Scalar.digit(byte) {
+        value = value << 4 | UInt16(digit)
+      } else if letter >= UInt8(ascii: "a"), letter <= UInt8(ascii: "f") {
+        value = value << 4 | UInt16(letter - UInt8(ascii: "a") + 10)
+      } else {
+        return nil
+      }
+    }
+    return value
+  }
+}
+
+extension Scalar {
+  /// A network interface name: 1 to 15 bytes without `/`, blanks and controls (netdevice(7)).
+  static func isInterfaceName(_ text: [UInt8]) -> Bool {
+    !text.isEmpty && text.count <= 15 && !isDots(text)
+      && text.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
+  }
+}

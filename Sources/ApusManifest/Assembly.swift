@@ -1,0 +1,274 @@
+internal import ApusBase
+internal import ApusJSON
+
+/// A service as one of the files writes it.
+struct Entry: Sendable {
+  /// Number of the name in the string pool.
+  var name: Int
+  /// Where the name stands.
+  var key: Site
+  /// The object with the keys.
+  var value: JSONNode
+  /// The next entry that overrides keys of this one, as an index of the entries.
+  var override: Int?
+}
+
+/// From parsed files to services: the keys at the top, defaults, overrides, templates.
+extension Decoder {
+  private static let top = Words("apus system defaults services")
+
+  /// Checks that a file is an object of version 1; false when it can not be used.
+  mutating func checkTop(isMain: Bool) -> Bool {
+    let root = document.root
+    guard expect(.object, root) else { return false }
+    guard let version = member(root, "apus") else {
+      if isMain { error(root, "the key \"apus\" is missing; expected \"apus\": 1") }
+      return true
+    }
+    if document.integer(version) == 1 { return true }
+    at(Decoder.top.word(0)) { $0.error(version, "unknown version: this apus reads version 1") }
+    return false
+  }
+
+  /// Decodes `defaults` and `system`, then every service.
+  mutating func assemble() {
+    var entries: [Entry] = []
+    var first: [Int32] = []
+    var system = [Site?](repeating: nil, count: 32)
+    for index in files.indices {
+      file = index
+      fields(document.root, Decoder.top) { decoder, key, node in
+        switch key {
+        case 1:
+          decoder.fields(node, SystemKey.names) { decoder, key, node in
+            let site = Site(file: index, node: node)
+            if let other = system[key] { return decoder.twice(node, other) }
+            system[key] = site
+            if let key = SystemKey(rawValue: UInt8(truncatingIfNeeded: key)) {
+              decoder.decode(key, node)
+            }
+          }
+        case 2:
+          guard index == 0 else {
+            return decoder.error(node, "\"defaults\" belong in the main file")
+          }
+          decoder.defaults(node)
+        case 3:
+          decoder.members(node) { decoder, key, name, value in
+            decoder.enter(name, key, value, &entries, &first)
+          }
+        default: break
+        }
+      }
+    }
+    for index in entries.indices where isFirst(index, entries, first) {
+      expand(entries[index], entries)
+    }
+    path = []
+    subject = nil
+    target = nil
+  }
+
+  /// Decodes `defaults` into what services start from; wrong values leave the built-in default.
+  private mutating func defaults(_ node: JSONNode) {
+    fields(node, ServiceKey.names) { decoder, number, node in
+      guard let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) else { return }
+      guard key.mayBeDefault else {
+        return decoder.error(node, "may not stand in \"defaults\"")
+      }
+      let failures = decoder.reports.errors
+      var draft = decoder.base
+      decoder.decode(key, node, into: &draft)
+      guard decoder.reports.errors == failures else { return }
+      decoder.base = draft
+      decoder.defaultSlots[key] = Site(file: decoder.file, node: node)
+    }
+  }
+
+  /// Notes the second definition of something with both places.
+  private mutating func twice(_ node: JSONNode, _ other: Site) {
+    var message: [UInt8] = []
+    message.append("defined twice, first at ")
+    append(other, to: &message)
+    report(.error, node, message: message)
+  }
+
+  // MARK: Entries
+
+  /// Adds an entry, or links it to the one it overrides.
+  private mutating func enter(
+    _ name: [UInt8], _ key: JSONNode, _ value: JSONNode, _ entries: inout [Entry],
+    _ first: inout [Int32]
+  ) {
+    guard Scalar.isServiceName(name), name.first != UInt8(ascii: "@") else {
+      return error(key, "a service name is 1 to 64 of A-Z a-z 0-9 _ . @ -, not ", name)
+    }
+    let number = strings.number(of: name)
+    while first.count <= number { first.append(-1) }
+    let entry = Entry(name: number, key: Site(file: file, node: key), value: value, override: nil)
+    let isOverride = member(value, "override").map { document.kind($0) == .true } ?? false
+    guard first[number] >= 0 else {
+      if isOverride { report(.warning, key, "overrides no service of an earlier file") }
+      first[number] = Int32(entries.count)
+      entries.append(entry)
+      return
+    }
+    var last = Int(first[number])
+    guard isOverride, entries[last].key.file != file else {
+      let place = entries[last].key
+      var message: [UInt8] = []
+      message.append("service defined twice, first at ")
+      append(place, to: &message)
+      message.append("; \"override\": true replaces keys of it")
+      return report(.error, key, message: message)
+    }
+    while let next = entries[last].override { last = next }
+    entries[last].override = entries.count
+    entries.append(entry)
+  }
+
+  private func isFirst(_ index: Int, _ entries: [Entry], _ first: [Int32]) -> Bool {
+    first[entries[index].name] == Int32(index)
+  }
+
+  /// The last value of every key of a service; nil when an entry is no object.
+  private mutating func gather(_ entry: Entry, _ entries: [Entry]) -> Slots {
+    var slots = Slots()
+    var current: Entry? = entry
+    while let entry = current {
+      file = entry.key.file
+      let index = file
+      fields(entry.value, ServiceKey.names) { _, number, node in
+        if let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) {
+          slots[key] = Site(file: index, node: node)
+        }
+      }
+      current = entry.override.flatMap { entries.at($0) }
+    }
+    return slots
+  }
+
+  // MARK: Services
+
+  /// Makes the services of an entry: one, or a template and its instances.
+  private mutating func expand(_ entry: Entry, _ entries: [Entry]) {
+    let name = strings.text(entry.name)
+    let bytes = strings.bytes(of: name)
+    path = []
+    path.append("services.")
+    path.append(printable: bytes)
+    let failures = reports.errors
+    guard hasRoom(entry.key) else { return }
+    subject = tables.services.count
+    target = subject
+    let slots = gather(entry, entries)
+    file = entry.key.file
+    if bytes.last == UInt8(ascii: "@") {
+      template(entry, bytes, slots, failures)
+    } else {
+      if let site = slots[.instances] {
+        file = site.file
+        at(ServiceKey.names.word(Int(ServiceKey.instances.rawValue))) {
+          $0.error(site.node, "only a template, whose name ends in \"@\", has instances")
+        }
+      }
+      add(entry.name, entry.key, slots, failures)
+    }
+  }
+
+  /// Adds one service; invalid when there were errors since `failures`.
+  private mutating func add(_ name: Int, _ site: Site, _ slots: Slots, _ failures: Int) {
+    var draft = service(slots, name: strings.text(name))
+    if slots[.exec] == nil {
+      file = site.file
+      error(site.node, "the key \"exec\" is missing")
+    }
+    if reports.errors > failures { draft = invalid(name) }
+    own(name, site)
+    commit(draft, at: site)
+  }
+
+  /// Adds a template and its instances.
+  ///
+  /// The first instance stands for all when the keys are validated; without one `1` does.
+  private mutating func template(
+    _ entry: Entry, _ base: [UInt8], _ slots: Slots, _ failures: Int
+  ) {
+    let template = tables.services.count
+    var names: [[UInt8]] = []
+    if let site = slots[.instances] {
+      file = site.file
+      at(ServiceKey.names.word(Int(ServiceKey.instances.rawValue))) {
+        $0.elements(site.node) { decoder, _, element in
+          guard let instance = decoder.string(element) else { return }
+          guard Scalar.isServiceName(base + instance), !instance.isEmpty else {
+            return decoder.error(element, "not an instance name: ", instance)
+          }
+          names.append(instance)
+        }
+      }
+    }
+    var draft = invalid(entry.name)
+    draft.service.flags = .template
+    own(entry.name, entry.key)
+    commit(draft, at: entry.key)
+    if names.isEmpty {
+      instance = [UInt8(ascii: "1")]
+      _ = service(slots, name: strings.text(entry.name))
+    }
+    var isValid = true
+    for index in names.indices {
+      guard hasRoom(entry.key) else { break }
+      instance = names[index]
+      let name = strings.number(of: base + instance)
+      target = tables.services.count
+      if index > 0 { subject = target }
+      let failures = index == 0 ? failures : reports.errors
+      if isValid {
+        add(name, entry.key, slots, failures)
+      } else {
+        own(name, entry.key)
+        commit(invalid(name), at: entry.key)
+      }
+      if index == 0, reports.errors > failures { isValid = false }
+    }
+    instance = []
+    if reports.errors > failures, !isValid || names.isEmpty {
+      tables.services[template].flags.insert(.invalid)
+    }
+  }
+
+  /// A service that exists only to be shown.
+  private func invalid(_ name: Int) -> Draft {
+    var draft = Draft()
+    draft.service.name = strings.text(name)
+    draft.service.flags = .invalid
+    draft.service.start = .manual
+    return draft
+  }
+
+  /// Makes the service that comes next the owner of a name, if no other is.
+  private mutating func own(_ name: Int, _ site: Site) {
+    while owners.count <= name { owners.append(-1) }
+    guard owners[name] >= 0 else {
+      owners[name] = Int32(tables.services.count)
+      return
+    }
+    file = site.file
+    var message: [UInt8] = []
+    message.append("the service \"")
+    message.append(printable: strings.bytes(of: strings.text(name)))
+    message.append("\" is defined twice, first at ")
+    append(serviceSites[Int(owners[name])], to: &message)
+    report(.error, site.node, message: message)
+  }
+
+  private mutating func hasRoom(_ site: Site) -> Bool {
+    if tables.services.count < ManifestLimits.services { return true }
+    file = site.file
+    subject = nil
+    if !isFull { error(site.node, "more than 1024 services; this one and the rest are left out") }
+    isFull = true
+    return false
+  }
+}

@@ -1,0 +1,106 @@
+public import ApusBase
+
+/// How bad a diagnostic is.
+public enum Severity: UInt8, Sendable {
+  /// The value or the service is refused.
+  case error
+  /// Accepted, but hardly what was meant.
+  case warning
+  /// Accepted, and worth knowing.
+  case note
+
+  /// The word in messages and JSON.
+  public var word: StaticString {
+    switch self {
+    case .error: "error"
+    case .warning: "warning"
+    case .note: "note"
+    }
+  }
+}
+
+/// Something the loader has to say about a place in a manifest.
+public struct Diagnostic: Equatable, Sendable {
+  /// The file as the caller named it.
+  public var file: [UInt8]
+  /// The line, counted from 1.
+  public var line: Int
+  /// The column in bytes, counted from 1.
+  public var column: Int
+  /// Where in the manifest, like `services.web.listen[0].stream`; empty for the file itself.
+  public var path: [UInt8]
+  /// How bad it is.
+  public var severity: Severity
+  /// One line, lower case.
+  public var message: [UInt8]
+  /// The service it is about, as an index of `Manifest.services`.
+  public var service: Int?
+
+  /// Writes `file:line:column: error: path: message`, without a line feed.
+  public func write(into writer: inout ByteWriter) {
+    writer.bytes(file)
+    writer.byte(UInt8(ascii: ":"))
+    writer.decimal(Int64(line))
+    writer.byte(UInt8(ascii: ":"))
+    writer.decimal(Int64(column))
+    writer.text(": ")
+    writer.text(severity.word)
+    writer.text(": ")
+    if !path.isEmpty {
+      writer.bytes(path)
+      writer.text(": ")
+    }
+    writer.bytes(message)
+  }
+}
+
+/// The diagnostics of one load, bounded.
+struct Reports: Sendable {
+  private(set) var diagnostics: [Diagnostic] = []
+  /// Errors so far, the dropped ones included.
+  private(set) var errors = 0
+  private var notes = 0
+
+  /// Keeps a diagnostic, or says once that there are too many.
+  mutating func add(_ diagnostic: Diagnostic) {
+    if diagnostic.severity == .error { errors += 1 }
+    if diagnostic.severity == .note {
+      notes += 1
+      if notes > ManifestLimits.notes { return }
+    }
+    if diagnostics.count < ManifestLimits.diagnostics {
+      diagnostics.append(diagnostic)
+    } else if diagnostics.count == ManifestLimits.diagnostics {
+      var last = diagnostic
+      last.path = []
+      last.service = nil
+      last.message = []
+      last.message.append("too many diagnostics; the rest are not shown")
+      diagnostics.append(last)
+    }
+  }
+}
+
+extension [UInt8] {
+  /// Appends a literal.
+  mutating func append(_ literal: StaticString) {
+    guard literal.hasPointerRepresentation else { return }
+    for index in 0..<literal.utf8CodeUnitCount { unsafe append(literal.utf8Start[index]) }
+  }
+
+  /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
+  mutating func append(printable word: [UInt8]) {
+    for byte in word.prefix(64) { append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
+    if word.count > 64 { append("...") }
+  }
+
+  /// Appends a number in decimal.
+  mutating func append(decimal value: UInt64) {
+    var divisor: UInt64 = 1
+    while value / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      append(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
+      divisor /= 10
+    }
+  }
+}

@@ -1,0 +1,25 @@
+/// The limits of a manifest, all in one place; each has a message of its own.
+///
+/// Files, nesting and single strings are limited by `JSONLimits.manifest`.
+public enum ManifestLimits {
+  /// Services, templates and their instances together.
+  public static let services = 1024
+  /// Sockets of one service.
+  public static let sockets = 64
+  /// Strings of one argv.
+  public static let arguments = 256
+  /// Bytes of one service's environment, names, values, `=` and NUL included.
+  public static let environmentBytes = 65536
+  /// Entries of any other list or map.
+  public static let entries = 1024
+  /// Bytes of a unix(7) path or abstract name: `sun_path` holds 108, one of them NUL.
+  public static let socketPath = 107
+  /// Bytes of any other path (PATH_MAX holds 4,096, one of them NUL).
+  public static let path = 4095
+  /// Services in one chain of dependencies.
+  public static let chain = 256
+  /// Diagnostics of one load; what comes after is only counted.
+  public static let diagnostics = 1000
+  /// Notes among them, so that they can not crowd out errors.
+  public static let notes = 250
+}

@@ -1,0 +1,104 @@
+public import ApusBase
+internal import ApusJSON
+
+/// Loads a manifest from its files: the main file first, then the drop-ins in byte order of name.
+///
+/// A load never fails as a whole but for the main file: when that is unreadable, is not JSON, is
+/// not an object, or has an `apus` version other than 1, `mainFileUsable` is false and the caller
+/// uses its fallback. A main file without any version is an error, but is used as version 1, so
+/// that a small mistake does not take the board down. An unusable drop-in is skipped, an invalid
+/// service becomes `.invalid`, a wrong value of `system` or `defaults` leaves the default.
+public struct ManifestLoader: Sendable {
+  private var decoder = Decoder()
+  private var hasMain = false
+  private var mainFileUsable = false
+
+  /// A loader without files.
+  public init() {}
+
+  /// Parses a file; `name` is for diagnostics only.
+  public mutating func add(file name: [UInt8], bytes: [UInt8]) {
+    let isMain = !hasMain
+    hasMain = true
+    do throws(JSONError) {
+      let limits = JSONLimits(
+        bytes: JSONLimits.manifest.bytes, depth: JSONLimits.manifest.depth,
+        stringBytes: JSONLimits.manifest.stringBytes,
+        duplicateKeys: JSONLimits.maximumDuplicateKeys)
+      decoder.files.append(
+        SourceFile(name: name, document: try JSONDocument(bytes, limits: limits)))
+    } catch {
+      var message = ByteWriter(capacity: 256)
+      error.write(to: &message)
+      let place = SourcePosition.locate(offset: error.offset, in: bytes)
+      refuse(name, place, message.bytes)
+      return
+    }
+    decoder.file = decoder.files.count - 1
+    let isUsable = decoder.checkTop(isMain: isMain)
+    if isMain { mainFileUsable = isUsable }
+    if !isUsable { decoder.files.removeLast() }
+  }
+
+  /// Notes that a file could not be read.
+  public mutating func addUnreadable(file name: [UInt8], errno: Errno) {
+    hasMain = true
+    var message = ByteWriter(capacity: 64)
+    message.text("cannot read the file: ")
+    message.errno(errno)
+    refuse(name, SourcePosition(line: 1, column: 1), message.bytes)
+  }
+
+  /// Decodes all files together.
+  public consuming func finish() -> LoadedManifest {
+    decoder.assemble()
+    decoder.resolveLinks()
+    decoder.refuseSharedAddresses()
+    decoder.refuseCycles()
+    return LoadedManifest(
+      manifest: decoder.finishTables(), diagnostics: decoder.reports.diagnostics,
+      mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
+  }
+
+  private mutating func refuse(_ name: [UInt8], _ place: SourcePosition, _ message: [UInt8]) {
+    decoder.reports.add(
+      Diagnostic(
+        file: name, line: place.line, column: place.column, path: [], severity: .error,
+        message: message, service: nil))
+  }
+}
+
+/// What a load gives.
+public struct LoadedManifest: Sendable {
+  /// The services, listeners and system settings that can be used.
+  public var manifest: Manifest
+  /// Everything there is to say, file by file in the order of the load; at most 1,001 entries.
+  public var diagnostics: [Diagnostic]
+  /// False when the main file could not be used at all.
+  public var mainFileUsable: Bool
+  /// How many errors there were, those beyond the limit of diagnostics included.
+  public var errors: Int
+
+  /// True when anything was refused: `apus check` exits with 1.
+  public var hasErrors: Bool { errors > 0 }
+
+  /// Why a service is invalid: its first error, for an instance also that of its template.
+  public func reason(for service: ServiceIndex) -> Diagnostic? {
+    var index = service
+    while index >= 0 {
+      for diagnostic in diagnostics
+      where diagnostic.service == index && diagnostic.severity == .error { return diagnostic }
+      if manifest.services.at(index)?.flags.contains(.template) == true { return nil }
+      guard isInstance(service) else { return nil }
+      index -= 1
+    }
+    return nil
+  }
+
+  private func isInstance(_ service: ServiceIndex) -> Bool {
+    guard let name = manifest.services.at(service)?.name else { return false }
+    let bytes = manifest.pool[
+      (Int(name.offset)..<Int(name.offset + name.count)).clamped(to: manifest.pool.indices)]
+    return bytes.contains(UInt8(ascii: "@"))
+  }
+}

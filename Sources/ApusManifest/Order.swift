@@ -1,0 +1,107 @@
+internal import ApusBase
+internal import ApusJSON
+
+/// How far the search for cycles has come with a service.
+private struct Visit {
+  var service: Int
+  /// The next of its links, counted over `needs`, `wants` and `after`.
+  var next: UInt32 = 0
+  /// The longest chain below it so far.
+  var depth = 0
+}
+
+/// The order of services must be possible.
+extension Decoder {
+  /// Refuses the services of every cycle, and those at the top of a chain that is too long.
+  ///
+  /// A depth-first search with its own stack: no input can make it deep in calls.
+  mutating func refuseCycles() {
+    let unseen = -1
+    let open = -2
+    var depths = [Int](repeating: unseen, count: tables.services.count)
+    var stack: [Visit] = []
+    for root in tables.services.indices where depths[root] == unseen {
+      stack.append(Visit(service: root))
+      depths[root] = open
+      while let visit = stack.last {
+        let top = stack.count - 1
+        guard let link = link(visit.next, of: visit.service) else {
+          depths[visit.service] = visit.depth + 1
+          if visit.depth + 1 > ManifestLimits.chain {
+            refuseChain(visit.service)
+            depths[visit.service] = 0
+          }
+          stack.removeLast()
+          if top > 0 { stack[top - 1].depth = max(stack[top - 1].depth, depths[visit.service]) }
+          continue
+        }
+        stack[top].next += 1
+        let service = Int(tables.links[link])
+        if depths[service] >= 0 {
+          stack[top].depth = max(visit.depth, depths[service])
+        } else if depths[service] == unseen {
+          depths[service] = open
+          stack.append(Visit(service: service))
+        } else if let start = stack.firstIndex(where: { $0.service == service }) {
+          refuseCycle(stack, start)
+          for index in start...top { depths[stack[index].service] = 0 }
+          stack.removeLast(stack.count - start)
+        }
+      }
+    }
+  }
+
+  /// The index in `Manifest.links` of one of a service's links.
+  private func link(_ number: UInt32, of service: Int) -> Int? {
+    guard let service = tables.services.at(service), !service.flags.contains(.invalid) else {
+      return nil
+    }
+    var number = number
+    for range in [service.needs, service.wants, service.after] {
+      if number < range.count { return Int(range.start + number) }
+      number -= range.count
+    }
+    return nil
+  }
+
+  /// Notes a cycle once for each of its services, at the link that belongs to it.
+  private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
+    for turn in start..<stack.count {
+      guard let link = link(stack[turn].next - 1, of: stack[turn].service) else { continue }
+      var message: [UInt8] = []
+      message.append("dependency cycle: ")
+      let length = stack.count - start
+      for step in 0...length {
+        if step > 0 { message.append(" -> ") }
+        if step == 16, length > 17 {
+          message.append("...")
+          break
+        }
+        let index = start + (turn - start + step) % length
+        message.append(printable: strings.bytes(of: tables.services[stack[index].service].name))
+      }
+      refuse(stack[turn].service, link, message)
+    }
+    for turn in start..<stack.count { invalidate(stack[turn].service) }
+  }
+
+  private mutating func refuseChain(_ service: Int) {
+    guard let link = link(0, of: service) else { return }
+    var message: [UInt8] = []
+    message.append("the chain of dependencies is longer than 256 services")
+    refuse(service, link, message)
+    invalidate(service)
+  }
+
+  private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
+    let pending = pending[link]
+    file = pending.site.file
+    subject = service
+    path = []
+    path.append("services.")
+    path.append(printable: strings.bytes(of: tables.services[service].name))
+    path.append(UInt8(ascii: "."))
+    path.append(contentsOf: ServiceKey.names.word(Int(pending.key.rawValue)))
+    report(.error, pending.site.node, message: message)
+  }
+}

@@ -1,0 +1,137 @@
+internal import ApusBase
+
+/// The text forms of the manifest's scalars, as pure functions over bytes.
+///
+/// Every one reads its whole input or gives nil: no prefix of a value is ever used.
+enum Scalar {
+  /// `250ms`, `5s`, `2min`, `1h`, `1d`, sums like `1min 30s` with units from large to small, `never`.
+  static func duration(_ text: [UInt8]) -> Interval? {
+    if Words("never").number(of: text) != nil { return .never }
+    let microseconds: [Int64] = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1000]
+    var total: Int64 = 0
+    var lastUnit = -1
+    var position = 0
+    while true {
+      guard let value = number(text, &position) else { return nil }
+      let start = position
+      while position < text.count, text[position] != 0x20 { position += 1 }
+      guard let unit = Words("d h min s ms").number(of: [UInt8](text[start..<position])),
+        unit > lastUnit, value <= Int64.max
+      else { return nil }
+      let (product, tooLarge) = Int64(value).multipliedReportingOverflow(by: microseconds[unit])
+      let (sum, overflow) = total.addingReportingOverflow(product)
+      guard !tooLarge, !overflow, sum < Int64.max else { return nil }
+      total = sum
+      lastUnit = unit
+      if position == text.count { return Interval(microseconds: total) }
+      position += 1
+    }
+  }
+
+  /// `4096`, `64K`, `16M`, `1G`, `1T`: powers of 1,024.
+  static func size(_ text: [UInt8]) -> UInt64? {
+    var position = 0
+    guard let value = number(text, &position) else { return nil }
+    if position == text.count { return value }
+    guard position == text.count - 1,
+      let unit = Words("K M G T").number(of: [UInt8](text[position...]))
+    else { return nil }
+    let (size, overflow) = value.multipliedReportingOverflow(by: 1 << UInt64(10 * (unit + 1)))
+    return overflow ? nil : size
+  }
+
+  /// `5/10s`: a count and the window it is counted in.
+  static func rate(_ text: [UInt8]) -> Rate? {
+    var position = 0
+    guard let count = number(text, &position), count <= UInt64(UInt32.max), position < text.count,
+      text[position] == UInt8(ascii: "/"),
+      let window = duration([UInt8](text[(position + 1)...])), window > .zero
+    else { return nil }
+    return Rate(count: UInt32(count), window: window)
+  }
+
+  /// `0660` or `660`: permission bits in octal.
+  static func mode(_ text: [UInt8]) -> UInt16? {
+    guard text.count == 3 || text.count == 4 else { return nil }
+    var mode: UInt16 = 0
+    for byte in text {
+      guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "7") else { return nil }
+      mode = mode << 3 | UInt16(byte & 7)
+    }
+    return mode <= 0o777 ? mode : nil
+  }
+
+  /// The decimal digits at `position`, which moves behind them; nil for none, a leading zero, or
+  /// more than 64 bits.
+  static func number(_ text: [UInt8], _ position: inout Int) -> UInt64? {
+    let start = position
+    var value: UInt64 = 0
+    while position < text.count, let digit = digit(text[position]) {
+      let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
+      let (sum, overflow) = product.addingReportingOverflow(digit)
+      if tooLarge || overflow { return nil }
+      value = sum
+      position += 1
+    }
+    if position == start || (position > start + 1 && text[start] == UInt8(ascii: "0")) {
+      return nil
+    }
+    return value
+  }
+
+  /// A whole text that is one decimal number up to `most`.
+  static func number(_ text: [UInt8], most: UInt64) -> UInt64? {
+    var position = 0
+    guard let value = number(text, &position), position == text.count, value <= most else {
+      return nil
+    }
+    return value
+  }
+
+  static func digit(_ byte: UInt8) -> UInt64? {
+    byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") ? UInt64(byte & 15) : nil
+  }
+
+  /// A service name: 1 to 64 bytes of `[A-Za-z0-9_.@-]`; not `.` and not `..`, which are folders.
+  static func isServiceName(_ text: [UInt8]) -> Bool {
+    isName(text, most: 64, also: "_.@-") && !isDots(text)
+  }
+
+  /// A user or group name: 1 to 32 bytes of `[A-Za-z0-9_.-]`, a `$` at the end allowed, and no
+  /// digit or `-` first, so that nothing that looks like a number is ever looked up as a name.
+  static func isAccountName(_ text: [UInt8]) -> Bool {
+    guard let first = text.first, digit(first) == nil, first != UInt8(ascii: "-"),
+      first != UInt8(ascii: ".")
+    else { return false }
+    let stem = text.count > 1 && text.last == UInt8(ascii: "$") ? [UInt8](text.dropLast()) : text
+    return isName(stem, most: 32, also: "_.-")
+  }
+
+  /// Letters, digits, and the characters of `also`.
+  static func isName(_ text: [UInt8], most: Int, also: StaticString) -> Bool {
+    guard !text.isEmpty, text.count <= most else { return false }
+    var others: [UInt8] = []
+    others.append(also)
+    for byte in text {
+      let letter = byte | 0x20
+      let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
+      guard isLetter || digit(byte) != nil || others.contains(byte) else { return false }
+    }
+    return true
+  }
+
+  /// True for `.` and `..`.
+  static func isDots(_ text: [UInt8]) -> Bool {
+    text.count <= 2 && text.allSatisfy { $0 == UInt8(ascii: ".") }
+  }
+
+  /// True when a component of the path is `..`.
+  static func climbs(_ path: [UInt8]) -> Bool {
+    var start = 0
+    for index in 0...path.count where index == path.count || path[index] == UInt8(ascii: "/") {
+      if index - start == 2, isDots([UInt8](path[start..<index])) { return true }
+      start = index + 1
+    }
+    return false
+  }
+}

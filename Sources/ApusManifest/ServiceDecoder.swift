@@ -1,0 +1,178 @@
+internal import ApusBase
+internal import ApusJSON
+
+/// The keys of one service.
+extension Decoder {
+  /// Decodes every key that has a value, then checks the keys against each other.
+  ///
+  /// `own` says which keys the service itself gave; `base` already holds the others.
+  mutating func service(_ slots: Slots, name: Text) -> Draft {
+    var draft = base
+    draft.service.name = name
+    for key in ServiceKey.all {
+      if let site = slots[key] {
+        file = site.file
+        at(ServiceKey.names.word(Int(key.rawValue))) { $0.decode(key, site.node, into: &draft) }
+      } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {
+        let length = path
+        path = []
+        path.append("defaults")
+        file = site.file
+        at(ServiceKey.names.word(Int(key.rawValue))) { $0.decode(key, site.node, into: &draft) }
+        path = length
+      }
+    }
+    settle(&draft, slots)
+    return draft
+  }
+
+  /// Decodes one key.
+  mutating func decode(_ key: ServiceKey, _ node: JSONNode, into draft: inout Draft) {
+    draft.service.present |= key.bit
+    usesLaterKeys = false
+    defer { if usesLaterKeys { draft.service.flags.insert(.notInForce) } }
+    if !key.isInForce { notInForce(node) }
+    switch key {
+    case .exec: draft.service.exec = command(node)
+    case .type:
+      if let number = word(node, Words("simple notify oneshot forking")),
+        let type = ServiceType(rawValue: number)
+      {
+        draft.service.type = type
+        if type == .notify || type == .forking { notInForce(node) }
+      }
+    case .start:
+      if let number = word(node, Words("boot demand timer manual")),
+        let start = StartMode(rawValue: number)
+      {
+        draft.service.start = start
+      }
+    case .remain: flag(node, .remain, &draft)
+    case .accept: flag(node, .accept, &draft)
+    case .critical: flag(node, .critical, &draft)
+    case .reclaim: flag(node, .reclaim, &draft)
+    case .main: flag(node, .main, &draft)
+    case .stdio:
+      if let number = word(node, Words("fd socket")) {
+        draft.service.flags.set(.socketStdio, number == 1)
+      }
+    case .listen: listen(node, &draft)
+    case .maxConnections:
+      if let most = integer(node, 1, 65535) {
+        draft.service.maxConnections = UInt16(truncatingIfNeeded: most)
+      }
+    case .maxConnectionsPerSource:
+      if let most = integer(node, 0, 65535) {
+        draft.service.maxConnectionsPerSource = UInt16(truncatingIfNeeded: most)
+      }
+    case .trigger:
+      if let rate = rate(node) {
+        if rate.count > 0 {
+          draft.service.trigger = rate
+        } else {
+          error(node, "the rate must allow at least one start")
+        }
+      }
+    case .needs: draft.service.needs = links(node, key)
+    case .wants: draft.service.wants = links(node, key)
+    case .after: draft.service.after = links(node, key)
+    case .onFailure: draft.extras.onFailure = links(node, key)
+    case .restart: restart(node, &draft.restart)
+    case .successExit: draft.extras.successExit = exitStatuses(node)
+    case .stop: stop(node, &draft.stop)
+    case .user, .group, .groups, .capabilities, .noNewPrivileges, .secureBits, .umask, .rlimits,
+      .nice, .oomScoreAdjust:
+      rights(key, node, &draft)
+    case .environment: draft.service.environment = environment(node)
+    case .workingDirectory:
+      if let path = path(node) { draft.service.workingDirectory = path }
+    case .tty:
+      if let path = path(node) { draft.service.terminal = path }
+    case .directories: directories(node, &draft.directories)
+    case .stdin: stream(node, isInput: true, &draft.streams.input)
+    case .stdout: stream(node, isInput: false, &draft.streams.output)
+    case .stderr: stream(node, isInput: false, &draft.streams.error)
+    case .override: _ = bool(node)
+    case .instances: break
+    case .pidFile, .idleStop, .ready, .reload, .pre, .post, .watchdog, .runtimeMax, .fdStore,
+      .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
+      .environmentFile, .log:
+      rare(key, node, &draft.extras)
+    }
+  }
+
+  private mutating func flag(_ node: JSONNode, _ flag: ServiceFlags, _ draft: inout Draft) {
+    if let value = bool(node) { draft.service.flags.set(flag, value) }
+  }
+
+  /// Fills in what depends on other keys and refuses what contradicts itself.
+  private mutating func settle(_ draft: inout Draft, _ slots: Slots) {
+    let present = draft.service.present
+    let hasListeners = slots[.listen] != nil
+    if present & ServiceKey.trigger.bit == 0, draft.service.accepts {
+      draft.service.trigger.count = 200
+    }
+    if present & ServiceKey.start.bit == 0 {
+      let hasTimer = present & ServiceKey.timer.bit != 0
+      draft.service.start = hasListeners ? .demand : hasTimer ? .timer : .boot
+    }
+    if draft.service.flags.contains(.socketStdio) {
+      if slots[.stdin] == nil { draft.streams.input = .socket }
+      if slots[.stdout] == nil { draft.streams.output = .socket }
+    }
+    if !hasListeners {
+      conflict(slots[.accept], draft.service.accepts, "accept", "without \"listen\"")
+      conflict(slots[.start], draft.service.start == .demand, "start", "without \"listen\"")
+      conflict(
+        slots[.stdio], draft.service.flags.contains(.socketStdio), "stdio", "without \"listen\"")
+      draft.service.flags.remove([.accept, .socketStdio])
+      if draft.service.start == .demand { draft.service.start = .boot }
+    }
+    conflict(
+      slots[.start], draft.service.start == .timer && present & ServiceKey.timer.bit == 0, "start",
+      "without \"timer\"")
+    conflict(
+      slots[.remain], draft.service.flags.contains(.remain) && draft.service.type != .oneshot,
+      "remain", "without \"type\": \"oneshot\"")
+    conflict(
+      slots[.pidFile], draft.service.type != .forking, "pidFile", "without \"type\": \"forking\"")
+  }
+
+  /// Notes that a service's own key makes no sense with its others.
+  private mutating func conflict(
+    _ site: Site?, _ isWrong: Bool, _ key: StaticString, _ why: StaticString
+  ) {
+    guard isWrong, let site else { return }
+    file = site.file
+    var word: [UInt8] = []
+    word.append(key)
+    at(word) { $0.error(site.node, "has no meaning ", nil, why) }
+  }
+
+  /// True when the text of a value holds a percent sign, so that it may depend on the instance.
+  private func hasPercent(_ site: Site) -> Bool {
+    let document = files[site.file].document
+    let start = document.offset(site.node)
+    let end = document.next(site.node).map { document.offset($0) } ?? document.bytes.count
+    for index in start..<max(start, end) where document.bytes[index] == UInt8(ascii: "%") {
+      return true
+    }
+    return false
+  }
+}
+
+extension ServiceKey {
+  /// Every key in order.
+  static var all: [ServiceKey] { allCases }
+}
+
+extension ServiceFlags {
+  /// Sets or clears flags.
+  mutating func set(_ flags: ServiceFlags, _ value: Bool) {
+    if value {
+      insert(flags)
+    } else {
+      remove(flags)
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/// The strings of a manifest under construction, each kept once.
+///
+/// Equal strings have equal numbers, so that names are compared as integers. The table is open
+/// addressed and dropped with the pool's owner; only `bytes` stays.
+struct StringPool: Sendable {
+  /// What becomes `Manifest.pool`.
+  private(set) var bytes: [UInt8] = [0]
+  private var texts: [Text] = []
+  private var slots: [UInt32] = []
+
+  /// Makes a pool with room for `count` strings before the table grows.
+  init() { slots = [UInt32](repeating: 0, count: 256) }
+
+  /// How many different strings there are.
+  var count: Int { texts.count }
+
+  /// The text of a string's number.
+  func text(_ number: Int) -> Text { texts.at(number) ?? .none }
+
+  /// The number of a string, adding it when it is new.
+  mutating func number(of word: [UInt8]) -> Int {
+    if let found = find(word) { return found }
+    if 2 * (texts.count + 1) > slots.count { grow() }
+    let number = texts.count
+    texts.append(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
+    bytes.append(contentsOf: word)
+    bytes.append(0)
+    place(number)
+    return number
+  }
+
+  /// The number of a string that is there already.
+  func find(_ word: [UInt8]) -> Int? {
+    var slot = StringPool.hash(word, word.indices) & (slots.count - 1)
+    while slots[slot] != 0 {
+      let number = Int(slots[slot]) - 1
+      if equals(number, word) { return number }
+      slot = (slot + 1) & (slots.count - 1)
+    }
+    return nil
+  }
+
+  /// Keeps a string and returns where it stands.
+  mutating func keep(_ word: [UInt8]) -> Text {
+    if word.isEmpty { return .none }
+    let number = number(of: word)
+    return text(number)
+  }
+
+  /// The bytes of a text.
+  func bytes(of text: Text) -> [UInt8] {
+    let start = Int(text.offset)
+    return [UInt8](bytes[(start..<start + Int(text.count)).clamped(to: bytes.indices)])
+  }
+
+  private func equals(_ number: Int, _ word: [UInt8]) -> Bool {
+    let text = texts[number]
+    guard Int(text.count) == word.count else { return false }
+    for index in word.indices where bytes[Int(text.offset) + index] != word[index] { return false }
+    return true
+  }
+
+  private mutating func place(_ number: Int) {
+    let text = texts[number]
+    let range = Int(text.offset)..<Int(text.offset) + Int(text.count)
+    var slot = StringPool.hash(bytes, range) & (slots.count - 1)
+    while slots[slot] != 0 { slot = (slot + 1) & (slots.count - 1) }
+    slots[slot] = UInt32(number + 1)
+  }
+
+  private mutating func grow() {
+    slots = [UInt32](repeating: 0, count: 2 * slots.count)
+    for number in texts.indices { place(number) }
+  }
+
+  /// FNV-1a, folded so that the low bits depend on all of them.
+  private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
+    var hash: UInt32 = 2_166_136_261
+    for index in range { hash = (hash ^ UInt32(bytes[index])) &* 16_777_619 }
+    return Int(hash ^ hash >> 15)
+  }
+}

@@ -1,0 +1,77 @@
+public import ApusBase
+
+/// What Ctrl-Alt-Del or a power failure does.
+public enum CtrlAltDelAction: Equatable, Sendable {
+  case reboot
+  case poweroff
+  case ignore
+  /// Starts the service of that index.
+  case service(UInt16)
+}
+
+/// A file system to mount at boot.
+public struct Mount: Equatable, Sendable {
+  public var source = Text.none
+  /// An absolute path.
+  public var target = Text.none
+  public var type = Text.none
+  /// Options as mount(8) takes them, separated by commas.
+  public var options = Text.none
+  /// True: a failure is reported as an error of the boot.
+  public var required = false
+
+  /// Nothing.
+  public init() {}
+}
+
+/// What only PID 1 does.
+public struct System: Sendable {
+  /// Which keys were given (`SystemKey.bit`).
+  public var present: UInt64 = 0
+  public var hostname = Text.none
+  /// Absolute path of the console device; none is `/dev/console`.
+  public var console = Text.none
+  public var loopback = true
+  /// What Ctrl-Alt-Del does.
+  public var ctrlAltDel = CtrlAltDelAction.reboot
+  /// What SIGPWR does.
+  public var powerFail = CtrlAltDelAction.poweroff
+  /// File systems besides those of the kernel's interfaces, in manifest order.
+  public var mounts: [Mount] = []
+  /// Kernel modules, as entries of `Manifest.texts`.
+  public var modules = TableRange.none
+  /// `key=value` strings, keys with dots or slashes, as entries of `Manifest.texts`.
+  public var sysctl = TableRange.none
+  /// argv of the rescue shell, as entries of `Manifest.texts`; none is `/bin/sh`.
+  public var rescue = TableRange.none
+  /// `KEY=VALUE` strings for every service, as entries of `Manifest.texts`.
+  public var environment = TableRange.none
+  /// The longest time all stops together may take.
+  public var shutdownTimeout = Interval.seconds(30)
+  /// The group that may look through the control socket.
+  public var controlGroup = Principal.none
+  /// Mount what /etc/fstab lists.
+  public var fstab = false
+  /// The hardware watchdog's device; none is off.
+  public var watchdogDevice = Text.none
+  public var watchdogTimeout = Interval.seconds(15)
+  public var watchdogRebootTimeout = Interval.seconds(60)
+  /// `never` is off.
+  public var watchdogPretimeout = Interval.never
+  /// File that carries the random seed over a boot.
+  public var randomSeed = Text.none
+  /// Pattern of core(5).
+  public var coredump = Text.none
+  /// 0 error, 1 warning, 2 info, 3 debug.
+  public var logLevel: UInt8 = 2
+  /// PSI trigger: stalled time in a window; `never` is off.
+  public var pressureStall = Interval.never
+  public var pressureWindow = Interval.never
+  /// How long a service must be idle before memory pressure may stop it.
+  public var pressureIdle = Interval.seconds(10)
+  /// A boot that lives shorter than this counts as failed.
+  public var minimumUptime = Interval.zero
+
+  /// Every default.
+  public init() {}
+}

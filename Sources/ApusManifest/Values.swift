@@ -1,0 +1,319 @@
+internal import ApusBase
+internal import ApusJSON
+
+/// Single values: each returns nil after it has noted what is wrong.
+extension Decoder {
+  /// A string with `%i` and `%%` replaced when an instance is being made.
+  mutating func string(_ node: JSONNode) -> [UInt8]? {
+    guard expect(.string, node) else { return nil }
+    var bytes: [UInt8] = []
+    document.string(node, into: &bytes)
+    if bytes.contains(0) {
+      error(node, "a NUL byte is not allowed in a string")
+      return nil
+    }
+    return instance.isEmpty ? bytes : Decoder.expand(bytes, instance)
+  }
+
+  /// Replaces `%i` by the instance and `%%` by a percent sign; any other `%` stays.
+  static func expand(_ bytes: [UInt8], _ instance: [UInt8]) -> [UInt8] {
+    guard bytes.contains(UInt8(ascii: "%")) else { return bytes }
+    var result: [UInt8] = []
+    var index = 0
+    while index < bytes.count {
+      let next = index + 1 < bytes.count ? bytes[index + 1] : 0
+      if bytes[index] == UInt8(ascii: "%"), next == UInt8(ascii: "%") || next == UInt8(ascii: "i") {
+        if next == UInt8(ascii: "i") {
+          result.append(contentsOf: instance)
+        } else {
+          result.append(next)
+        }
+        index += 2
+      } else {
+        result.append(bytes[index])
+        index += 1
+      }
+    }
+    return result
+  }
+
+  /// A string that is not empty, kept in the pool.
+  mutating func text(_ node: JSONNode) -> Text? {
+    guard let bytes = string(node) else { return nil }
+    guard !bytes.isEmpty else {
+      error(node, "expected a string that is not empty")
+      return nil
+    }
+    return strings.keep(bytes)
+  }
+
+  /// An absolute path of at most 4,095 bytes, without `..`.
+  mutating func path(_ node: JSONNode) -> Text? {
+    guard let bytes = string(node) else { return nil }
+    return isPath(bytes, node) ? strings.keep(bytes) : nil
+  }
+
+  /// Checks an absolute path without `..`.
+  mutating func isPath(_ bytes: [UInt8], _ node: JSONNode) -> Bool {
+    if bytes.first != UInt8(ascii: "/") {
+      error(node, "expected an absolute path, found ", bytes)
+    } else if bytes.count > ManifestLimits.path {
+      error(node, "the path is longer than 4095 bytes")
+    } else if Scalar.climbs(bytes) {
+      error(node, "\"..\" is not allowed in a path")
+    } else {
+      return true
+    }
+    return false
+  }
+
+  /// `true` or `false`.
+  mutating func bool(_ node: JSONNode) -> Bool? {
+    switch document.kind(node) {
+    case .true: return true
+    case .false: return false
+    default:
+      _ = expect(.true, node)
+      return nil
+    }
+  }
+
+  /// A whole number within bounds.
+  mutating func integer(_ node: JSONNode, _ least: Int64, _ most: Int64) -> Int64? {
+    guard expect(.number, node) else { return nil }
+    if let value = document.integer(node), value >= least, value <= most { return value }
+    outside(node, least, most, fraction: 0)
+    return nil
+  }
+
+  /// A number in thousandths (`0.1` is 100) within bounds.
+  mutating func permille(_ node: JSONNode, _ least: Int64, _ most: Int64) -> UInt32? {
+    guard expect(.number, node) else { return nil }
+    if let value = document.scaled(node, digits: 3), value >= least, value <= most {
+      return UInt32(truncatingIfNeeded: value)
+    }
+    outside(node, least, most, fraction: 3)
+    return nil
+  }
+
+  private mutating func outside(_ node: JSONNode, _ least: Int64, _ most: Int64, fraction: Int) {
+    let unit: Int64 = fraction == 0 ? 1 : 1000
+    var message: [UInt8] = []
+    message.append(fraction == 0 ? "expected a whole number" : "expected a number of 3 decimals")
+    message.append(" from ")
+    if least < 0 { message.append(UInt8(ascii: "-")) }
+    message.append(decimal: (least / unit).magnitude)
+    message.append(" to ")
+    if most < 0 { message.append(UInt8(ascii: "-")) }
+    message.append(decimal: (most / unit).magnitude)
+    report(.error, node, message: message)
+  }
+
+  /// One of some words; returns its number.
+  mutating func word(_ node: JSONNode, _ words: Words) -> UInt8? {
+    guard let bytes = string(node) else { return nil }
+    if let number = words.number(of: bytes) { return UInt8(truncatingIfNeeded: number) }
+    unknown(node, bytes, words)
+    return nil
+  }
+
+  /// Notes a word that is none of some words, with the nearest or, of few, all of them.
+  mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
+    if let near = words.nearest(to: found) {
+      return error(node, "unknown word ", found, hint: near)
+    }
+    guard words.count <= 10 else { return error(node, "unknown word ", found) }
+    var message: [UInt8] = []
+    message.append("unknown word \"")
+    message.append(printable: found)
+    message.append("\"; expected ")
+    for number in 0..<words.count {
+      if number > 0 { message.append(number == words.count - 1 ? " or " : ", ") }
+      message.append(contentsOf: words.word(number))
+    }
+    report(.error, node, message: message)
+  }
+
+  /// A length of time; `never` only where it makes sense.
+  mutating func duration(
+    _ node: JSONNode, never: Bool = true, least: Interval = .zero
+  ) -> Interval? {
+    guard let bytes = string(node) else { return nil }
+    guard let value = Scalar.duration(bytes) else {
+      error(node, "expected a duration like \"5s\" or \"1min 30s\", found ", bytes)
+      return nil
+    }
+    if value == .never, !never {
+      error(node, "\"never\" is not allowed here")
+      return nil
+    }
+    if value < least {
+      error(node, "the duration is too short: ", bytes)
+      return nil
+    }
+    return value
+  }
+
+  /// A number of bytes: a JSON number or text like `64K`.
+  mutating func size(_ node: JSONNode, most: UInt64 = UInt64.max) -> UInt64? {
+    if document.kind(node) == .number {
+      if let value = document.integer(node), value >= 0, UInt64(value) <= most {
+        return UInt64(value)
+      }
+      error(node, "the size is out of range")
+      return nil
+    }
+    guard let bytes = string(node) else { return nil }
+    guard let value = Scalar.size(bytes), value <= most else {
+      error(node, "expected a size like 4096 or \"64K\", found ", bytes)
+      return nil
+    }
+    return value
+  }
+
+  /// A rate like `5/10s`.
+  mutating func rate(_ node: JSONNode) -> Rate? {
+    guard let bytes = string(node) else { return nil }
+    if let rate = Scalar.rate(bytes) { return rate }
+    error(node, "expected a rate like \"5/10s\", found ", bytes)
+    return nil
+  }
+
+  /// Permission bits like `0660`.
+  mutating func mode(_ node: JSONNode) -> UInt16? {
+    guard let bytes = string(node) else { return nil }
+    if let mode = Scalar.mode(bytes) { return mode }
+    error(node, "expected an octal mode like \"0660\", found ", bytes)
+    return nil
+  }
+
+  /// A user or group: a name as a string, an id as a number; the two never mix.
+  mutating func principal(_ node: JSONNode) -> Principal? {
+    if document.kind(node) == .number {
+      guard let id = integer(node, 0, 0xffff_fffe) else { return nil }
+      return .id(UInt32(truncatingIfNeeded: id))
+    }
+    guard let bytes = string(node) else { return nil }
+    if Scalar.isAccountName(bytes) { return .name(strings.keep(bytes)) }
+    let isNumber = bytes.first.map { Scalar.digit($0) != nil } ?? false
+    error(
+      node, "not a user or group name: ", bytes,
+      isNumber ? " (an id is a number without quotes)" : "")
+    return nil
+  }
+
+  /// A signal by its name.
+  mutating func signal(_ node: JSONNode) -> UInt8? {
+    guard let bytes = string(node) else { return nil }
+    if let number = KernelNames.signal(bytes) { return number }
+    var prefixed: [UInt8] = []
+    prefixed.append("SIG")
+    let hint =
+      KernelNames.signals.number(of: prefixed + bytes) != nil
+      ? prefixed + bytes : KernelNames.signals.nearest(to: bytes)
+    error(node, "unknown signal ", bytes, hint: hint)
+    return nil
+  }
+
+  // MARK: Lists
+
+  /// A list of strings as a run of `Manifest.texts`.
+  mutating func list(
+    _ node: JSONNode, most: Int = ManifestLimits.entries,
+    _ decode: (inout Decoder, JSONNode) -> Text?
+  ) -> TableRange {
+    var texts: [Text] = []
+    elements(node, most: most) { decoder, _, element in
+      if let text = decode(&decoder, element) { texts.append(text) }
+    }
+    return keep(texts)
+  }
+
+  /// Puts a list behind the others, or finds it among the last of them.
+  mutating func keep(_ list: [Text]) -> TableRange {
+    guard !list.isEmpty else { return .none }
+    let count = tables.texts.count
+    var start = max(0, count - 256)
+    while start + list.count <= count {
+      var index = 0
+      while index < list.count, tables.texts[start + index] == list[index] { index += 1 }
+      if index == list.count { return TableRange(start: UInt32(start), count: UInt32(index)) }
+      start += 1
+    }
+    tables.texts.append(contentsOf: list)
+    return TableRange(start: UInt32(count), count: UInt32(list.count))
+  }
+
+  /// Exit codes and signals.
+  mutating func exitStatuses(_ node: JSONNode) -> TableRange {
+    let start = tables.exitStatuses.count
+    elements(node) { decoder, _, element in
+      if decoder.document.kind(element) == .number {
+        if let code = decoder.integer(element, 0, 255) {
+          decoder.tables.exitStatuses.append(
+            ExitStatus(isSignal: false, number: UInt8(truncatingIfNeeded: code)))
+        }
+      } else if let signal = decoder.signal(element) {
+        decoder.tables.exitStatuses.append(ExitStatus(isSignal: true, number: signal))
+      }
+    }
+    return TableRange(
+      start: UInt32(start), count: UInt32(tables.exitStatuses.count - start))
+  }
+
+  /// Names of services, resolved when all are known.
+  mutating func links(_ node: JSONNode, _ key: ServiceKey) -> TableRange {
+    let start = tables.links.count
+    elements(node) { decoder, _, element in
+      guard let name = decoder.string(element) else { return }
+      guard Scalar.isServiceName(name) else {
+        return decoder.error(element, "not a service name: ", name)
+      }
+      decoder.pending.append(
+        PendingLink(
+          name: decoder.strings.number(of: name), site: Site(file: decoder.file, node: element),
+          service: decoder.target, key: key))
+      decoder.tables.links.append(0)
+    }
+    return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
+  }
+
+  /// An argv: a list that is not empty whose first entry is an absolute path without `..`.
+  mutating func command(_ node: JSONNode) -> TableRange {
+    let failures = reports.errors
+    var isFirst = true
+    let range = list(node, most: ManifestLimits.arguments) { decoder, element in
+      defer { isFirst = false }
+      if isFirst { return decoder.path(element) }
+      return decoder.string(element).map { decoder.strings.keep($0) }
+    }
+    if isFirst, reports.errors == failures { error(node, "expected a program and its arguments") }
+    return range
+  }
+
+  /// `KEY=VALUE` strings of an object.
+  mutating func environment(_ node: JSONNode) -> TableRange {
+    var texts: [Text] = []
+    var total = 0
+    members(node) { decoder, key, name, value in
+      guard Decoder.isVariable(name) else {
+        return decoder.error(key, "not a name of an environment variable: ", name)
+      }
+      guard let bytes = decoder.string(value) else { return }
+      total += name.count + bytes.count + 2
+      guard total <= ManifestLimits.environmentBytes else {
+        if total - name.count - bytes.count - 2 <= ManifestLimits.environmentBytes {
+          decoder.error(value, "the environment is larger than 65536 bytes")
+        }
+        return
+      }
+      texts.append(decoder.strings.keep(name + [UInt8(ascii: "=")] + bytes))
+    }
+    return keep(texts)
+  }
+
+  /// True for a name without `=`, control characters and NUL that is not empty.
+  private static func isVariable(_ name: [UInt8]) -> Bool {
+    !name.isEmpty && name.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "=") }
+  }
+}

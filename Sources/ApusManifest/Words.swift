@@ -1,0 +1,121 @@
+/// A list of words kept in one literal, separated by single spaces; a word's place is its number.
+///
+/// Every key, enumeration word and kernel name of the manifest stands in one of these: looking up
+/// and suggesting are then two small functions instead of a table of pointers for each list.
+struct Words: Sendable {
+  private let literal: StaticString
+
+  /// Takes words separated by single spaces.
+  init(_ literal: StaticString) { self.literal = literal }
+
+  /// How many words there are.
+  var count: Int {
+    var spaces = 1
+    for index in 0..<literal.utf8CodeUnitCount where byte(index) == 0x20 { spaces += 1 }
+    return spaces
+  }
+
+  /// The number of a word; nil when it is not one of them.
+  func number(of word: [UInt8]) -> Int? {
+    var number = 0
+    var start = 0
+    while let end = end(of: start) {
+      if end - start == word.count, matches(word, at: start) { return number }
+      number += 1
+      start = end + 1
+    }
+    return nil
+  }
+
+  /// The bytes of a word; nothing for a number that is too large.
+  func word(_ wanted: Int) -> [UInt8] {
+    var number = 0
+    var start = 0
+    while let end = end(of: start) {
+      if number == wanted {
+        var word: [UInt8] = []
+        for index in start..<end { word.append(byte(index)) }
+        return word
+      }
+      number += 1
+      start = end + 1
+    }
+    return []
+  }
+
+  /// The word nearest to a misspelt one, nil when none is near enough to be worth a hint.
+  ///
+  /// Letter case and the usual prefixes count little: `CAP_NET_RAW` suggests `net_raw`.
+  func nearest(to word: [UInt8]) -> [UInt8]? {
+    guard word.count <= EditDistance.longest else { return nil }
+    var best: [UInt8]?
+    var bestDistance = 1 + max(1, min(word.count / 3, 3))
+    var number = 0
+    var start = 0
+    while let end = end(of: start) {
+      let candidate = self.word(number)
+      let distance = EditDistance.between(word, candidate)
+      if distance < bestDistance {
+        best = candidate
+        bestDistance = distance
+      }
+      number += 1
+      start = end + 1
+    }
+    return best
+  }
+
+  /// Where the word that starts at `start` ends; nil behind the last one.
+  private func end(of start: Int) -> Int? {
+    guard start < literal.utf8CodeUnitCount else { return nil }
+    var end = start
+    while end < literal.utf8CodeUnitCount, byte(end) != 0x20 { end += 1 }
+    return end
+  }
+
+  private func matches(_ word: [UInt8], at start: Int) -> Bool {
+    for index in word.indices where word[index] != byte(start + index) { return false }
+    return true
+  }
+
+  private func byte(_ index: Int) -> UInt8 {
+    guard literal.hasPointerRepresentation, index < literal.utf8CodeUnitCount else { return 0 }
+    return unsafe literal.utf8Start[index]
+  }
+}
+
+/// How many letters one must insert, drop, replace or swap to make one word another.
+enum EditDistance {
+  /// The longest word that is compared at all.
+  static let longest = 40
+
+  /// The distance without regard to letter case; large for words longer than `longest`.
+  static func between(_ left: [UInt8], _ right: [UInt8]) -> Int {
+    guard left.count <= longest, right.count <= longest else { return .max }
+    var before: [Int] = []
+    var last: [Int] = []
+    var row: [Int] = []
+    for column in 0...right.count { row.append(column) }
+    before = row
+    for line in 0..<left.count {
+      before = last
+      last = row
+      row[0] = line + 1
+      for column in 0..<right.count {
+        let isSame = lower(left[line]) == lower(right[column])
+        var best = min(last[column] + (isSame ? 0 : 1), last[column + 1] + 1, row[column] + 1)
+        if line > 0, column > 0, lower(left[line]) == lower(right[column - 1]),
+          lower(left[line - 1]) == lower(right[column])
+        {
+          best = min(best, before[column - 1] + 1)
+        }
+        row[column + 1] = best
+      }
+    }
+    return row[right.count]
+  }
+
+  private static func lower(_ byte: UInt8) -> UInt8 {
+    byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+  }
+}
