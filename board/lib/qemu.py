@@ -217,6 +217,21 @@ class Board:
                 reason = error
         raise self.failure(f"`{line}` prints no JSON: {reason}: {text}")
 
+    def services(self):
+        """The entries of `apus status` by name, asked for on the console."""
+        return {entry["name"]: entry for entry in self.json("apus status --json")["services"]}
+
+    def await_state(self, name, state, timeout=20):
+        """Ask until a service is in a state; return all entries then."""
+        limit = time.monotonic() + timeout * self.machine.slow
+        while True:
+            entries = self.services()
+            if name in entries and entries[name]["state"] == state:
+                return entries
+            if time.monotonic() > limit:
+                raise self.failure(f"{name} is not {state}: {entries.get(name)}")
+            time.sleep(0.2)
+
     def halted(self):
         """Whether a machine that cannot switch itself off has come to its end."""
         return not self.machine.powers_off and HALTED.search(self.text) is not None

@@ -5,8 +5,8 @@ MACHINES = ("x86_64", "aarch64", "arm")
 
 def check(board, ports):
     board.login()
-    board.shell("apus wait s9 ready --timeout 20s || true", 40)
-    entries = {entry["name"]: entry for entry in board.json("apus status --json")["services"]}
+    board.await_state("s5", "ready")
+    entries = board.await_state("s9", "ready")
 
     def expect(name, states, reason=""):
         entry = entries.get(name)

@@ -7,13 +7,14 @@ MACHINES = ("x86_64", "aarch64", "raspi3b", "arm")
 
 def check(board, ports):
     board.login()
-    board.shell("apus wait top ready --timeout 20s", 40)
-    board.shell("pidof straggler.sh >/dev/null || ps | grep -q '[s]leep 4242'")
+    for name in ("top", "stubborn", "straggler"):
+        board.await_state(name, "ready")
+    board.shell("ps | grep -q '[s]leep 4242'")
     began = time.monotonic()
     board.send("poweroff\n")
     # What needs something is stopped before it.
-    board.expect(r"top: stopping", 40)
-    board.expect(r"base: stopping", 40)
+    board.expect(r"top has ended", 40)
+    board.expect(r"base has ended", 40)
     board.expect(r"reboot: Power down", 40)
     took = time.monotonic() - began
     # The stubborn one has two seconds before SIGKILL; everything else is quick.
