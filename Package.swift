@@ -58,6 +58,8 @@ let package = Package(
       name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusBase"],
       swiftSettings: host),
     tests("CApusTests", ["CApus"]),
+    .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
+    tests("SupervisorTests", ["apus", "probe"]),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"]),

@@ -1,0 +1,129 @@
+/* The service of the supervisor tests: says what it was given and does as its first argument says.
+ *
+ *   probe report FILE   write environment, descriptors and /proc/self/status to FILE, then sleep
+ *   probe serve         accept on the passed listeners for ever, answer each with "PID NAME\n"
+ *   probe once          accept one connection, answer it, exit 0
+ *   probe inetd         answer on standard output with REMOTE_ADDR and the pid, exit 0
+ *   probe exit N        exit with N at once
+ *   probe deaf          ignore SIGTERM and sleep
+ *   probe fork FILE     leave a child behind that writes its pid to FILE, then sleep
+ *   probe sleep         sleep
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void copy(FILE *out, const char *path) {
+  FILE *in = fopen(path, "r");
+  int character;
+  if (!in)
+    return;
+  while ((character = fgetc(in)) != EOF)
+    fputc(character, out);
+  fclose(in);
+}
+
+static void report(const char *path) {
+  char temporary[512], link[64], target[512];
+  snprintf(temporary, sizeof temporary, "%s.new", path);
+  FILE *out = fopen(temporary, "w");
+  if (!out)
+    exit(3);
+  fprintf(out, "pid=%d\nsid=%d\n", getpid(), getsid(0));
+  for (char **entry = environ; *entry; entry++)
+    fprintf(out, "env:%s\n", *entry);
+  for (int fd = 0; fd < 1024; fd++) {
+    if (fd == fileno(out))
+      continue;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t count = readlink(link, target, sizeof target - 1);
+    if (count < 0)
+      continue;
+    target[count] = 0;
+    fprintf(out, "fd:%d=%s\n", fd, target);
+  }
+  mode_t mask = umask(0);
+  umask(mask);
+  fprintf(out, "umask=%04o\n", mask);
+  char *directory = getcwd(target, sizeof target);
+  fprintf(out, "cwd=%s\n", directory ? directory : "?");
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  fprintf(out, "nofile=%llu:%llu\n", (unsigned long long)limit.rlim_cur,
+          (unsigned long long)limit.rlim_max);
+  for (int signal = 1; signal < 32; signal++) {
+    struct sigaction action;
+    if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+      fprintf(out, "notdefault=%d\n", signal);
+  }
+  copy(out, "/proc/self/status");
+  fclose(out);
+  rename(temporary, path);
+}
+
+static int listeners(void) {
+  const char *count = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID");
+  if (!count || !pid || atoi(pid) != getpid())
+    exit(4);
+  return atoi(count);
+}
+
+static void answer(int listener) {
+  char text[128];
+  const char *names = getenv("LISTEN_FDNAMES");
+  int client = accept(listener, NULL, NULL);
+  if (client < 0)
+    return;
+  int count = snprintf(text, sizeof text, "%d %s\n", getpid(), names ? names : "");
+  if (write(client, text, (size_t)count) < 0)
+    perror("write");
+  close(client);
+}
+
+int main(int count, char **arguments) {
+  const char *deed = count > 1 ? arguments[1] : "sleep";
+  if (!strcmp(deed, "report") && count > 2)
+    report(arguments[2]);
+  if (!strcmp(deed, "exit"))
+    return count > 2 ? atoi(arguments[2]) : 0;
+  if (!strcmp(deed, "once")) {
+    listeners();
+    answer(3);
+    return 0;
+  }
+  if (!strcmp(deed, "inetd")) {
+    const char *peer = getenv("REMOTE_ADDR");
+    printf("%d %s\n", getpid(), peer ? peer : "-");
+    return 0;
+  }
+  if (!strcmp(deed, "deaf"))
+    signal(SIGTERM, SIG_IGN);
+  if (!strcmp(deed, "fork") && count > 2 && fork() == 0) {
+    FILE *out = fopen(arguments[2], "w");
+    fprintf(out, "%d\n", getpid());
+    fclose(out);
+  }
+  if (!strcmp(deed, "serve")) {
+    struct pollfd fds[64];
+    int passed = listeners();
+    for (int index = 0; index < passed && index < 64; index++)
+      fds[index] = (struct pollfd){.fd = 3 + index, .events = POLLIN};
+    for (;;)
+      if (poll(fds, (nfds_t)passed, -1) > 0)
+        for (int index = 0; index < passed; index++)
+          if (fds[index].revents)
+            answer(fds[index].fd);
+  }
+  for (;;)
+    pause();
+}

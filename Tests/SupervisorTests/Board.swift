@@ -1,0 +1,149 @@
+import Foundation
+import Testing
+
+/// A running `apus run` with a directory, a manifest and a control socket of its own.
+///
+/// The binary is `APUS_BINARY` when set (the static one, from `board/test`), else the one that
+/// `swift build` made beside the tests.
+final class Board: @unchecked Sendable {
+  let directory: URL
+  let control: String
+  private(set) var process = Process()
+  private let output = Pipe()
+
+  static var products: URL {
+    Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
+      .deletingLastPathComponent()
+      ?? URL(fileURLWithPath: CommandLine.arguments[0])
+      .deletingLastPathComponent()
+  }
+  static var binary: String {
+    ProcessInfo.processInfo.environment["APUS_BINARY"]
+      ?? products.appendingPathComponent("apus").path
+  }
+  static var probe: String { products.appendingPathComponent("probe").path }
+  static var isRoot: Bool { getuid() == 0 }
+
+  /// Where this board's files are.
+  func path(_ name: String) -> String { directory.appendingPathComponent(name).path }
+
+  /// Writes the manifest, with `DIR` and `PROBE` filled in, and starts apus.
+  ///
+  /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only).
+  init(
+    _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
+    prefix: [String] = []
+  ) throws {
+    directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
+    control = directory.appendingPathComponent("control").path
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
+    let text = manifest.replacingOccurrences(of: "DIR", with: directory.path)
+      .replacingOccurrences(of: "PROBE", with: Self.probe)
+    try text.write(toFile: path("apus.json"), atomically: true, encoding: .utf8)
+    var arguments = prefix
+    if isolated {
+      arguments += [
+        "/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net",
+      ]
+    }
+    arguments += [Self.binary, "run", "--manifest", path("apus.json"), "--control", control]
+    process.executableURL = URL(fileURLWithPath: arguments[0])
+    process.arguments = Array(arguments.dropFirst())
+    if let environment { process.environment = environment }
+    FileManager.default.createFile(atPath: path("log"), contents: nil)
+    let log = FileHandle(forWritingAtPath: path("log"))
+    process.standardOutput = log
+    process.standardError = log
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    try wait("the control socket") { FileManager.default.fileExists(atPath: control) }
+    try wait("an answer") { command(["status"]).code == 0 }
+  }
+
+  deinit {
+    if process.isRunning { process.terminate() }
+    let deadline = Date(timeIntervalSinceNow: 20)
+    while process.isRunning && Date() < deadline { usleep(2000) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    try? FileManager.default.removeItem(at: directory)
+  }
+
+  /// What apus has said so far.
+  var log: String { (try? String(contentsOfFile: path("log"), encoding: .utf8)) ?? "" }
+
+  /// Stops apus and gives its exit status.
+  func end() -> Int32 {
+    process.terminate()
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Runs a command against this board.
+  @discardableResult
+  func command(_ arguments: [String]) -> (code: Int32, output: String, errors: String) {
+    let command = Process()
+    command.executableURL = URL(fileURLWithPath: Self.binary)
+    command.arguments = [arguments[0], "--control", control] + arguments.dropFirst()
+    let (output, errors) = (Pipe(), Pipe())
+    command.standardOutput = output
+    command.standardError = errors
+    command.standardInput = FileHandle.nullDevice
+    do { try command.run() } catch { return (127, "", "\(error)") }
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
+    command.waitUntilExit()
+    return (
+      command.terminationStatus, String(decoding: text, as: UTF8.self),
+      String(decoding: complaints, as: UTF8.self)
+    )
+  }
+
+  /// One service of `status --json`.
+  func service(_ name: String) throws -> [String: Any] {
+    try entry("services", "name", name, ["status", "--json"])
+  }
+
+  /// One listener of `list-sockets --json`, by address.
+  func socket(_ address: String) throws -> [String: Any] {
+    try entry("sockets", "address", address, ["list-sockets", "--json"])
+  }
+
+  private func entry(_ list: String, _ key: String, _ value: String, _ words: [String]) throws
+    -> [String: Any]
+  {
+    let answer = command(words)
+    let object = try JSONSerialization.jsonObject(with: Data(answer.output.utf8))
+    let entries = (object as? [String: Any])?[list] as? [[String: Any]] ?? []
+    return try #require(entries.first { $0[key] as? String == value }, "\(value) in \(answer)")
+  }
+
+  func state(_ name: String) throws -> String { try service(name)["state"] as? String ?? "?" }
+  func pid(_ name: String) throws -> Int32 { try service(name)["mainPid"] as? Int32 ?? -1 }
+
+  /// Waits until the service is in that state.
+  func wait(for name: String, _ state: String) throws {
+    try wait("\(name) to be \(state)") { try self.state(name) == state }
+  }
+
+  /// Waits for a condition; what it waits for is an event, the limit only ends a failed test.
+  func wait(_ what: String, _ limit: TimeInterval = 20, _ condition: () throws -> Bool) throws {
+    let deadline = Date(timeIntervalSinceNow: limit)
+    while Date() < deadline {
+      if try condition() { return }
+      usleep(3000)
+    }
+    Issue.record("waited in vain for \(what); log:\n\(log)")
+    throw CancellationError()
+  }
+
+  /// A probe's report file as lines, once it is there.
+  func report(_ name: String) throws -> [String] {
+    try wait("report \(name)") { FileManager.default.fileExists(atPath: path(name)) }
+    return try String(contentsOfFile: path(name), encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+  }
+
+  /// Connects to a unix socket of this board and reads until the end.
+  func talk(_ name: String) -> String { Client.talk(unix: path(name)) }
+}
