@@ -60,6 +60,7 @@ let package = Package(
     tests("CApusTests", ["CApus"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     tests("SupervisorTests", ["apus", "probe"]),
+    tests("GateTests", []),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
