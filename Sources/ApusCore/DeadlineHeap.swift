@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 
 /// Deadlines of a fixed set of keys, each with at most one, the earliest at hand.
 ///

@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 
 /// A first-in first-out queue of small numbers, each in it at most once.
 struct SlotQueue: Sendable {

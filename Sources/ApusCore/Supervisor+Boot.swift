@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // Boot: bind everything, then start what starts with the board.
 extension Supervisor {

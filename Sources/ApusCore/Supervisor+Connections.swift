@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // `accept` services: one process for each connection, inetd's way.
 extension Supervisor {

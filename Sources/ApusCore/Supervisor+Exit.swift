@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // Ends of processes: the restart table, back-off, giving up.
 extension Supervisor {

@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // Listeners: binding, watching, pausing; rule 4 of the supervisor.
 extension Supervisor {

@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // Starting: dependencies, the queue of starts, and what comes back from them.
 extension Supervisor {

@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 // Stopping one service: order, signal, KILL, giving the process up.
 extension Supervisor {

@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusCore
 internal import ApusManifest
 internal import CApus
 

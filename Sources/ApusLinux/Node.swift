@@ -3,19 +3,20 @@ internal import CApus
 
 /// A descriptor that is closed when its value goes.
 struct NodeDescriptor: ~Copyable {
-  /// The number, valid as long as the value.
-  let number: Int32
+  /// The number, valid as long as the value; -1 once it has been handed on.
+  private(set) var number: Int32
 
   /// Takes over an open descriptor.
   init(owning number: Int32) { self.number = number }
 
-  deinit { _ = capus_close(number) }
+  deinit { if number >= 0 { _ = capus_close(number) } }
 
-  /// Hands the open descriptor to somebody else.
+  /// Hands the open descriptor to somebody else. Embedded Swift cannot `discard self` in a module
+  /// that another one imports.
   consuming func release() -> Int32 {
-    let number = number
-    discard self
-    return number
+    let handed = number
+    number = -1
+    return handed
   }
 }
 
