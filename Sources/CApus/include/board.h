@@ -1,8 +1,68 @@
 /* What only PID 1 asks of the kernel: mounts, console, modules, power. Paths end in a NUL. Every
-   function returns -errno when it fails. */
+ * function returns -errno when it fails. */
 #ifndef CAPUS_BOARD_H
 #define CAPUS_BOARD_H
 #include <stddef.h>
 #include <stdint.h>
 
+/* Opens something harmless as 0, 1 and 2 where nothing is open, so that no later descriptor gets
+ * one of these numbers. */
+void capus_secure_streams(void);
+/* Makes a terminal 0, 1 and 2, without ever waiting for it. */
+int32_t capus_open_console(const char *path);
+/* SIGPIPE ignored: a write into a closed pipe is an error, not the end. */
+void capus_ignore_broken_pipes(void);
+
+/* A mount point or not: 1 or 0. */
+int32_t capus_is_mount_point(const char *path);
+/* mount(2); `flags` are MS_*. */
+int32_t capus_mount(const char *source, const char *target, const char *type, uint32_t flags,
+                    const char *options);
+/* mkdir(2) with exactly that mode. */
+int32_t capus_make_path(const char *path, uint32_t mode);
+int32_t capus_make_link(const char *target, const char *path);
+/* Is anything there: 1 or 0. */
+int32_t capus_exists(const char *path);
+/* As much of a file as fits; how much that is. */
+int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity);
+/* Writes a file that exists already, in one write(2). */
+int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count);
+int64_t capus_file_size(const char *path);
+
+int32_t capus_set_host_name(const uint8_t *name, size_t count);
+int32_t capus_raise_loopback(void);
+/* finit_module(2) without parameters; a compressed one is the kernel's business (Linux 5.17). */
+int32_t capus_load_module(const char *path, int32_t is_compressed);
+/* uname(2)'s release; its length. */
+int32_t capus_kernel_release(uint8_t *bytes, size_t capacity);
+/* 1 in the machine's own pid namespace, 0 in a container's. */
+int32_t capus_is_initial_pid_namespace(void);
+
+/* A program in a session of its own on a terminal: its pid. `arguments` are strings that each end
+ * in a NUL, 15 at most are used; without such a program /bin/sh is it. */
+int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t count);
+/* Blocks every signal but those of a fault. */
+void capus_block_signals(void);
+/* The next signal, at most after so long: its number, or -EAGAIN. */
+int32_t capus_wait_signal(int32_t timeout_ms);
+/* Reaps one ended child: its pid, 0 when none has ended, -ECHILD when there is none. */
+int32_t capus_reap_any(void);
+
+enum capus_attempt {
+  CAPUS_SYNC,
+  CAPUS_UNMOUNT,
+  CAPUS_READ_ONLY, /* remounts */
+  CAPUS_SWAP_OFF,
+};
+/* Does it in a child, and leaves the child behind when it takes longer than that: -ETIMEDOUT. */
+int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms);
+
+enum capus_power { CAPUS_REBOOT, CAPUS_POWER_OFF, CAPUS_HALT, CAPUS_KEXEC };
+/* Ctrl-Alt-Del becomes SIGINT to PID 1. */
+int32_t capus_take_ctrl_alt_del(void);
+/* reboot(2), without a sync. */
+int32_t capus_power(enum capus_power action);
+/* Sleeps, for what must never return. */
+void capus_sleep_for_ever(void) __attribute__((noreturn));
+void capus_exit(int32_t code) __attribute__((noreturn));
 #endif

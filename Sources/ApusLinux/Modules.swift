@@ -1,0 +1,106 @@
+internal import ApusBase
+internal import CApus
+
+/// The kernel's index of modules and what each needs (`modules.dep`, depmod(8)).
+public struct ModuleIndex: Sendable {
+  /// The text of `modules.dep`: `path: dependency dependency…`, nearest dependency first.
+  let bytes: [UInt8]
+
+  /// Takes the text of the file.
+  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+  /// The paths to load for a module, in order and itself last; nil when the index lacks it.
+  ///
+  /// `-` and `_` are the same in names. The file lists dependencies in an order that works when
+  /// read from its end.
+  public func paths(for name: [UInt8]) -> [[UInt8]]? {
+    var start = 0
+    while start < bytes.count {
+      var end = start
+      while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
+      var colon = start
+      while colon < end, bytes[colon] != UInt8(ascii: ":") { colon += 1 }
+      if colon < end, isModule(start..<colon, named: name) {
+        var paths: [[UInt8]] = []
+        for part in bytes[colon + 1..<end].split(separator: UInt8(ascii: " ")) {
+          paths.append(Array(part))
+        }
+        paths.reverse()
+        paths.append(Array(bytes[start..<colon]))
+        return paths
+      }
+      start = end + 1
+    }
+    return nil
+  }
+
+  /// True when a path's last component, without `.ko` and what follows, is that name.
+  private func isModule(_ path: Range<Int>, named name: [UInt8]) -> Bool {
+    var first = path.lowerBound
+    for index in path where bytes[index] == UInt8(ascii: "/") { first = index + 1 }
+    let file = first..<path.upperBound
+    guard !name.isEmpty, file.count >= name.count + 3 else { return false }
+    for (offset, letter) in name.enumerated()
+    where joined(letter) != joined(bytes[first + offset]) { return false }
+    let extent = first + name.count
+    guard bytes[extent] == UInt8(ascii: "."), bytes[extent + 1] == UInt8(ascii: "k"),
+      bytes[extent + 2] == UInt8(ascii: "o")
+    else { return false }
+    return file.count == name.count + 3 || bytes[extent + 3] == UInt8(ascii: ".")
+  }
+
+  private func joined(_ letter: UInt8) -> UInt8 {
+    letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter
+  }
+}
+
+/// Loads kernel modules with what they need, by the index of the running kernel.
+struct ModuleLoader {
+  /// `/lib/modules/RELEASE/`
+  private var folder: [UInt8] = []
+  private var index: ModuleIndex?
+
+  /// Reads the index once.
+  init() {
+    folder.append("/lib/modules/")
+    var release = [UInt8](repeating: 0, count: 64)
+    let count = unsafe release.withUnsafeMutableBufferPointer {
+      unsafe capus_kernel_release($0.baseAddress, $0.count)
+    }
+    guard count > 0 else { return }
+    folder += release[..<Int(count)]
+    folder.append(UInt8(ascii: "/"))
+    var path = folder
+    path.append("modules.dep")
+    if let bytes = try? readFile(path, limit: 4 << 20) { index = ModuleIndex(bytes) }
+  }
+
+  /// Loads a module; one that is loaded already, or part of the kernel, is fine.
+  func load(_ name: [UInt8]) throws(Errno) {
+    guard let paths = index?.paths(for: name) else {
+      if isPresent(name) { return }
+      throw .noEntry
+    }
+    for path in paths {
+      var whole = path.first == UInt8(ascii: "/") ? path : folder + path
+      whole.append(0)
+      let answer = unsafe whole.withUnsafeBufferPointer {
+        unsafe capus_load_module(
+          UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: CChar.self),
+          path.last == UInt8(ascii: "o") ? 0 : 1)
+      }
+      if answer != 0 - Errno.exists.code { try checked(answer) }
+    }
+  }
+
+  /// True when the kernel has it: /sys/module lists what is loaded and most of what is built in.
+  private func isPresent(_ name: [UInt8]) -> Bool {
+    var path: [UInt8] = []
+    path.append("/sys/module/")
+    for letter in name {
+      path.append(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
+    }
+    path.append(0)
+    return unsafe path.withCPath { unsafe capus_exists($0) } == 1
+  }
+}

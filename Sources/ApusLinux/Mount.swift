@@ -1,0 +1,145 @@
+internal import ApusBase
+internal import CApus
+
+/// MS_* of mount(2), and the words mount(8) has for them.
+enum MountFlag {
+  static let readOnly: UInt32 = 1
+  static let noSetUid: UInt32 = 2
+  static let noDevices: UInt32 = 4
+  static let noExecute: UInt32 = 8
+  static let strictTime: UInt32 = 1 << 24
+}
+
+/// Options as mount(8) writes them, split into what mount(2) takes as flags and as text.
+public struct MountOptions: Equatable, Sendable {
+  /// MS_* bits.
+  public var flags: UInt32 = 0
+  /// What is left for the file system, separated by commas, ended by a NUL.
+  public var data: [UInt8] = []
+
+  /// Splits `"ro,nosuid,size=4M"`.
+  public init(_ text: [UInt8]) {
+    for part in text.split(separator: UInt8(ascii: ",")) {
+      let word = Array(part)
+      if let (bits, isSet) = Self.flag(word) {
+        flags = isSet ? flags | bits : flags & ~bits
+      } else {
+        if !data.isEmpty { data.append(UInt8(ascii: ",")) }
+        data += word
+      }
+    }
+    data.append(0)
+  }
+
+  /// The MS_* bits of a word, and whether it sets or clears them.
+  private static func flag(_ word: [UInt8]) -> (bits: UInt32, isSet: Bool)? {
+    let words: [(StaticString, UInt32, Bool)] = [
+      ("ro", 1, true), ("rw", 1, false), ("nosuid", 2, true), ("suid", 2, false),
+      ("nodev", 4, true), ("dev", 4, false), ("noexec", 8, true), ("exec", 8, false),
+      ("sync", 16, true), ("async", 16, false), ("remount", 32, true), ("dirsync", 128, true),
+      ("noatime", 1024, true), ("atime", 1024, false), ("nodiratime", 2048, true),
+      ("bind", 4096, true), ("rbind", 4096 | 16384, true), ("relatime", 1 << 21, true),
+      ("strictatime", 1 << 24, true), ("defaults", 0, true),
+    ]
+    for (name, bits, isSet) in words where word.value(after: name) == [] { return (bits, isSet) }
+    return nil
+  }
+}
+
+/// A file system the kernel offers, and where programs expect it.
+private struct InterfaceMount {
+  let target: StaticString
+  let type: StaticString
+  let flags: UInt32
+  let options: StaticString
+  let mode: UInt32
+}
+
+/// Mounts one of the kernel's file systems unless something is mounted there.
+///
+/// Returns false when it is not there afterwards; that is said, and the boot goes on.
+@discardableResult
+private func mountInterface(_ mount: InterfaceMount) -> Bool {
+  if unsafe capus_is_mount_point(mount.target.cPath) == 1 { return true }
+  let made = unsafe capus_make_path(mount.target.cPath, mount.mode)
+  if made < 0, made != 0 - Errno.exists.code {
+    complain("make", mount.target, Errno(0 &- made))
+    return false
+  }
+  var answer = unsafe capus_mount(
+    mount.type.cPath, mount.target.cPath, mount.type.cPath, mount.flags, mount.options.cPath)
+  if answer == 0 - Errno.invalid.code, mount.options.utf8CodeUnitCount > 0 {
+    // An older kernel does not know an option; the file system matters more.
+    answer = unsafe capus_mount(
+      mount.type.cPath, mount.target.cPath, mount.type.cPath, mount.flags, nil)
+  }
+  if answer == -16 { return true }  // EBUSY: the very same is mounted there
+  if answer < 0 { complain("mount", mount.target, Errno(0 &- answer)) }
+  return answer >= 0
+}
+
+/// Mounts what every program expects of a Linux system, whatever of it is not there yet (PID-07).
+func mountInterfaces(_ setup: inout SystemSetup) {
+  let shut = MountFlag.noSetUid | MountFlag.noDevices | MountFlag.noExecute
+  let mounts = [
+    InterfaceMount(target: "/proc", type: "proc", flags: shut, options: "", mode: 0o555),
+    InterfaceMount(target: "/sys", type: "sysfs", flags: shut, options: "", mode: 0o555),
+    InterfaceMount(
+      target: "/dev", type: "devtmpfs", flags: MountFlag.noSetUid | MountFlag.strictTime,
+      options: "mode=0755", mode: 0o755),
+    InterfaceMount(
+      target: "/dev/pts", type: "devpts", flags: MountFlag.noSetUid | MountFlag.noExecute,
+      options: "mode=0620,gid=5,ptmxmode=0666", mode: 0o755),
+    InterfaceMount(
+      target: "/dev/shm", type: "tmpfs", flags: MountFlag.noSetUid | MountFlag.noDevices,
+      options: "mode=1777", mode: 0o1777),
+    InterfaceMount(
+      target: "/run", type: "tmpfs", flags: MountFlag.noSetUid | MountFlag.noDevices,
+      options: "mode=0755", mode: 0o755),
+    InterfaceMount(
+      target: "/sys/fs/cgroup", type: "cgroup2", flags: shut,
+      options: "nsdelegate,memory_recursiveprot", mode: 0o755),
+  ]
+  for mount in mounts { setup.timed(.mount, mount.target) { mountInterface(mount) } }
+  linkDescriptors()
+}
+
+/// /dev/fd and its kin, which devtmpfs leaves to user space.
+private func linkDescriptors() {
+  for (target, path) in [
+    ("/proc/self/fd", "/dev/fd"), ("/proc/self/fd/0", "/dev/stdin"),
+    ("/proc/self/fd/1", "/dev/stdout"), ("/proc/self/fd/2", "/dev/stderr"),
+  ] as [(StaticString, StaticString)] {
+    _ = unsafe capus_make_link(target.cPath, path.cPath)
+  }
+}
+
+/// Where something is mounted, in the order of mounting, from the text of /proc/self/mounts.
+///
+/// White space and backslashes in names stand there as `\040` and the like (fstab(5)).
+public func mountPoints(in text: [UInt8]) -> [[UInt8]] {
+  var points: [[UInt8]] = []
+  for line in text.split(separator: UInt8(ascii: "\n")) {
+    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
+    guard fields.count >= 2 else { continue }
+    points.append(unescaped(fields[1]))
+  }
+  return points
+}
+
+private func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+  var bytes: [UInt8] = []
+  var index = field.startIndex
+  while index < field.endIndex {
+    if field[index] == UInt8(ascii: "\\"), field.endIndex - index >= 4 {
+      var value: UInt32 = 0
+      for digit in field[index + 1...index + 3] { value = value << 3 | UInt32(digit & 7) }
+      bytes.append(UInt8(truncatingIfNeeded: value))
+      index += 4
+    } else {
+      bytes.append(field[index])
+      index += 1
+    }
+  }
+  return bytes
+}

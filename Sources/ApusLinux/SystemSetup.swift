@@ -1,0 +1,161 @@
+internal import ApusBase
+public import ApusCore
+public import ApusManifest
+internal import ApusWire
+internal import CApus
+
+/// What PID 1 does to the board before it has a supervisor, timed line by line.
+///
+/// Nothing in here ends the boot: what fails is said on the console, and the next step follows. A
+/// board that is half set up and reachable is worth more than one that stopped.
+public struct SystemSetup {
+  /// The lines of the boot's time line so far.
+  public private(set) var entries: [SetupEntry] = []
+
+  /// Nothing done yet.
+  public init() { entries.reserveCapacity(24) }
+
+  /// Does something and notes when and how long.
+  mutating func timed(_ stage: BootStage, _ name: StaticString, _ body: () -> Void) {
+    let start = capus_now()
+    body()
+    entries.append(
+      SetupEntry(
+        stage: stage, name: name, at: Instant(microseconds: start),
+        duration: Interval(microseconds: capus_now() &- start)))
+  }
+
+  /// The first steps, which need no manifest: the kernel's file systems and a console.
+  ///
+  /// Descriptors 0, 1 and 2 must be open already (`capus_secure_streams`).
+  public mutating func prepare() {
+    mountInterfaces(&self)
+    var console: [UInt8] = []
+    console.append("/dev/console")
+    openConsole(console)
+    let answer = capus_take_ctrl_alt_del()
+    if answer < 0 { complain("take over", "Ctrl-Alt-Del", Errno(0 &- answer)) }
+  }
+
+  /// What the manifest's `system` object says, in the order of the reference page.
+  public mutating func apply(_ manifest: Manifest) {
+    let system = manifest.system
+    if !system.console.isEmpty {
+      openConsole(Array(manifest.terminated(system.console).dropLast()))
+    }
+    setHostName(manifest)
+    if system.loopback {
+      timed(.start, "loopback") {
+        let answer = capus_raise_loopback()
+        if answer < 0 { complain("raise", "loopback", Errno(0 &- answer)) }
+      }
+    }
+    if system.sysctl.count > 0 {
+      timed(.start, "sysctl") { applySettings(manifest) }
+    }
+    if system.modules.count > 0 {
+      timed(.start, "modules") { loadModules(manifest) }
+    }
+    if !system.mounts.isEmpty {
+      timed(.mount, "mounts") { mountAll(manifest) }
+    }
+  }
+}
+
+/// Makes a terminal 0, 1 and 2; without one they stay something harmless (PID-09).
+private func openConsole(_ path: [UInt8]) {
+  let answer = unsafe (path + [0]).withCPath { unsafe capus_open_console($0) }
+  if answer < 0 { complain("open", path, Errno(0 &- answer)) }
+}
+
+/// The manifest's name of the host, else the first word of /etc/hostname.
+private func setHostName(_ manifest: Manifest) {
+  var name = Array(manifest.terminated(manifest.system.hostname).dropLast())
+  if name.isEmpty, let file = try? readFile("/etc/hostname", limit: 256) {
+    for byte in file {
+      if byte <= 32 { break }
+      name.append(byte)
+    }
+  }
+  if name.isEmpty { return }
+  let answer = unsafe name.withUnsafeBufferPointer {
+    unsafe capus_set_host_name($0.baseAddress, $0.count)
+  }
+  if answer < 0 { complain("set host name", name, Errno(0 &- answer)) }
+}
+
+/// Writes each `key=value` below /proc/sys.
+private func applySettings(_ manifest: Manifest) {
+  for index in manifest.system.sysctl.indices {
+    guard let text = manifest.texts.at(index) else { continue }
+    let setting = Array(manifest.terminated(text).dropLast())
+    guard let (path, value) = settingPath(setting) else {
+      complain("set", setting, .invalid)
+      continue
+    }
+    let answer = unsafe value.withUnsafeBufferPointer { bytes in
+      unsafe (path + [0]).withCPath {
+        unsafe capus_write_file($0, bytes.baseAddress, bytes.count)
+      }
+    }
+    if answer < 0 { complain("write", path, Errno(0 &- answer)) }
+  }
+}
+
+/// The file and the value of a kernel setting, `net.ipv4.ip_forward=1` or with slashes.
+///
+/// As for sysctl(8), the first separator decides: with dots, a slash stands for a dot of a name
+/// (`net.ipv4.conf.eth0/1.forwarding`). Nil without a `=`, a key, or with a `..` in it.
+public func settingPath(_ setting: [UInt8]) -> (path: [UInt8], value: [UInt8])? {
+  let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
+  var path: [UInt8] = []
+  path.append("/proc/sys/")
+  let prefix = path.count
+  var separator: UInt8 = 0
+  for (index, letter) in setting.enumerated() {
+    if letter == UInt8(ascii: "=") {
+      guard path.count > prefix else { return nil }
+      return (path, Array(setting[(index + 1)...]))
+    }
+    var mapped = letter
+    if letter == dot || letter == slash {
+      if separator == 0 { separator = letter }
+      if separator == dot { mapped = letter == dot ? slash : dot }
+      if letter == dot, index > 0, setting[index - 1] == dot { return nil }
+    }
+    path.append(mapped)
+  }
+  return nil
+}
+
+private func loadModules(_ manifest: Manifest) {
+  let loader = ModuleLoader()
+  for index in manifest.system.modules.indices {
+    guard let text = manifest.texts.at(index) else { continue }
+    let name = Array(manifest.terminated(text).dropLast())
+    do {
+      try loader.load(name)
+    } catch {
+      complain("load module", name, error)
+    }
+  }
+}
+
+/// Mounts what `system.mounts` lists, making the mount points.
+private func mountAll(_ manifest: Manifest) {
+  for mount in manifest.system.mounts {
+    let target = manifest.terminated(mount.target)
+    let options = MountOptions(Array(manifest.terminated(mount.options).dropLast()))
+    _ = unsafe target.withCPath { unsafe capus_make_path($0, 0o755) }
+    let answer = unsafe manifest.terminated(mount.source).withCPath { source in
+      unsafe manifest.terminated(mount.type).withCPath { type in
+        unsafe target.withCPath { target in
+          unsafe options.data.withCPath { data in
+            unsafe capus_mount(source, target, type, options.flags, data)
+          }
+        }
+      }
+    }
+    if answer < 0 { complain("mount", Array(target.dropLast()), Errno(0 &- answer)) }
+  }
+}
