@@ -67,6 +67,8 @@ let package = Package(
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("FuzzTests", ["ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
+    tests(
+      "ApusCommandTests", ["ApusCommand", "ApusManifest", "ApusJSON", "ApusWire", "ApusBase"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -1,12 +1,12 @@
 /// One sequence of UTF-8, well-formed or not, as Unicode's table 3-7 defines it.
-struct UTF8Sequence: Equatable {
+package struct UTF8Sequence: Equatable {
   /// Its bytes: of an ill-formed one the longest prefix of a well-formed one, at least 1.
-  var count: Int
+  package var count: Int
   /// False for stray continuation bytes, overlong forms, surrogates and values above U+10FFFF.
-  var isValid: Bool
+  package var isValid: Bool
 
   /// Looks at the sequence that starts at `start` and does not reach `end`.
-  static func at(_ start: Int, in bytes: [UInt8], end: Int) -> UTF8Sequence {
+  package static func at(_ start: Int, in bytes: [UInt8], end: Int) -> UTF8Sequence {
     let end = min(end, bytes.count)
     guard start >= 0, start < end else { return UTF8Sequence(count: 1, isValid: false) }
     let lead = bytes[start]

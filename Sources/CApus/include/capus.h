@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "board.h"
 #include "child.h"
+#include "client.h"
 #include "listener.h"
 #include "loop.h"
 #endif

@@ -1,0 +1,52 @@
+internal import ApusBase
+internal import ApusWire
+
+/// Runs an operator's command and gives the exit code of the process.
+///
+/// `arguments` is the whole command line: its first entry is the name apus was called by, which may
+/// be `reboot`, `poweroff`, `halt` or `shutdown`. `apus run` is not a command of this kind: main
+/// looks for it first. Never traps, whatever the arguments.
+public func runCommand(_ arguments: [[UInt8]]) -> Int32 {
+  var context = Context()
+  return runCommand(arguments, context: &context)
+}
+
+/// Runs a command in a world of the caller's making.
+package func runCommand(_ arguments: [[UInt8]], context: inout Context) -> Int32 {
+  var code: Int32 = 0
+  do {
+    let invocation = try Invocation(arguments, context: &context)
+    try perform(invocation, context: &context)
+  } catch {
+    code = error.code
+  }
+  context.output.flush()
+  if let failure = context.output.failure {
+    context.complain(failure) { $0.text("cannot write standard output") }
+    code = Failure.Code.failed.rawValue
+  }
+  context.error.flush()
+  return code
+}
+
+private func perform(_ invocation: Invocation, context: inout Context) throws(Failure) {
+  switch invocation.verb {
+  case .check: try CheckCommand.run(invocation, context: &context)
+  case .status: try StatusCommand.run(invocation, context: &context)
+  case .listSockets: try SocketsCommand.run(invocation, context: &context)
+  case .boot: try BootCommand.run(invocation, context: &context)
+  case .start, .stop, .restart, .reload, .reset, .kill:
+    guard let command = invocation.verb.request else { return }
+    try DeedCommand.services(command, invocation, context: &context)
+  case .reboot, .poweroff, .halt, .kexec:
+    guard let command = invocation.verb.request else { return }
+    try DeedCommand.board(command, invocation, context: &context)
+  case .help: try HelpCommand.run(invocation, context: &context)
+  case .version:
+    context.output.writer.text("apus ")
+    context.output.writer.text(ApusVersion.text)
+    context.output.endLine()
+  case .run:
+    throw context.usage { $0.text("run is the supervisor itself; call it as apus run") }
+  }
+}

@@ -1,0 +1,155 @@
+package import ApusBase
+
+/// Colours of a state; a terminal's own palette.
+package enum Tint: UInt8, Sendable {
+  case plain
+  case good
+  case warning
+  case bad
+
+  /// The SGR sequence (ECMA-48) that switches it on.
+  var sequence: StaticString {
+    switch self {
+    case .plain: ""
+    case .good: "\u{1b}[32m"
+    case .warning: "\u{1b}[33m"
+    case .bad: "\u{1b}[31m"
+    }
+  }
+}
+
+/// A table that fits 80 columns.
+///
+/// A column without a value is left out. What is too wide is cut, but never a first cell: names and
+/// addresses are there to be copied, so a long one gets a line of its own.
+package struct Table {
+  private struct Column {
+    var header: StaticString
+    var isNumber: Bool
+    var least: Int
+    var width = 0
+  }
+
+  /// The most columns of a line.
+  package static let lineLimit = 80
+
+  private var columns: [Column] = []
+  private var cells: [[UInt8]] = []
+  private var tints: [Tint] = []
+  private var tinted = 0
+  private var scratch = ByteWriter(capacity: 4096)
+
+  /// A table without columns.
+  package init() {}
+
+  /// Adds a column that may shrink to `least` characters.
+  package mutating func column(_ header: StaticString, least: Int, isNumber: Bool = false) {
+    columns.append(
+      Column(header: header, isNumber: isNumber, least: max(least, header.utf8CodeUnitCount)))
+  }
+
+  /// Adds a row; its cells follow in order. `tint` colours the cell of `column`.
+  package mutating func row(tint: Tint, column: Int) {
+    tints.append(tint)
+    tinted = column
+  }
+
+  /// Adds a cell.
+  package mutating func cell(_ write: (inout ByteWriter) -> Void) {
+    scratch.reset()
+    write(&scratch)
+    cells.append(scratch.bytes)
+  }
+
+  /// Writes the table, with a line of headers.
+  package mutating func render(into output: inout Output, colour: Bool) {
+    measure()
+    for index in columns.indices where columns[index].width > 0 {
+      pad(index, [UInt8](columns[index].header), .plain, &output)
+    }
+    output.endRow()
+    for row in tints.indices {
+      let start = row * columns.count
+      guard start + columns.count <= cells.count else { return }
+      let first = cells[start]
+      var skipsFirst = false
+      if Table.width(first) > (columns.first?.width ?? 0) {
+        output.writer.bytes(Table.cut(first, to: Table.lineLimit))
+        output.endLine()
+        skipsFirst = true
+      }
+      for index in columns.indices where columns[index].width > 0 {
+        let text = index == 0 && skipsFirst ? [] : cells[start + index]
+        pad(index, text, colour && index == tinted ? tints[row] : .plain, &output)
+      }
+      output.endRow()
+    }
+  }
+
+  /// Gives every column the width of its widest cell, then takes from the widest until all fit.
+  private mutating func measure() {
+    for index in columns.indices {
+      var width = 0
+      for cell in stride(from: index, to: cells.count, by: columns.count) {
+        width = max(width, Table.width(cells[cell]))
+      }
+      columns[index].width = width == 0 ? 0 : max(width, columns[index].header.utf8CodeUnitCount)
+    }
+    var total = -2
+    for column in columns where column.width > 0 { total += column.width + 2 }
+    while total > Table.lineLimit {
+      var widest: Int?
+      for index in columns.indices where columns[index].width > columns[index].least {
+        if let known = widest, columns[known].width >= columns[index].width { continue }
+        widest = index
+      }
+      guard let widest else { return }
+      columns[widest].width -= 1
+      total -= 1
+    }
+  }
+
+  /// Writes one cell in its column's width.
+  private func pad(_ index: Int, _ text: [UInt8], _ tint: Tint, _ output: inout Output) {
+    let column = columns[index]
+    let shown = Table.cut(text, to: column.width)
+    let missing = column.width - Table.width(shown)
+    var isLast = true
+    for later in columns[(index + 1)...] where later.width > 0 { isLast = false }
+    if column.isNumber { output.writer.spaces(missing) }
+    if tint != .plain { output.writer.text(tint.sequence) }
+    output.writer.bytes(shown)
+    if tint != .plain { output.writer.text("\u{1b}[0m") }
+    if !isLast { output.writer.spaces((column.isNumber ? 0 : missing) + 2) }
+  }
+
+  /// Characters of a UTF-8 text: every byte that does not continue one.
+  static func width(_ text: [UInt8]) -> Int {
+    var width = 0
+    for byte in text where byte & 0xc0 != 0x80 { width += 1 }
+    return width
+  }
+
+  /// A text of at most `width` characters, its end replaced by three dots where it is longer.
+  static func cut(_ text: [UInt8], to width: Int) -> [UInt8] {
+    guard Table.width(text) > width else { return text }
+    var kept: [UInt8] = []
+    var characters = 0
+    for byte in text {
+      if byte & 0xc0 != 0x80 {
+        if characters + 3 >= width { break }
+        characters += 1
+      }
+      kept.append(byte)
+    }
+    for _ in 0..<min(3, width) { kept.append(UInt8(ascii: ".")) }
+    return kept
+  }
+}
+
+extension ByteWriter {
+  /// Appends spaces.
+  mutating func spaces(_ count: Int) {
+    for _ in 0..<max(0, count) { byte(UInt8(ascii: " ")) }
+  }
+}

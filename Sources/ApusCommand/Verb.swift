@@ -1,0 +1,139 @@
+internal import ApusWire
+
+/// The options of the commands.
+struct Options: OptionSet, Sendable {
+  var rawValue: UInt16
+
+  static let json = Options(rawValue: 1)
+  static let blame = Options(rawValue: 2)
+  static let noWait = Options(rawValue: 4)
+  static let now = Options(rawValue: 8)
+  static let security = Options(rawValue: 16)
+
+  /// Every option of one bit, for looking up a word.
+  static let all: StaticString = "--json --blame --no-wait --now --security"
+
+  /// The option of that spelling.
+  init?(spelling: [UInt8]) {
+    var bit: UInt16 = 1
+    var rest = [UInt8](Options.all)
+    while !rest.isEmpty {
+      let end = rest.firstIndex(of: UInt8(ascii: " ")) ?? rest.count
+      if rest.prefix(end).elementsEqual(spelling) {
+        self.init(rawValue: bit)
+        return
+      }
+      rest.removeFirst(min(end + 1, rest.count))
+      bit <<= 1
+    }
+    return nil
+  }
+
+  init(rawValue: UInt16) { self.rawValue = rawValue }
+}
+
+/// The commands: a word, what it takes, and where it leads.
+///
+/// Everything that goes through all commands (look-up, help, completion, tests) walks `allCases`, so
+/// a command can not have a word and no handler, or the other way round.
+package enum Verb: UInt8, CaseIterable, Sendable {
+  case run
+  case check
+  case status
+  case listSockets
+  case boot
+  case start
+  case stop
+  case restart
+  case reload
+  case reset
+  case kill
+  case reboot
+  case poweroff
+  case halt
+  case kexec
+  case help
+  case version
+
+  /// The word on the command line.
+  package var word: StaticString {
+    switch self {
+    case .run: "run"
+    case .check: "check"
+    case .status: "status"
+    case .listSockets: "list-sockets"
+    case .boot: "boot"
+    case .start: "start"
+    case .stop: "stop"
+    case .restart: "restart"
+    case .reload: "reload"
+    case .reset: "reset"
+    case .kill: "kill"
+    case .reboot: "reboot"
+    case .poweroff: "poweroff"
+    case .halt: "halt"
+    case .kexec: "kexec"
+    case .help: "help"
+    case .version: "version"
+    }
+  }
+
+  /// The command of that word.
+  init?(word: [UInt8]) {
+    for verb in Verb.allCases where word.equals(verb.word) {
+      self = verb
+      return
+    }
+    return nil
+  }
+
+  /// What it asks the supervisor for, nil for a command that asks nobody.
+  var request: Command? {
+    switch self {
+    case .run, .check, .help, .version: nil
+    case .status: .status
+    case .listSockets: .listSockets
+    case .boot: .boot
+    case .start: .start
+    case .stop: .stop
+    case .restart: .restart
+    case .reload: .reload
+    case .reset: .reset
+    case .kill: .kill
+    case .reboot: .reboot
+    case .poweroff: .poweroff
+    case .halt: .halt
+    case .kexec: .kexec
+    }
+  }
+
+  /// The options it knows, `--control` and `--help` aside.
+  var options: Options {
+    switch self {
+    case .run, .help, .version: []
+    case .check: [.json, .security]
+    case .status, .listSockets: .json
+    case .boot: [.json, .blame]
+    case .start, .stop, .restart, .reload, .reset, .kill: .noWait
+    case .reboot, .poweroff, .halt, .kexec: .now
+    }
+  }
+
+  /// The fewest and the most operands.
+  var operands: ClosedRange<Int> {
+    switch self {
+    case .run, .check, .status, .listSockets: 0...Int.max
+    case .start, .stop, .restart, .reload, .reset, .kill: 1...Int.max
+    case .boot, .reboot, .poweroff, .halt, .kexec, .version: 0...0
+    case .help: 0...1
+    }
+  }
+
+  /// True when the operands are names of services.
+  var takesServices: Bool {
+    switch self {
+    case .status, .listSockets, .start, .stop, .restart, .reload, .reset, .kill: true
+    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .help, .version: false
+    }
+  }
+}

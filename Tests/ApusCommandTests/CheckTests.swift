@@ -1,0 +1,143 @@
+import ApusCommand
+import Foundation
+import Testing
+
+private let good = """
+  {
+    "apus": 1,
+    "services": {
+      "web": { "exec": ["/usr/sbin/httpd"], "user": "www", "listen": [{ "stream": "80" }] },
+      "db": { "exec": ["/usr/sbin/db"], "listen": [{ "stream": "/run/db" },
+        { "stream": "127.0.0.1:5432", "name": "tcp" }] }
+    }
+  }
+  """
+
+@Suite struct CheckTests {
+  @Test("a good manifest is ok") func goodManifest() throws {
+    let folder = try Folder()
+    let file = try folder.write("apus.json", good)
+    let outcome = run(["apus", "check", file])
+    #expect(outcome.error == "")
+    #expect(outcome.code == 0)
+    #expect(outcome.output == "\(file): ok, 2 services, 3 sockets\n")
+    let json = run(["apus", "check", "--json", file])
+    #expect(json.code == 0)
+    #expect(json.output == "{\"diagnostics\":[]}\n")
+  }
+
+  @Test("every error of a bad manifest is told with its place") func badManifest() throws {
+    let folder = try Folder()
+    let file = try folder.write(
+      "apus.json",
+      """
+      {
+        "apus": 1,
+        "services": {
+          "web": { "exec": ["httpd"], "restrat": "no" },
+          "db": {}
+        }
+      }
+
+      """)
+    let outcome = run(["apus", "check", file])
+    #expect(outcome.code == 1)
+    #expect(outcome.output == "")
+    let lines = outcome.error.split(separator: "\n").map(String.init)
+    #expect(lines.count == 3)
+    #expect(lines.contains { $0.hasPrefix("\(file):4:23: error: services.web.exec[0]: ") })
+    #expect(lines.contains { $0.contains("services.web.restrat: ") && $0.contains("restart") })
+    #expect(lines.contains { $0.hasPrefix("\(file):5:") && $0.contains(": error: services.db") })
+    let json = run(["apus", "check", file, "--json"])
+    #expect(json.code == 1)
+    #expect(json.error == "")
+    let diagnostics = try #require(
+      try parsed(json.output)["diagnostics"] as? [[String: Any]])
+    #expect(diagnostics.count == 3)
+    for diagnostic in diagnostics {
+      #expect(
+        diagnostic.keys.sorted() == ["column", "file", "line", "message", "path", "severity"])
+      #expect(diagnostic["file"] as? String == file)
+      #expect(diagnostic["severity"] as? String == "error")
+    }
+  }
+
+  @Test("drop-ins are read in byte order, with one FILE and only there") func dropIns() throws {
+    let folder = try Folder()
+    let main = try folder.write("x.json", good)
+    let later = try folder.write("x.d/b.json", "{ \"services\": { \"web\": {} } }")
+    let first = try folder.write("x.d/B.json", "{ \"services\": { \"db\": {} } }")
+    _ = try folder.write("x.d/ignored.txt", "{")
+    _ = try folder.write("x.d/.hidden.json", "{")
+    let outcome = run(["apus", "check", main])
+    #expect(outcome.code == 1)
+    let files = outcome.error.split(separator: "\n").map { $0.split(separator: ":")[0] }
+    #expect(files.first.map(String.init) == first)
+    #expect(files.last.map(String.init) == later)
+    #expect(run(["apus", "check", main, try folder.write("y.json", "{}")]).code == 0)
+  }
+
+  @Test("a file that can not be read is an error of that file") func unreadable() throws {
+    let folder = try Folder()
+    let missing = folder.path + "/none.json"
+    let outcome = run(["apus", "check", missing])
+    #expect(outcome.code == 1)
+    #expect(outcome.error.hasPrefix("\(missing):1:1: error: "))
+    let directory = run(["apus", "check", "--json", folder.path])
+    #expect(directory.code == 1)
+    #expect(try parsed(directory.output)["diagnostics"] as? [[String: Any]] != nil)
+  }
+
+  @Test("PAR-03 a file over the limit is refused") func tooLarge() throws {
+    let folder = try Folder()
+    let file = try folder.write("a.json", String(repeating: " ", count: 3 << 20))
+    let outcome = run(["apus", "check", file])
+    #expect(outcome.code == 1)
+    #expect(outcome.error.contains(": error: file is larger than the limit of 1048576 bytes"))
+  }
+
+  @Test("PAR-04 controls in a manifest can not steer a terminal") func controls() throws {
+    let folder = try Folder()
+    let file = try folder.write(
+      "a.json", "{\"apus\":1,\"services\":{\"a\\u001b[2J\":{\"exec\":[\"/x\"]}}}")
+    let outcome = run(["apus", "check", file])
+    #expect(outcome.code == 1)
+    #expect(!outcome.error.contains("\u{1b}"))
+  }
+
+  @Test("--security shows who each service is and who reaches it") func security() throws {
+    let folder = try Folder()
+    let file = try folder.write("apus.json", good)
+    let outcome = run(["apus", "check", "--security", file])
+    #expect(outcome.code == 0)
+    #expect(
+      outcome.output == """
+        SERVICE  USER  CAPABILITIES  NEW PRIVILEGES  NETWORK  LOCAL
+        web      www   none          no              80
+        db       root  all           yes                      /run/db 127.0.0.1:5432
+
+        """)
+    let json = run(["apus", "check", "--security", "--json", file])
+    #expect(
+      json.output == """
+        {"diagnostics":[],"security":[{"service":"web","user":"www","capabilities":"none",\
+        "newPrivileges":false,"network":["80"],"local":[]},{"service":"db","user":"root",\
+        "capabilities":"all","newPrivileges":true,"network":[],\
+        "local":["/run/db","127.0.0.1:5432"]}]}
+
+        """)
+  }
+
+  @Test("a key that is not in force yet is a note and no error") func notInForce() throws {
+    let folder = try Folder()
+    let file = try folder.write(
+      "apus.json",
+      """
+      {"apus":1,"services":{"a":{"exec":["/bin/a"],"sandbox":{"privateTmp":true}}}}
+      """)
+    let outcome = run(["apus", "check", file])
+    #expect(outcome.code == 0)
+    #expect(outcome.error.contains(": note: services.a.sandbox"))
+    #expect(outcome.error.contains("accepted, not in force yet\n"))
+  }
+}
