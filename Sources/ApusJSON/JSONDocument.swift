@@ -22,6 +22,13 @@ public struct JSONDocument: Sendable {
     tape = parser.tape
   }
 
+  /// A document of no text, whose top is null.
+  public init() {
+    bytes = []
+    duplicates = []
+    tape = JSONTape(capacity: 0)
+  }
+
   /// The value at the top.
   public var root: JSONNode { JSONNode(0) }
 

@@ -26,7 +26,9 @@ extension Decoder {
       return true
     }
     if document.integer(version) == 1 { return true }
-    at(Decoder.top.word(0)) { $0.error(version, "unknown version: this apus reads version 1") }
+    let length = enter(Decoder.top.word(0))
+    error(version, "unknown version: this apus reads version 1")
+    leave(length)
     return false
   }
 
@@ -36,27 +38,20 @@ extension Decoder {
     var first: [Int32] = []
     var system = [Site?](repeating: nil, count: 32)
     for index in files.indices {
-      file = index
-      fields(document.root, Decoder.top) { decoder, key, node in
+      open(index)
+      var cursor = object(document.root)
+      while let key = next(&cursor, Decoder.top) {
         switch key {
-        case 1:
-          decoder.fields(node, SystemKey.names) { decoder, key, node in
-            let site = Site(file: index, node: node)
-            if let other = system[key] { return decoder.twice(node, other) }
-            system[key] = site
-            if let key = SystemKey(rawValue: UInt8(truncatingIfNeeded: key)) {
-              decoder.decode(key, node)
-            }
-          }
+        case 1: self.system(cursor.value, &system)
         case 2:
-          guard index == 0 else {
-            return decoder.error(node, "\"defaults\" belong in the main file")
+          if index == 0 {
+            defaults(cursor.value)
+          } else {
+            error(cursor.value, "\"defaults\" belong in the main file")
           }
-          decoder.defaults(node)
         case 3:
-          decoder.members(node) { decoder, key, name, value in
-            decoder.enter(name, key, value, &entries, &first)
-          }
+          var services = object(cursor.value)
+          while next(&services) { add(services, &entries, &first) }
         default: break
         }
       }
@@ -69,19 +64,34 @@ extension Decoder {
     target = nil
   }
 
+  /// Decodes the keys of `system`; a key of two files is an error, the first one counts.
+  private mutating func system(_ node: JSONNode, _ sites: inout [Site?]) {
+    var cursor = object(node)
+    while let number = next(&cursor, SystemKey.names) {
+      if let other = sites[number] {
+        twice(cursor.value, other)
+      } else if let key = SystemKey(rawValue: UInt8(truncatingIfNeeded: number)) {
+        sites[number] = Site(file: file, node: cursor.value)
+        decode(key, cursor.value)
+      }
+    }
+  }
+
   /// Decodes `defaults` into what services start from; wrong values leave the built-in default.
   private mutating func defaults(_ node: JSONNode) {
-    fields(node, ServiceKey.names) { decoder, number, node in
-      guard let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) else { return }
+    var cursor = object(node)
+    while let number = next(&cursor, ServiceKey.names) {
+      guard let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) else { continue }
       guard key.mayBeDefault else {
-        return decoder.error(node, "may not stand in \"defaults\"")
+        error(cursor.value, "may not stand in \"defaults\"")
+        continue
       }
-      let failures = decoder.reports.errors
-      var draft = decoder.base
-      decoder.decode(key, node, into: &draft)
-      guard decoder.reports.errors == failures else { return }
-      decoder.base = draft
-      decoder.defaultSlots[key] = Site(file: decoder.file, node: node)
+      let failures = reports.errors
+      var draft = base
+      decode(key, cursor.value, into: &draft)
+      guard reports.errors == failures else { continue }
+      base = draft
+      defaultSlots[key] = Site(file: file, node: cursor.value)
     }
   }
 
@@ -96,10 +106,10 @@ extension Decoder {
   // MARK: Entries
 
   /// Adds an entry, or links it to the one it overrides.
-  private mutating func enter(
-    _ name: [UInt8], _ key: JSONNode, _ value: JSONNode, _ entries: inout [Entry],
-    _ first: inout [Int32]
+  private mutating func add(
+    _ cursor: Cursor, _ entries: inout [Entry], _ first: inout [Int32]
   ) {
+    let (name, key, value) = (cursor.name, cursor.key, cursor.value)
     guard Scalar.isServiceName(name), name.first != UInt8(ascii: "@") else {
       return error(key, "a service name is 1 to 64 of A-Z a-z 0-9 _ . @ -, not ", name)
     }
@@ -136,11 +146,11 @@ extension Decoder {
     var slots = Slots()
     var current: Entry? = entry
     while let entry = current {
-      file = entry.key.file
-      let index = file
-      fields(entry.value, ServiceKey.names) { _, number, node in
+      open(entry.key.file)
+      var cursor = object(entry.value)
+      while let number = next(&cursor, ServiceKey.names) {
         if let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) {
-          slots[key] = Site(file: index, node: node)
+          slots[key] = Site(file: file, node: cursor.value)
         }
       }
       current = entry.override.flatMap { entries.at($0) }
@@ -162,15 +172,15 @@ extension Decoder {
     subject = tables.services.count
     target = subject
     let slots = gather(entry, entries)
-    file = entry.key.file
+    open(entry.key.file)
     if bytes.last == UInt8(ascii: "@") {
       template(entry, bytes, slots, failures)
     } else {
       if let site = slots[.instances] {
-        file = site.file
-        at(ServiceKey.names.word(Int(ServiceKey.instances.rawValue))) {
-          $0.error(site.node, "only a template, whose name ends in \"@\", has instances")
-        }
+        open(site.file)
+        let length = enter(ServiceKey.instances.name)
+        error(site.node, "only a template, whose name ends in \"@\", has instances")
+        leave(length)
       }
       add(entry.name, entry.key, slots, failures)
     }
@@ -180,7 +190,7 @@ extension Decoder {
   private mutating func add(_ name: Int, _ site: Site, _ slots: Slots, _ failures: Int) {
     var draft = service(slots, name: strings.text(name))
     if slots[.exec] == nil {
-      file = site.file
+      open(site.file)
       error(site.node, "the key \"exec\" is missing")
     }
     if reports.errors > failures { draft = invalid(name) }
@@ -197,16 +207,18 @@ extension Decoder {
     let template = tables.services.count
     var names: [[UInt8]] = []
     if let site = slots[.instances] {
-      file = site.file
-      at(ServiceKey.names.word(Int(ServiceKey.instances.rawValue))) {
-        $0.elements(site.node) { decoder, _, element in
-          guard let instance = decoder.string(element) else { return }
-          guard Scalar.isServiceName(base + instance), !instance.isEmpty else {
-            return decoder.error(element, "not an instance name: ", instance)
-          }
+      open(site.file)
+      let length = enter(ServiceKey.instances.name)
+      var cursor = array(site.node)
+      while let element = element(&cursor) {
+        guard let instance = string(element) else { continue }
+        if Scalar.isServiceName(base + instance), !instance.isEmpty {
           names.append(instance)
+        } else {
+          error(element, "not an instance name: ", instance)
         }
       }
+      leave(length)
     }
     var draft = invalid(entry.name)
     draft.service.flags = .template
@@ -254,7 +266,7 @@ extension Decoder {
       owners[name] = Int32(tables.services.count)
       return
     }
-    file = site.file
+    open(site.file)
     var message: [UInt8] = []
     message.append("the service \"")
     message.append(printable: strings.bytes(of: strings.text(name)))
@@ -265,7 +277,7 @@ extension Decoder {
 
   private mutating func hasRoom(_ site: Site) -> Bool {
     if tables.services.count < ManifestLimits.services { return true }
-    file = site.file
+    open(site.file)
     subject = nil
     if !isFull { error(site.node, "more than 1024 services; this one and the rest are left out") }
     isFull = true

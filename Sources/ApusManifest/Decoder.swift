@@ -27,14 +27,37 @@ struct PendingLink: Sendable {
   var event: SystemKey?
 }
 
+/// Where a walk over an object or array stands.
+struct Cursor {
+  /// The next key or element.
+  var node: JSONNode?
+  /// The length of the path to the object or array.
+  let pathLength: Int
+  /// How many elements were visited.
+  var index = 0
+  /// The current key, its decoded bytes and its value.
+  var key: JSONNode
+  var name: [UInt8] = []
+  var value: JSONNode
+
+  init(_ node: JSONNode?, pathLength: Int) {
+    self.node = node
+    self.pathLength = pathLength
+    key = node ?? JSONDocument().root
+    value = key
+  }
+}
+
 /// Turns parsed files into tables and diagnostics: where it stands, what it has made so far.
 ///
 /// Decoding goes down a value and comes back by itself, never deeper than the shapes of the
 /// manifest, whatever the input. Errors are noted and decoding goes on.
-struct Decoder: Sendable {
+struct Decoder: ~Copyable, Sendable {
   var files: [SourceFile] = []
-  /// The file that is being decoded.
-  var file = 0
+  /// The file that is being decoded; change it with `open`.
+  private(set) var file = -1
+  /// The document of that file.
+  private(set) var document = JSONDocument()
   /// The way to the value that is being decoded.
   var path: [UInt8] = []
   /// The service that diagnostics are about.
@@ -64,13 +87,23 @@ struct Decoder: Sendable {
   /// The values of `defaults`, for those that depend on the instance.
   var defaultSlots = Slots()
 
-  /// The document that is being decoded; the file number is always one of `files`.
-  var document: JSONDocument { files[file].document }
+  /// Goes on with another file.
+  @inline(never) mutating func open(_ index: Int) {
+    guard index != file, let source = files.at(index) else { return }
+    file = index
+    document = source.document
+  }
+
+  /// Forgets the file that was added last.
+  mutating func discard() {
+    files.removeLast()
+    file = -1
+  }
 
   // MARK: Diagnostics
 
   /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
-  mutating func error(
+  @inline(never) mutating func error(
     _ node: JSONNode, _ text: StaticString, _ word: [UInt8]? = nil, _ more: StaticString = "",
     hint: [UInt8]? = nil
   ) {
@@ -78,7 +111,7 @@ struct Decoder: Sendable {
   }
 
   /// Notes a diagnostic about a value at the current path.
-  mutating func report(
+  @inline(never) mutating func report(
     _ severity: Severity, _ node: JSONNode, _ text: StaticString, _ word: [UInt8]? = nil,
     _ more: StaticString = "", hint: [UInt8]? = nil
   ) {
@@ -99,17 +132,19 @@ struct Decoder: Sendable {
   }
 
   /// Notes a diagnostic with a composed message.
-  mutating func report(_ severity: Severity, _ node: JSONNode, message: [UInt8]) {
+  @inline(never) mutating func report(_ severity: Severity, _ node: JSONNode, message: [UInt8]) {
     let place = place(of: Site(file: file, node: node))
     reports.add(
       Diagnostic(
-        file: files[file].name, line: place.line, column: place.column, path: path,
+        file: files.at(file)?.name ?? [], line: place.line, column: place.column, path: path,
         severity: severity, message: message, service: subject))
   }
 
   /// Line and column of a value.
-  func place(of site: Site) -> SourcePosition {
-    let document = files[site.file].document
+  @inline(never) func place(of site: Site) -> SourcePosition {
+    guard let document = files.at(site.file)?.document else {
+      return SourcePosition(line: 1, column: 1)
+    }
     return SourcePosition.locate(offset: document.offset(site.node), in: document.bytes)
   }
 
@@ -120,9 +155,9 @@ struct Decoder: Sendable {
   }
 
   /// Appends `file:line:column` of another place to a message.
-  func append(_ site: Site, to message: inout [UInt8]) {
+  @inline(never) func append(_ site: Site, to message: inout [UInt8]) {
     let place = place(of: site)
-    message.append(contentsOf: files[site.file].name)
+    message.append(contentsOf: files.at(site.file)?.name ?? [])
     message.append(UInt8(ascii: ":"))
     message.append(decimal: UInt64(place.line))
     message.append(UInt8(ascii: ":"))
@@ -132,7 +167,7 @@ struct Decoder: Sendable {
   // MARK: Shapes
 
   /// True for a value of that kind; else notes an error.
-  mutating func expect(_ kind: JSONKind, _ node: JSONNode) -> Bool {
+  @inline(never) mutating func expect(_ kind: JSONKind, _ node: JSONNode) -> Bool {
     let found = document.kind(node)
     if found == kind { return true }
     var message: [UInt8] = []
@@ -144,66 +179,66 @@ struct Decoder: Sendable {
     return false
   }
 
-  /// Visits the members of an object with their names; a second member of a name is an error.
-  mutating func members(
-    _ node: JSONNode, _ visit: (inout Decoder, JSONNode, [UInt8], JSONNode) -> Void
-  ) {
-    guard expect(.object, node) else { return }
-    var key = document.first(node)
-    while let current = key, let value = document.next(current) {
-      var name: [UInt8] = []
-      document.string(current, into: &name)
-      let length = path.count
-      if !path.isEmpty { path.append(UInt8(ascii: ".")) }
-      path.append(printable: name)
-      if !isRepeated(current) { visit(&self, current, name, value) }
-      path.removeLast(path.count - length)
-      key = document.next(value)
-    }
+  /// Starts at the members of an object, or at none after noting that it is no object.
+  @inline(never) mutating func object(_ node: JSONNode) -> Cursor {
+    Cursor(expect(.object, node) ? document.first(node) : nil, pathLength: path.count)
   }
 
-  /// Visits the members of an object whose keys are known words, with the number of the word.
+  /// Goes to the next member, with the path at it; a second member of a name is an error.
+  @inline(never) mutating func next(_ cursor: inout Cursor) -> Bool {
+    leave(cursor.pathLength)
+    while let key = cursor.node, let value = document.next(key) {
+      cursor.node = document.next(value)
+      cursor.key = key
+      cursor.value = value
+      cursor.name.removeAll(keepingCapacity: true)
+      document.string(key, into: &cursor.name)
+      _ = enter(cursor.name)
+      if !isRepeated(key) { return true }
+      leave(cursor.pathLength)
+    }
+    return false
+  }
+
+  /// Goes to the next member whose key is a known word, and returns the number of the word.
   ///
   /// Other keys are errors, except `$schema`, `description` and what starts with `x-`.
-  mutating func fields(
-    _ node: JSONNode, _ words: Words, _ visit: (inout Decoder, Int, JSONNode) -> Void
-  ) {
-    members(node) { decoder, key, name, value in
-      if let number = words.number(of: name) {
-        visit(&decoder, number, value)
-      } else if !Decoder.isIgnored(name) {
-        decoder.error(key, "unknown key", hint: words.nearest(to: name))
+  @inline(never) mutating func next(_ cursor: inout Cursor, _ words: Words) -> Int? {
+    while next(&cursor) {
+      if let number = words.number(of: cursor.name) { return number }
+      if !Decoder.isIgnored(cursor.name) {
+        error(cursor.key, "unknown key", hint: words.nearest(to: cursor.name))
       }
     }
+    return nil
   }
 
-  /// Visits the elements of an array, at most `most` of them.
-  mutating func elements(
-    _ node: JSONNode, most: Int = ManifestLimits.entries,
-    _ visit: (inout Decoder, Int, JSONNode) -> Void
-  ) {
-    guard expect(.array, node) else { return }
-    var element = document.first(node)
-    var index = 0
-    while let current = element {
-      let length = path.count
-      path.append(UInt8(ascii: "["))
-      path.append(decimal: UInt64(index))
-      path.append(UInt8(ascii: "]"))
-      if index < most {
-        visit(&self, index, current)
-      } else {
-        tooMany(current, most)
-      }
-      path.removeLast(path.count - length)
-      if index >= most { return }
-      element = document.next(current)
-      index += 1
+  /// Starts at the elements of an array, or at none after noting that it is no array.
+  @inline(never) mutating func array(_ node: JSONNode) -> Cursor {
+    Cursor(expect(.array, node) ? document.first(node) : nil, pathLength: path.count)
+  }
+
+  /// Goes to the next element, with the path at it; one more than `most` is an error.
+  @inline(never) mutating func element(_ cursor: inout Cursor, most: Int = ManifestLimits.entries)
+    -> JSONNode?
+  {
+    leave(cursor.pathLength)
+    guard let node = cursor.node else { return nil }
+    path.append(UInt8(ascii: "["))
+    path.append(decimal: UInt64(cursor.index))
+    path.append(UInt8(ascii: "]"))
+    cursor.index += 1
+    if cursor.index > most {
+      tooMany(node, most)
+      leave(cursor.pathLength)
+      return nil
     }
+    cursor.node = document.next(node)
+    return node
   }
 
   /// Notes that a list or map is longer than it may be.
-  mutating func tooMany(_ node: JSONNode, _ most: Int) {
+  @inline(never) mutating func tooMany(_ node: JSONNode, _ most: Int) {
     var message: [UInt8] = []
     message.append("too many entries: the limit is ")
     message.append(decimal: UInt64(most))
@@ -211,7 +246,7 @@ struct Decoder: Sendable {
   }
 
   /// The value of one member, without any check.
-  func member(_ node: JSONNode, _ name: StaticString) -> JSONNode? {
+  @inline(never) func member(_ node: JSONNode, _ name: StaticString) -> JSONNode? {
     guard document.kind(node) == .object else { return nil }
     var key = document.first(node)
     while let current = key, let value = document.next(current) {
@@ -221,23 +256,27 @@ struct Decoder: Sendable {
     return nil
   }
 
-  /// Decodes something under one more step of the path.
-  mutating func at(_ key: [UInt8], _ body: (inout Decoder) -> Void) {
+  /// Goes one step down the path; `leave` with the result comes back.
+  @inline(never) mutating func enter(_ key: [UInt8]) -> Int {
     let length = path.count
-    if !path.isEmpty { path.append(UInt8(ascii: ".")) }
+    if length > 0 { path.append(UInt8(ascii: ".")) }
     path.append(printable: key)
-    body(&self)
-    path.removeLast(path.count - length)
+    return length
+  }
+
+  /// Comes back to a path of that length.
+  @inline(never) mutating func leave(_ length: Int) {
+    if path.count > length { path.removeLast(path.count - length) }
   }
 
   /// True for the second key of a name in an object, which is noted with both places.
-  private mutating func isRepeated(_ key: JSONNode) -> Bool {
+  @inline(never) private mutating func isRepeated(_ key: JSONNode) -> Bool {
     let offset = document.offset(key)
     for duplicate in document.duplicates where duplicate.offset == offset {
       let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
       var message: [UInt8] = []
       message.append("duplicate key, first at ")
-      message.append(contentsOf: files[file].name)
+      message.append(contentsOf: files.at(file)?.name ?? [])
       message.append(UInt8(ascii: ":"))
       message.append(decimal: UInt64(first.line))
       message.append(UInt8(ascii: ":"))
@@ -248,7 +287,7 @@ struct Decoder: Sendable {
     return false
   }
 
-  private static func isIgnored(_ name: [UInt8]) -> Bool {
+  @inline(never) private static func isIgnored(_ name: [UInt8]) -> Bool {
     if name.count > 1, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") { return true }
     return Words("$schema description").number(of: name) != nil
   }

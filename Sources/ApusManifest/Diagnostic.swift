@@ -83,19 +83,19 @@ struct Reports: Sendable {
 
 extension [UInt8] {
   /// Appends a literal.
-  mutating func append(_ literal: StaticString) {
+  @inline(never) mutating func append(_ literal: StaticString) {
     guard literal.hasPointerRepresentation else { return }
     for index in 0..<literal.utf8CodeUnitCount { unsafe append(literal.utf8Start[index]) }
   }
 
   /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
-  mutating func append(printable word: [UInt8]) {
+  @inline(never) mutating func append(printable word: [UInt8]) {
     for byte in word.prefix(64) { append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
     if word.count > 64 { append("...") }
   }
 
   /// Appends a number in decimal.
-  mutating func append(decimal value: UInt64) {
+  @inline(never) mutating func append(decimal value: UInt64) {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {

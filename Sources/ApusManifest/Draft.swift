@@ -28,19 +28,42 @@ struct Slots: Sendable {
 }
 
 extension Decoder {
-  /// Adds a finished service to the tables, sharing entries with services before it.
+  /// Adds a finished service to the tables; entries are shared with the service before it and with
+  /// those that have only defaults.
   mutating func commit(_ draft: Draft, at site: Site) {
     var service = draft.service
-    service.restart = place(draft.restart, in: &tables.restarts, ==)
-    service.stop = place(draft.stop, in: &tables.stops, ==)
-    service.credentials = place(draft.credentials, in: &tables.credentials, ==)
-    service.streams = place(draft.streams, in: &tables.streams, ==)
-    service.directories = place(draft.directories, in: &tables.directories, ==)
-    service.extras = place(draft.extras, in: &tables.extras, ==)
+    if draft.restart != Restart() {
+      if draft.restart != tables.restarts.last { tables.restarts.append(draft.restart) }
+      service.restart = last(tables.restarts.count)
+    }
+    if draft.stop != Stop() {
+      if draft.stop != tables.stops.last { tables.stops.append(draft.stop) }
+      service.stop = last(tables.stops.count)
+    }
+    if draft.credentials != Credentials() {
+      if draft.credentials != tables.credentials.last {
+        tables.credentials.append(draft.credentials)
+      }
+      service.credentials = last(tables.credentials.count)
+    }
+    if draft.streams != Streams() {
+      if draft.streams != tables.streams.last { tables.streams.append(draft.streams) }
+      service.streams = last(tables.streams.count)
+    }
+    if draft.directories != Directories() {
+      if draft.directories != tables.directories.last {
+        tables.directories.append(draft.directories)
+      }
+      service.directories = last(tables.directories.count)
+    }
+    if draft.extras != Extras() {
+      if draft.extras != tables.extras.last { tables.extras.append(draft.extras) }
+      service.extras = last(tables.extras.count)
+    }
     service.listeners = TableRange(
       start: UInt32(tables.listeners.count), count: UInt32(draft.listeners.count))
     for var listener in draft.listeners {
-      listener.service = UInt16(tables.services.count)
+      listener.service = last(tables.services.count + 1)
       tables.listeners.append(listener)
     }
     listenerSites.append(contentsOf: draft.listenerSites)
@@ -48,17 +71,6 @@ extension Decoder {
     serviceSites.append(site)
   }
 
-  /// The index of an entry: the default, one of the last 16, or a new one.
-  private func place<Entry>(
-    _ entry: Entry, in table: inout [Entry], _ equals: (Entry, Entry) -> Bool
-  ) -> UInt16 {
-    if let first = table.first, equals(first, entry) { return 0 }
-    var index = table.count
-    while index > 1, index > table.count - 16 {
-      index -= 1
-      if equals(table[index], entry) { return UInt16(truncatingIfNeeded: index) }
-    }
-    table.append(entry)
-    return UInt16(truncatingIfNeeded: table.count - 1)
-  }
+  /// The index of the last of so many entries; services limit every table to 1,025.
+  private func last(_ count: Int) -> UInt16 { UInt16(truncatingIfNeeded: count - 1) }
 }

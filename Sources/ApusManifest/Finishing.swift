@@ -3,7 +3,7 @@ internal import ApusBase
 /// Leaves nothing of the load but tables of exactly the size they need.
 extension Decoder {
   /// The finished manifest.
-  consuming func finishTables() -> Manifest {
+  mutating func finishTables() -> Manifest {
     var result = Manifest()
     dropListenersOfInvalid()
     result.pool = exact(strings.bytes)

@@ -25,6 +25,9 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
     instances override main
     """)
 
+  /// The key as manifests spell it.
+  var name: [UInt8] { ServiceKey.names.word(Int(rawValue)) }
+
   /// The key's bit in `Service.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
 

@@ -43,7 +43,7 @@ extension Decoder {
 
   /// The path and subject of a link, for a diagnostic.
   private mutating func stand(at link: PendingLink) {
-    file = link.site.file
+    open(link.site.file)
     subject = link.service
     path = []
     if let event = link.event {
@@ -156,7 +156,7 @@ extension Decoder {
     }
     let owner = Int(listener.service)
     let site = listenerSites[index]
-    file = site.file
+    open(site.file)
     subject = owner
     path = []
     path.append("services.")

@@ -8,30 +8,39 @@ extension Decoder {
     let service = draft.service.name
     var listeners: [Listener] = []
     var sites: [Site] = []
-    elements(node, most: ManifestLimits.sockets) { decoder, _, element in
-      guard decoder.expect(.object, element) else { return }
+    var cursor = array(node)
+    while let element = element(&cursor, most: ManifestLimits.sockets) {
+      guard document.kind(element) == .object else {
+        _ = expect(.object, element)
+        continue
+      }
       var listener = Listener()
       listener.name = service
       var options = SocketOptions()
       var address: JSONNode?
-      decoder.fields(element, SocketKey.names) { decoder, number, node in
-        guard let key = SocketKey(rawValue: UInt8(truncatingIfNeeded: number)) else { return }
+      var fields = object(element)
+      while let number = next(&fields, SocketKey.names) {
+        let node = fields.value
+        guard let key = SocketKey(rawValue: UInt8(truncatingIfNeeded: number)) else { continue }
         listener.present |= key.bit
         if number < 6, let kind = ListenerKind(rawValue: key.rawValue) {
-          if address != nil { return decoder.error(node, "a socket has only one address") }
+          if address != nil {
+            error(node, "a socket has only one address")
+            continue
+          }
           address = node
           listener.kind = kind
         }
-        if !key.isInForce { decoder.notInForce(node) }
-        decoder.decode(key, node, &listener, &options)
+        if !key.isInForce { notInForce(node) }
+        decode(key, node, &listener, &options)
       }
       guard let address else {
-        return decoder.error(
-          element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
+        error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
+        continue
       }
-      listener.options = decoder.place(options)
+      listener.options = place(options)
       listeners.append(listener)
-      sites.append(Site(file: decoder.file, node: address))
+      sites.append(Site(file: file, node: address))
     }
     if document.kind(node) == .array, listeners.isEmpty, document.first(node) == nil {
       error(node, "expected at least one socket")
@@ -100,18 +109,20 @@ extension Decoder {
 
   private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
     var value = options
-    fields(node, Words("time interval probes")) { decoder, key, node in
+    var cursor = object(node)
+    while let key = next(&cursor, Words("time interval probes")) {
+      let node = cursor.value
       switch key {
       case 0:
-        if let time = decoder.duration(node, never: false, least: .seconds(1)) {
+        if let time = duration(node, never: false, least: .seconds(1)) {
           value.keepAliveTime = time
         }
       case 1:
-        if let interval = decoder.duration(node, never: false, least: .seconds(1)) {
+        if let interval = duration(node, never: false, least: .seconds(1)) {
           value.keepAliveInterval = interval
         }
       default:
-        if let probes = decoder.integer(node, 1, 127) {
+        if let probes = integer(node, 1, 127) {
           value.keepAliveProbes = UInt8(truncatingIfNeeded: probes)
         }
       }
@@ -124,7 +135,7 @@ extension Decoder {
   ) {
     let most = Int64(Int32.max)
     switch key {
-    case .symlinks: options.symlinks = list(node) { $0.path($1) }
+    case .symlinks: options.symlinks = list(node, .path)
     case .device:
       guard let name = string(node) else { return }
       guard Scalar.isInterfaceName(name) else {

@@ -8,7 +8,7 @@ internal import ApusJSON
 /// uses its fallback. A main file without any version is an error, but is used as version 1, so
 /// that a small mistake does not take the board down. An unusable drop-in is skipped, an invalid
 /// service becomes `.invalid`, a wrong value of `system` or `defaults` leaves the default.
-public struct ManifestLoader: Sendable {
+public struct ManifestLoader: ~Copyable, Sendable {
   private var decoder = Decoder()
   private var hasMain = false
   private var mainFileUsable = false
@@ -34,10 +34,10 @@ public struct ManifestLoader: Sendable {
       refuse(name, place, message.bytes)
       return
     }
-    decoder.file = decoder.files.count - 1
+    decoder.open(decoder.files.count - 1)
     let isUsable = decoder.checkTop(isMain: isMain)
     if isMain { mainFileUsable = isUsable }
-    if !isUsable { decoder.files.removeLast() }
+    if !isUsable { decoder.discard() }
   }
 
   /// Notes that a file could not be read.

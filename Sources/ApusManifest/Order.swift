@@ -95,7 +95,7 @@ extension Decoder {
 
   private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
     let pending = pending[link]
-    file = pending.site.file
+    open(pending.site.file)
     subject = service
     path = []
     path.append("services.")

@@ -14,24 +14,26 @@ extension Decoder {
     } else {
       let words = Words(
         "policy delay factor maxDelay jitter resetAfter limit onLimit neverOn alwaysOn")
-      fields(node, words) { decoder, key, node in
+      var cursor = object(node)
+      while let key = next(&cursor, words) {
+        let node = cursor.value
         switch key {
-        case 0: decoder.policy(node, &value)
-        case 1: decoder.delay(node, &value.delay)
+        case 0: policy(node, &value)
+        case 1: delay(node, &value.delay)
         case 2:
-          if let factor = decoder.permille(node, 1000, 1_000_000) { value.factorPermille = factor }
-        case 3: decoder.delay(node, &value.maxDelay)
-        case 4: if let jitter = decoder.permille(node, 0, 1000) { value.jitterPermille = jitter }
-        case 5: if let reset = decoder.duration(node) { value.resetAfter = reset }
-        case 6: if let limit = decoder.rate(node) { value.limit = limit }
+          if let factor = permille(node, 1000, 1_000_000) { value.factorPermille = factor }
+        case 3: delay(node, &value.maxDelay)
+        case 4: if let jitter = permille(node, 0, 1000) { value.jitterPermille = jitter }
+        case 5: if let reset = duration(node) { value.resetAfter = reset }
+        case 6: if let limit = rate(node) { value.limit = limit }
         case 7:
-          if let number = decoder.word(node, Words("stop reboot poweroff rescue")),
+          if let number = word(node, Words("stop reboot poweroff rescue")),
             let action = LimitAction(rawValue: number)
           {
             value.onLimit = action
           }
-        case 8: value.neverOn = decoder.exitStatuses(node)
-        default: value.alwaysOn = decoder.exitStatuses(node)
+        case 8: value.neverOn = exitStatuses(node)
+        default: value.alwaysOn = exitStatuses(node)
         }
       }
     }
@@ -53,15 +55,17 @@ extension Decoder {
   /// `stop`: how a service is asked to end.
   mutating func stop(_ node: JSONNode, _ stop: inout Stop) {
     var value = Stop()
-    fields(node, Words("signal exec timeout kill")) { decoder, key, node in
+    var cursor = object(node)
+    while let key = next(&cursor, Words("signal exec timeout kill")) {
+      let node = cursor.value
       switch key {
-      case 0: if let signal = decoder.signal(node) { value.signal = signal }
+      case 0: if let signal = signal(node) { value.signal = signal }
       case 1:
-        value.exec = decoder.command(node)
-        decoder.notInForce(node)
-      case 2: if let timeout = decoder.duration(node, never: false) { value.timeout = timeout }
+        value.exec = command(node)
+        notInForce(node)
+      case 2: if let timeout = duration(node, never: false) { value.timeout = timeout }
       default:
-        if let number = decoder.word(node, Words("all mixed main")),
+        if let number = word(node, Words("all mixed main")),
           let scope = StopScope(rawValue: number)
         {
           value.scope = scope
@@ -78,8 +82,9 @@ extension Decoder {
     case .group: if let group = principal(node) { draft.credentials.group = group }
     case .groups:
       let start = tables.principals.count
-      elements(node) { decoder, _, element in
-        if let group = decoder.principal(element) { decoder.tables.principals.append(group) }
+      var cursor = array(node)
+      while let element = element(&cursor) {
+        if let group = principal(element) { tables.principals.append(group) }
       }
       draft.credentials.groups = TableRange(
         start: UInt32(start), count: UInt32(tables.principals.count - start))
@@ -87,8 +92,9 @@ extension Decoder {
     case .noNewPrivileges: if let value = bool(node) { draft.credentials.noNewPrivileges = value }
     case .secureBits:
       var bits: UInt8 = 0
-      elements(node, most: 8) { decoder, _, element in
-        if let bit = decoder.word(element, KernelNames.secureBits) { bits |= 1 << bit }
+      var cursor = array(node)
+      while let element = element(&cursor) {
+        if let bit = word(element, KernelNames.secureBits) { bits |= 1 << bit }
       }
       draft.credentials.secureBits = bits
     case .umask: if let mask = mode(node) { draft.credentials.umask = mask }
@@ -106,11 +112,7 @@ extension Decoder {
   private mutating func capabilities(_ node: JSONNode, _ credentials: inout Credentials) {
     guard document.kind(node) == .string else {
       credentials.capabilityForm = .list
-      credentials.capabilities = list(node) { decoder, element in
-        guard let name = decoder.string(element), let number = decoder.capability(name, element)
-        else { return nil }
-        return decoder.strings.keep(KernelNames.capabilities.word(number))
-      }
+      credentials.capabilities = list(node, .capability)
       return
     }
     guard let bytes = string(node) else { return }
@@ -126,7 +128,7 @@ extension Decoder {
     credentials.capabilities = keep([strings.keep(bytes)])
   }
 
-  private mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
+  mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
     var stem = name
     if stem.count > 4, Words("cap_ CAP_").number(of: [UInt8](stem[..<4])) != nil {
@@ -139,9 +141,10 @@ extension Decoder {
   /// `{"nofile": "1024:4096", "core": 0, "as": "64M"}`; `infinity` is no limit.
   private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
     let start = tables.resourceLimits.count
-    fields(node, KernelNames.limits) { decoder, resource, node in
-      guard let limit = decoder.resourceLimit(node) else { return }
-      decoder.tables.resourceLimits.append(
+    var cursor = object(node)
+    while let resource = next(&cursor, KernelNames.limits) {
+      guard let limit = resourceLimit(cursor.value) else { continue }
+      tables.resourceLimits.append(
         ResourceLimit(
           resource: UInt8(truncatingIfNeeded: resource), soft: limit.soft, hard: limit.hard))
     }
@@ -175,16 +178,9 @@ extension Decoder {
   /// `directories`: names below /run, /var/lib, /var/cache and /var/log.
   mutating func directories(_ node: JSONNode, _ directories: inout Directories) {
     var value = Directories()
-    fields(node, Words("runtime state cache log")) { decoder, key, node in
-      let range = decoder.list(node) { decoder, element in
-        guard let bytes = decoder.string(element) else { return nil }
-        let isRelative = bytes.first != UInt8(ascii: "/") && bytes.last != UInt8(ascii: "/")
-        guard !bytes.isEmpty, isRelative, !Scalar.climbs(bytes), bytes.count <= 255 else {
-          decoder.error(element, "expected a relative path without \"..\", found ", bytes)
-          return nil
-        }
-        return decoder.strings.keep(bytes)
-      }
+    var cursor = object(node)
+    while let key = next(&cursor, Words("runtime state cache log")) {
+      let range = list(cursor.value, .relativePath)
       switch key {
       case 0: value.runtime = range
       case 1: value.state = range

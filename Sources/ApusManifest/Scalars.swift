@@ -63,7 +63,7 @@ enum Scalar {
 
   /// The decimal digits at `position`, which moves behind them; nil for none, a leading zero, or
   /// more than 64 bits.
-  static func number(_ text: [UInt8], _ position: inout Int) -> UInt64? {
+  @inline(never) static func number(_ text: [UInt8], _ position: inout Int) -> UInt64? {
     let start = position
     var value: UInt64 = 0
     while position < text.count, let digit = digit(text[position]) {
@@ -80,7 +80,7 @@ enum Scalar {
   }
 
   /// A whole text that is one decimal number up to `most`.
-  static func number(_ text: [UInt8], most: UInt64) -> UInt64? {
+  @inline(never) static func number(_ text: [UInt8], most: UInt64) -> UInt64? {
     var position = 0
     guard let value = number(text, &position), position == text.count, value <= most else {
       return nil
@@ -108,7 +108,7 @@ enum Scalar {
   }
 
   /// Letters, digits, and the characters of `also`.
-  static func isName(_ text: [UInt8], most: Int, also: StaticString) -> Bool {
+  @inline(never) static func isName(_ text: [UInt8], most: Int, also: StaticString) -> Bool {
     guard !text.isEmpty, text.count <= most else { return false }
     var others: [UInt8] = []
     others.append(also)
@@ -121,12 +121,12 @@ enum Scalar {
   }
 
   /// True for `.` and `..`.
-  static func isDots(_ text: [UInt8]) -> Bool {
+  @inline(never) static func isDots(_ text: [UInt8]) -> Bool {
     text.count <= 2 && text.allSatisfy { $0 == UInt8(ascii: ".") }
   }
 
   /// True when a component of the path is `..`.
-  static func climbs(_ path: [UInt8]) -> Bool {
+  @inline(never) static func climbs(_ path: [UInt8]) -> Bool {
     var start = 0
     for index in 0...path.count where index == path.count || path[index] == UInt8(ascii: "/") {
       if index - start == 2, isDots([UInt8](path[start..<index])) { return true }

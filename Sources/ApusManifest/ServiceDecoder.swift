@@ -9,21 +9,27 @@ extension Decoder {
   mutating func service(_ slots: Slots, name: Text) -> Draft {
     var draft = base
     draft.service.name = name
-    for key in ServiceKey.all {
+    for number in 0..<UInt8(64) {
+      guard let key = ServiceKey(rawValue: number) else { break }
       if let site = slots[key] {
-        file = site.file
-        at(ServiceKey.names.word(Int(key.rawValue))) { $0.decode(key, site.node, into: &draft) }
+        decode(key, at: site, into: &draft)
       } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {
-        let length = path
+        let before = path
         path = []
         path.append("defaults")
-        file = site.file
-        at(ServiceKey.names.word(Int(key.rawValue))) { $0.decode(key, site.node, into: &draft) }
-        path = length
+        decode(key, at: site, into: &draft)
+        path = before
       }
     }
     settle(&draft, slots)
     return draft
+  }
+
+  private mutating func decode(_ key: ServiceKey, at site: Site, into draft: inout Draft) {
+    open(site.file)
+    let length = enter(key.name)
+    decode(key, site.node, into: &draft)
+    leave(length)
   }
 
   /// Decodes one key.
@@ -143,15 +149,17 @@ extension Decoder {
     _ site: Site?, _ isWrong: Bool, _ key: StaticString, _ why: StaticString
   ) {
     guard isWrong, let site else { return }
-    file = site.file
-    var word: [UInt8] = []
-    word.append(key)
-    at(word) { $0.error(site.node, "has no meaning ", nil, why) }
+    open(site.file)
+    let length = path.count
+    path.append(".")
+    path.append(key)
+    error(site.node, "has no meaning ", nil, why)
+    leave(length)
   }
 
   /// True when the text of a value holds a percent sign, so that it may depend on the instance.
   private func hasPercent(_ site: Site) -> Bool {
-    let document = files[site.file].document
+    guard let document = files.at(site.file)?.document else { return false }
     let start = document.offset(site.node)
     let end = document.next(site.node).map { document.offset($0) } ?? document.bytes.count
     for index in start..<max(start, end) where document.bytes[index] == UInt8(ascii: "%") {
@@ -159,11 +167,6 @@ extension Decoder {
     }
     return false
   }
-}
-
-extension ServiceKey {
-  /// Every key in order.
-  static var all: [ServiceKey] { allCases }
 }
 
 extension ServiceFlags {

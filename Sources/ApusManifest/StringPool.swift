@@ -18,7 +18,7 @@ struct StringPool: Sendable {
   func text(_ number: Int) -> Text { texts.at(number) ?? .none }
 
   /// The number of a string, adding it when it is new.
-  mutating func number(of word: [UInt8]) -> Int {
+  @inline(never) mutating func number(of word: [UInt8]) -> Int {
     if let found = find(word) { return found }
     if 2 * (texts.count + 1) > slots.count { grow() }
     let number = texts.count
@@ -30,7 +30,7 @@ struct StringPool: Sendable {
   }
 
   /// The number of a string that is there already.
-  func find(_ word: [UInt8]) -> Int? {
+  @inline(never) func find(_ word: [UInt8]) -> Int? {
     var slot = StringPool.hash(word, word.indices) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
@@ -41,14 +41,14 @@ struct StringPool: Sendable {
   }
 
   /// Keeps a string and returns where it stands.
-  mutating func keep(_ word: [UInt8]) -> Text {
+  @inline(never) mutating func keep(_ word: [UInt8]) -> Text {
     if word.isEmpty { return .none }
     let number = number(of: word)
     return text(number)
   }
 
   /// The bytes of a text.
-  func bytes(of text: Text) -> [UInt8] {
+  @inline(never) func bytes(of text: Text) -> [UInt8] {
     let start = Int(text.offset)
     return [UInt8](bytes[(start..<start + Int(text.count)).clamped(to: bytes.indices)])
   }

@@ -20,18 +20,12 @@ extension Decoder {
     case .loopback: if let value = bool(node) { tables.system.loopback = value }
     case .fstab: if let value = bool(node) { tables.system.fstab = value }
     case .mounts:
-      elements(node) { decoder, _, element in
-        if let mount = decoder.mount(element) { decoder.tables.system.mounts.append(mount) }
+      var cursor = array(node)
+      while let element = element(&cursor) {
+        if let mount = mount(element) { tables.system.mounts.append(mount) }
       }
     case .modules:
-      tables.system.modules = list(node) { decoder, element in
-        guard let bytes = decoder.string(element) else { return nil }
-        guard Scalar.isName(bytes, most: 63, also: "_-") else {
-          decoder.error(element, "not a module name: ", bytes)
-          return nil
-        }
-        return decoder.strings.keep(bytes)
-      }
+      tables.system.modules = list(node, .module)
     case .sysctl: tables.system.sysctl = sysctl(node)
     case .rescue:
       let failures = reports.errors
@@ -62,13 +56,15 @@ extension Decoder {
   private mutating func mount(_ node: JSONNode) -> Mount? {
     let failures = reports.errors
     var mount = Mount()
-    fields(node, Words("source target type options required")) { decoder, key, node in
+    var cursor = object(node)
+    while let key = next(&cursor, Words("source target type options required")) {
+      let node = cursor.value
       switch key {
-      case 0: if let text = decoder.text(node) { mount.source = text }
-      case 1: if let path = decoder.path(node) { mount.target = path }
-      case 2: if let text = decoder.text(node) { mount.type = text }
-      case 3: if let text = decoder.text(node) { mount.options = text }
-      default: if let required = decoder.bool(node) { mount.required = required }
+      case 0: if let text = text(node) { mount.source = text }
+      case 1: if let path = path(node) { mount.target = path }
+      case 2: if let text = text(node) { mount.type = text }
+      case 3: if let text = text(node) { mount.options = text }
+      default: if let required = bool(node) { mount.required = required }
       }
     }
     guard reports.errors == failures else { return nil }
@@ -82,21 +78,27 @@ extension Decoder {
   /// `key=value` strings; a value is a string or a whole number.
   private mutating func sysctl(_ node: JSONNode) -> TableRange {
     var texts: [Text] = []
-    members(node) { decoder, key, name, value in
-      guard Scalar.isName(name, most: 255, also: "._/-"), !Scalar.climbs(name),
-        name.first != UInt8(ascii: "/")
-      else { return decoder.error(key, "not a kernel parameter: ", name) }
-      var setting = name + [UInt8(ascii: "=")]
-      if decoder.document.kind(value) == .number {
-        guard decoder.document.integer(value) != nil else {
-          return decoder.error(value, "expected a whole number or a string")
-        }
-        setting += decoder.document.bytes[decoder.document.text(value)]
-      } else {
-        guard let bytes = decoder.string(value) else { return }
-        setting += bytes
+    var cursor = object(node)
+    while next(&cursor) {
+      var setting = cursor.name
+      guard Scalar.isName(setting, most: 255, also: "._/-"), !Scalar.climbs(setting),
+        setting.first != UInt8(ascii: "/")
+      else {
+        error(cursor.key, "not a kernel parameter: ", setting)
+        continue
       }
-      texts.append(decoder.strings.keep(setting))
+      setting.append(UInt8(ascii: "="))
+      if document.kind(cursor.value) == .number {
+        guard document.integer(cursor.value) != nil else {
+          error(cursor.value, "expected a whole number or a string")
+          continue
+        }
+        setting.append(contentsOf: document.bytes[document.text(cursor.value)])
+      } else {
+        guard let bytes = string(cursor.value) else { continue }
+        setting.append(contentsOf: bytes)
+      }
+      texts.append(strings.keep(setting))
     }
     return keep(texts)
   }
@@ -123,38 +125,42 @@ extension Decoder {
   }
 
   private mutating func watchdog(_ node: JSONNode) {
-    fields(node, Words("device timeout rebootTimeout pretimeout")) { decoder, key, node in
+    var cursor = object(node)
+    while let key = next(&cursor, Words("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
-        if let path = decoder.path(node) { decoder.tables.system.watchdogDevice = path }
-        return
+        if let path = path(cursor.value) { tables.system.watchdogDevice = path }
+        continue
       }
-      guard let time = decoder.duration(node, never: false, least: .seconds(1)) else { return }
+      guard let time = duration(cursor.value, never: false, least: .seconds(1)) else { continue }
       switch key {
-      case 1: decoder.tables.system.watchdogTimeout = time
-      case 2: decoder.tables.system.watchdogRebootTimeout = time
-      default: decoder.tables.system.watchdogPretimeout = time
+      case 1: tables.system.watchdogTimeout = time
+      case 2: tables.system.watchdogRebootTimeout = time
+      default: tables.system.watchdogPretimeout = time
       }
     }
   }
 
   /// `some` is a stall and a window as psi(5) triggers take them: window 500 ms to 10 s.
   private mutating func memoryPressure(_ node: JSONNode) {
-    fields(node, Words("some idle")) { decoder, key, node in
+    var cursor = object(node)
+    while let key = next(&cursor, Words("some idle")) {
+      let node = cursor.value
       if key == 1 {
-        if let idle = decoder.duration(node) { decoder.tables.system.pressureIdle = idle }
-        return
+        if let idle = duration(node) { tables.system.pressureIdle = idle }
+        continue
       }
-      guard let bytes = decoder.string(node) else { return }
+      guard let bytes = string(node) else { continue }
       let slash = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
       guard slash < bytes.count, let stall = Scalar.duration([UInt8](bytes[..<slash])),
         let window = Scalar.duration([UInt8](bytes[(slash + 1)...])), stall > .zero,
         stall <= window, window >= .milliseconds(500), window <= .seconds(10)
       else {
-        return decoder.error(
+        error(
           node, "expected a stall and a window of 500ms to 10s like \"150ms/1s\", found ", bytes)
+        continue
       }
-      decoder.tables.system.pressureStall = stall
-      decoder.tables.system.pressureWindow = window
+      tables.system.pressureStall = stall
+      tables.system.pressureWindow = window
     }
   }
 }

@@ -29,13 +29,12 @@ public struct UserDatabase: Sendable {
 
   /// The user of a name.
   public func user(named name: [UInt8]) -> User? {
-    guard !name.isEmpty else { return nil }
-    return firstUser { $0.passwd[$1.name].elementsEqual(name) }
+    name.isEmpty ? nil : first(named: name, id: nil)
   }
 
   /// The first user of an id.
   public func user(id: UInt32) -> User? {
-    firstUser { $1.uid == id }
+    first(named: [], id: id)
   }
 
   /// The id of a group.
@@ -43,7 +42,7 @@ public struct UserDatabase: Sendable {
     guard !name.isEmpty else { return nil }
     var lines = Lines(group, fields: 4)
     while let fields = lines.next() {
-      if group[fields[0]].elementsEqual(name), let gid = UserDatabase.id(group[fields[2]]) {
+      if equals(group, fields[0], name), let gid = UserDatabase.id(group[fields[2]]) {
         return gid
       }
     }
@@ -70,22 +69,29 @@ public struct UserDatabase: Sendable {
     var start = members.lowerBound
     for index in members.lowerBound...members.upperBound
     where index == members.upperBound || group[index] == UInt8(ascii: ",") {
-      if group[start..<index].elementsEqual(name) { return true }
+      if equals(group, start..<index, name) { return true }
       start = index + 1
     }
     return false
   }
 
-  private func firstUser(_ matches: (UserDatabase, User) -> Bool) -> User? {
+  private func first(named name: [UInt8], id: UInt32?) -> User? {
     var lines = Lines(passwd, fields: 7)
     while let fields = lines.next() {
       guard !fields[0].isEmpty, let uid = UserDatabase.id(passwd[fields[2]]),
         let gid = UserDatabase.id(passwd[fields[3]])
       else { continue }
-      let user = User(uid: uid, gid: gid, name: fields[0], home: fields[5], shell: fields[6])
-      if matches(self, user) { return user }
+      if id == nil ? equals(passwd, fields[0], name) : uid == id {
+        return User(uid: uid, gid: gid, name: fields[0], home: fields[5], shell: fields[6])
+      }
     }
     return nil
+  }
+
+  private func equals(_ bytes: [UInt8], _ range: Range<Int>, _ name: [UInt8]) -> Bool {
+    guard range.count == name.count else { return false }
+    for index in name.indices where bytes[range.lowerBound + index] != name[index] { return false }
+    return true
   }
 
   private static func id(_ text: ArraySlice<UInt8>) -> UInt32? {

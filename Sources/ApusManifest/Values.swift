@@ -1,10 +1,15 @@
 internal import ApusBase
 internal import ApusJSON
 
+/// What the strings of a list must be.
+enum TextRule {
+  case path, capability, module, relativePath
+}
+
 /// Single values: each returns nil after it has noted what is wrong.
 extension Decoder {
   /// A string with `%i` and `%%` replaced when an instance is being made.
-  mutating func string(_ node: JSONNode) -> [UInt8]? {
+  @inline(never) mutating func string(_ node: JSONNode) -> [UInt8]? {
     guard expect(.string, node) else { return nil }
     var bytes: [UInt8] = []
     document.string(node, into: &bytes)
@@ -38,7 +43,7 @@ extension Decoder {
   }
 
   /// A string that is not empty, kept in the pool.
-  mutating func text(_ node: JSONNode) -> Text? {
+  @inline(never) mutating func text(_ node: JSONNode) -> Text? {
     guard let bytes = string(node) else { return nil }
     guard !bytes.isEmpty else {
       error(node, "expected a string that is not empty")
@@ -48,13 +53,13 @@ extension Decoder {
   }
 
   /// An absolute path of at most 4,095 bytes, without `..`.
-  mutating func path(_ node: JSONNode) -> Text? {
+  @inline(never) mutating func path(_ node: JSONNode) -> Text? {
     guard let bytes = string(node) else { return nil }
     return isPath(bytes, node) ? strings.keep(bytes) : nil
   }
 
   /// Checks an absolute path without `..`.
-  mutating func isPath(_ bytes: [UInt8], _ node: JSONNode) -> Bool {
+  @inline(never) mutating func isPath(_ bytes: [UInt8], _ node: JSONNode) -> Bool {
     if bytes.first != UInt8(ascii: "/") {
       error(node, "expected an absolute path, found ", bytes)
     } else if bytes.count > ManifestLimits.path {
@@ -79,7 +84,7 @@ extension Decoder {
   }
 
   /// A whole number within bounds.
-  mutating func integer(_ node: JSONNode, _ least: Int64, _ most: Int64) -> Int64? {
+  @inline(never) mutating func integer(_ node: JSONNode, _ least: Int64, _ most: Int64) -> Int64? {
     guard expect(.number, node) else { return nil }
     if let value = document.integer(node), value >= least, value <= most { return value }
     outside(node, least, most, fraction: 0)
@@ -87,7 +92,8 @@ extension Decoder {
   }
 
   /// A number in thousandths (`0.1` is 100) within bounds.
-  mutating func permille(_ node: JSONNode, _ least: Int64, _ most: Int64) -> UInt32? {
+  @inline(never) mutating func permille(_ node: JSONNode, _ least: Int64, _ most: Int64) -> UInt32?
+  {
     guard expect(.number, node) else { return nil }
     if let value = document.scaled(node, digits: 3), value >= least, value <= most {
       return UInt32(truncatingIfNeeded: value)
@@ -96,7 +102,9 @@ extension Decoder {
     return nil
   }
 
-  private mutating func outside(_ node: JSONNode, _ least: Int64, _ most: Int64, fraction: Int) {
+  @inline(never) private mutating func outside(
+    _ node: JSONNode, _ least: Int64, _ most: Int64, fraction: Int
+  ) {
     let unit: Int64 = fraction == 0 ? 1 : 1000
     var message: [UInt8] = []
     message.append(fraction == 0 ? "expected a whole number" : "expected a number of 3 decimals")
@@ -110,7 +118,7 @@ extension Decoder {
   }
 
   /// One of some words; returns its number.
-  mutating func word(_ node: JSONNode, _ words: Words) -> UInt8? {
+  @inline(never) mutating func word(_ node: JSONNode, _ words: Words) -> UInt8? {
     guard let bytes = string(node) else { return nil }
     if let number = words.number(of: bytes) { return UInt8(truncatingIfNeeded: number) }
     unknown(node, bytes, words)
@@ -118,7 +126,7 @@ extension Decoder {
   }
 
   /// Notes a word that is none of some words, with the nearest or, of few, all of them.
-  mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
+  @inline(never) mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
     if let near = words.nearest(to: found) {
       return error(node, "unknown word ", found, hint: near)
     }
@@ -135,7 +143,7 @@ extension Decoder {
   }
 
   /// A length of time; `never` only where it makes sense.
-  mutating func duration(
+  @inline(never) mutating func duration(
     _ node: JSONNode, never: Bool = true, least: Interval = .zero
   ) -> Interval? {
     guard let bytes = string(node) else { return nil }
@@ -155,7 +163,7 @@ extension Decoder {
   }
 
   /// A number of bytes: a JSON number or text like `64K`.
-  mutating func size(_ node: JSONNode, most: UInt64 = UInt64.max) -> UInt64? {
+  @inline(never) mutating func size(_ node: JSONNode, most: UInt64 = UInt64.max) -> UInt64? {
     if document.kind(node) == .number {
       if let value = document.integer(node), value >= 0, UInt64(value) <= most {
         return UInt64(value)
@@ -172,7 +180,7 @@ extension Decoder {
   }
 
   /// A rate like `5/10s`.
-  mutating func rate(_ node: JSONNode) -> Rate? {
+  @inline(never) mutating func rate(_ node: JSONNode) -> Rate? {
     guard let bytes = string(node) else { return nil }
     if let rate = Scalar.rate(bytes) { return rate }
     error(node, "expected a rate like \"5/10s\", found ", bytes)
@@ -180,7 +188,7 @@ extension Decoder {
   }
 
   /// Permission bits like `0660`.
-  mutating func mode(_ node: JSONNode) -> UInt16? {
+  @inline(never) mutating func mode(_ node: JSONNode) -> UInt16? {
     guard let bytes = string(node) else { return nil }
     if let mode = Scalar.mode(bytes) { return mode }
     error(node, "expected an octal mode like \"0660\", found ", bytes)
@@ -188,7 +196,7 @@ extension Decoder {
   }
 
   /// A user or group: a name as a string, an id as a number; the two never mix.
-  mutating func principal(_ node: JSONNode) -> Principal? {
+  @inline(never) mutating func principal(_ node: JSONNode) -> Principal? {
     if document.kind(node) == .number {
       guard let id = integer(node, 0, 0xffff_fffe) else { return nil }
       return .id(UInt32(truncatingIfNeeded: id))
@@ -203,7 +211,7 @@ extension Decoder {
   }
 
   /// A signal by its name.
-  mutating func signal(_ node: JSONNode) -> UInt8? {
+  @inline(never) mutating func signal(_ node: JSONNode) -> UInt8? {
     guard let bytes = string(node) else { return nil }
     if let number = KernelNames.signal(bytes) { return number }
     var prefixed: [UInt8] = []
@@ -218,19 +226,39 @@ extension Decoder {
   // MARK: Lists
 
   /// A list of strings as a run of `Manifest.texts`.
-  mutating func list(
-    _ node: JSONNode, most: Int = ManifestLimits.entries,
-    _ decode: (inout Decoder, JSONNode) -> Text?
-  ) -> TableRange {
+  @inline(never) mutating func list(_ node: JSONNode, _ rule: TextRule) -> TableRange {
     var texts: [Text] = []
-    elements(node, most: most) { decoder, _, element in
-      if let text = decode(&decoder, element) { texts.append(text) }
+    var cursor = array(node)
+    while let element = element(&cursor) {
+      if let text = text(element, rule) { texts.append(text) }
     }
     return keep(texts)
   }
 
+  /// One string of a list.
+  @inline(never) private mutating func text(_ node: JSONNode, _ rule: TextRule) -> Text? {
+    guard let bytes = string(node) else { return nil }
+    switch rule {
+    case .path: return isPath(bytes, node) ? strings.keep(bytes) : nil
+    case .capability:
+      guard let number = capability(bytes, node) else { return nil }
+      return strings.keep(KernelNames.capabilities.word(number))
+    case .module:
+      if Scalar.isName(bytes, most: 63, also: "_-") { return strings.keep(bytes) }
+      error(node, "not a module name: ", bytes)
+    case .relativePath:
+      if !bytes.isEmpty, bytes.first != UInt8(ascii: "/"), bytes.last != UInt8(ascii: "/"),
+        !Scalar.climbs(bytes), bytes.count <= 255
+      {
+        return strings.keep(bytes)
+      }
+      error(node, "expected a relative path without \"..\", found ", bytes)
+    }
+    return nil
+  }
+
   /// Puts a list behind the others, or finds it among the last of them.
-  mutating func keep(_ list: [Text]) -> TableRange {
+  @inline(never) mutating func keep(_ list: [Text]) -> TableRange {
     guard !list.isEmpty else { return .none }
     let count = tables.texts.count
     var start = max(0, count - 256)
@@ -245,16 +273,17 @@ extension Decoder {
   }
 
   /// Exit codes and signals.
-  mutating func exitStatuses(_ node: JSONNode) -> TableRange {
+  @inline(never) mutating func exitStatuses(_ node: JSONNode) -> TableRange {
     let start = tables.exitStatuses.count
-    elements(node) { decoder, _, element in
-      if decoder.document.kind(element) == .number {
-        if let code = decoder.integer(element, 0, 255) {
-          decoder.tables.exitStatuses.append(
+    var cursor = array(node)
+    while let element = element(&cursor) {
+      if document.kind(element) == .number {
+        if let code = integer(element, 0, 255) {
+          tables.exitStatuses.append(
             ExitStatus(isSignal: false, number: UInt8(truncatingIfNeeded: code)))
         }
-      } else if let signal = decoder.signal(element) {
-        decoder.tables.exitStatuses.append(ExitStatus(isSignal: true, number: signal))
+      } else if let signal = signal(element) {
+        tables.exitStatuses.append(ExitStatus(isSignal: true, number: signal))
       }
     }
     return TableRange(
@@ -262,52 +291,60 @@ extension Decoder {
   }
 
   /// Names of services, resolved when all are known.
-  mutating func links(_ node: JSONNode, _ key: ServiceKey) -> TableRange {
+  @inline(never) mutating func links(_ node: JSONNode, _ key: ServiceKey) -> TableRange {
     let start = tables.links.count
-    elements(node) { decoder, _, element in
-      guard let name = decoder.string(element) else { return }
+    var cursor = array(node)
+    while let element = element(&cursor) {
+      guard let name = string(element) else { continue }
       guard Scalar.isServiceName(name) else {
-        return decoder.error(element, "not a service name: ", name)
+        error(element, "not a service name: ", name)
+        continue
       }
-      decoder.pending.append(
+      pending.append(
         PendingLink(
-          name: decoder.strings.number(of: name), site: Site(file: decoder.file, node: element),
-          service: decoder.target, key: key))
-      decoder.tables.links.append(0)
+          name: strings.number(of: name), site: Site(file: file, node: element),
+          service: target, key: key))
+      tables.links.append(0)
     }
     return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
   }
 
   /// An argv: a list that is not empty whose first entry is an absolute path without `..`.
-  mutating func command(_ node: JSONNode) -> TableRange {
+  @inline(never) mutating func command(_ node: JSONNode) -> TableRange {
     let failures = reports.errors
     var isFirst = true
-    let range = list(node, most: ManifestLimits.arguments) { decoder, element in
-      defer { isFirst = false }
-      if isFirst { return decoder.path(element) }
-      return decoder.string(element).map { decoder.strings.keep($0) }
+    var texts: [Text] = []
+    var cursor = array(node)
+    while let element = element(&cursor, most: ManifestLimits.arguments) {
+      if let bytes = string(element), !isFirst || isPath(bytes, element) {
+        texts.append(strings.keep(bytes))
+      }
+      isFirst = false
     }
     if isFirst, reports.errors == failures { error(node, "expected a program and its arguments") }
-    return range
+    return keep(texts)
   }
 
   /// `KEY=VALUE` strings of an object.
-  mutating func environment(_ node: JSONNode) -> TableRange {
+  @inline(never) mutating func environment(_ node: JSONNode) -> TableRange {
     var texts: [Text] = []
     var total = 0
-    members(node) { decoder, key, name, value in
-      guard Decoder.isVariable(name) else {
-        return decoder.error(key, "not a name of an environment variable: ", name)
+    var cursor = object(node)
+    while next(&cursor) {
+      guard Decoder.isVariable(cursor.name) else {
+        error(cursor.key, "not a name of an environment variable: ", cursor.name)
+        continue
       }
-      guard let bytes = decoder.string(value) else { return }
-      total += name.count + bytes.count + 2
-      guard total <= ManifestLimits.environmentBytes else {
-        if total - name.count - bytes.count - 2 <= ManifestLimits.environmentBytes {
-          decoder.error(value, "the environment is larger than 65536 bytes")
-        }
-        return
+      guard let bytes = string(cursor.value) else { continue }
+      var setting = cursor.name
+      setting.append(UInt8(ascii: "="))
+      setting.append(contentsOf: bytes)
+      total += setting.count + 1
+      if total <= ManifestLimits.environmentBytes {
+        texts.append(strings.keep(setting))
+      } else if total - setting.count - 1 <= ManifestLimits.environmentBytes {
+        error(cursor.value, "the environment is larger than 65536 bytes")
       }
-      texts.append(decoder.strings.keep(name + [UInt8(ascii: "=")] + bytes))
     }
     return keep(texts)
   }

@@ -16,7 +16,7 @@ struct Words: Sendable {
   }
 
   /// The number of a word; nil when it is not one of them.
-  func number(of word: [UInt8]) -> Int? {
+  @inline(never) func number(of word: [UInt8]) -> Int? {
     var number = 0
     var start = 0
     while let end = end(of: start) {
@@ -28,7 +28,7 @@ struct Words: Sendable {
   }
 
   /// The bytes of a word; nothing for a number that is too large.
-  func word(_ wanted: Int) -> [UInt8] {
+  @inline(never) func word(_ wanted: Int) -> [UInt8] {
     var number = 0
     var start = 0
     while let end = end(of: start) {
@@ -46,7 +46,7 @@ struct Words: Sendable {
   /// The word nearest to a misspelt one, nil when none is near enough to be worth a hint.
   ///
   /// Letter case and the usual prefixes count little: `CAP_NET_RAW` suggests `net_raw`.
-  func nearest(to word: [UInt8]) -> [UInt8]? {
+  @inline(never) func nearest(to word: [UInt8]) -> [UInt8]? {
     guard word.count <= EditDistance.longest else { return nil }
     var best: [UInt8]?
     var bestDistance = 1 + max(1, min(word.count / 3, 3))
@@ -90,7 +90,7 @@ enum EditDistance {
   static let longest = 40
 
   /// The distance without regard to letter case; large for words longer than `longest`.
-  static func between(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  @inline(never) static func between(_ left: [UInt8], _ right: [UInt8]) -> Int {
     guard left.count <= longest, right.count <= longest else { return .max }
     var before: [Int] = []
     var last: [Int] = []
