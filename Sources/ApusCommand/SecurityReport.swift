@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusJSON
 internal import ApusManifest
 
 /// `apus check --security`: what each service could do to the board, and who can reach it.
