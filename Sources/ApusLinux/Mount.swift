@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusWire
 internal import CApus
 
 /// MS_* of mount(2), and the words mount(8) has for them.
