@@ -7,6 +7,7 @@ let device: [SwiftSetting] = [
   .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
   .enableExperimentalFeature("Lifetimes"),
   .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
   .unsafeFlags(["-Osize"], .when(configuration: .release, traits: ["Embedded"])),
   .unsafeFlags(["-Werror", "EmbeddedRestrictions"]),
   .strictMemorySafety(),
