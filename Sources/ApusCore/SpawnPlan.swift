@@ -204,7 +204,8 @@ public struct SpawnPlan: Sendable {
     appendFiles(service, of: manifest, rights)
     storage.append(.descriptors)
     appendLimits(service, of: manifest, surroundings)
-    if surroundings.resetsNice { storage.append(.nice(0)) }
+    let nice = Int32(manifest.extras(of: service).nice)
+    if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
     appendDrop(rights, surroundings)
     if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
     storage.append(.verify)

@@ -114,7 +114,11 @@ CHILD long make_directory(const struct capus_step *step) {
 CHILD long open_stream(struct capus_plan *plan, const struct capus_step *step) {
   if (step->small >= plan->source_count)
     return -EINVAL;
-  long fd = raw4(SYS_openat, AT_FDCWD, step->text, step->first, step->second);
+  static const int ways[] = {O_RDONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_APPEND};
+  if (step->first > 2)
+    return -EINVAL;
+  int flags = ways[step->first] | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  long fd = raw4(SYS_openat, AT_FDCWD, step->text, flags, step->second);
   if (fd < 0)
     return fd;
   plan->sources[step->small] = (int32_t)fd;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -103,6 +104,8 @@ int32_t capus_take_signals(void) {
     if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
       signal(number, SIG_DFL);
   }
+  const struct sigaction ends_only = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
+  sigaction(SIGCHLD, &ends_only, NULL);
   return 0;
 }
 
@@ -154,6 +157,10 @@ int32_t capus_kill(int32_t pid, int32_t number) {
   return CHECKED(kill(pid, number));
 }
 
+int32_t capus_pid(void) {
+  return getpid();
+}
+
 int32_t capus_become_subreaper(void) {
   return CHECKED(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
 }
@@ -191,6 +198,17 @@ int64_t capus_write(int32_t fd, const void *bytes, size_t count) {
   return result < 0 ? -errno : result;
 }
 
+int64_t capus_write_now(int32_t fd, const void *bytes, size_t count) {
+  struct pollfd room = {.fd = fd, .events = POLLOUT};
+  if (poll(&room, 1, 0) <= 0 || !(room.revents & POLLOUT))
+    return -EAGAIN;
+  return capus_write(fd, bytes, count);
+}
+
+void capus_pause(void) {
+  poll(NULL, 0, 100);
+}
+
 int64_t capus_directory_names(int32_t fd, char *names, size_t capacity) {
   struct entry {
     uint64_t inode;
@@ -224,4 +242,8 @@ void *capus_reserve(size_t count) {
 
 int32_t capus_guard(void *page, size_t count) {
   return CHECKED(mprotect(page, count, PROT_NONE));
+}
+
+int32_t capus_page_size(void) {
+  return (int32_t)sysconf(_SC_PAGESIZE);
 }

@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loop.h"
@@ -23,6 +25,88 @@ static void inspect_capabilities(struct capus_self *self) {
   }
 }
 
+/* Writes "/proc/PID/name" and returns the end. */
+static void proc_path(char *path, int32_t pid, const char *name) {
+  char digits[12];
+  int count = 0;
+  for (const char *from = "/proc/"; *from; from++)
+    *path++ = *from;
+  do {
+    digits[count++] = (char)('0' + pid % 10);
+    pid /= 10;
+  } while (pid > 0);
+  while (count > 0)
+    *path++ = digits[--count];
+  *path++ = '/';
+  while ((*path++ = *name++) != 0) {
+  }
+}
+
+static int64_t read_file(const char *path, char *text, size_t capacity) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  ssize_t count = read(fd, text, capacity - 1);
+  int64_t result = count < 0 ? -errno : count;
+  close(fd);
+  text[count < 0 ? 0 : count] = 0;
+  return result;
+}
+
+static int64_t number(const char **text) {
+  int64_t value = 0;
+  int negative = **text == '-';
+  if (negative)
+    (*text)++;
+  for (; **text >= '0' && **text <= '9'; (*text)++)
+    value = value * 10 + (**text - '0');
+  return negative ? -value : value;
+}
+
+int64_t capus_resident_bytes(int32_t pid) {
+  char path[40];
+  char text[128];
+  const char *at = text;
+  if (pid <= 0)
+    return -EINVAL;
+  proc_path(path, pid, "statm");
+  int64_t result = read_file(path, text, sizeof text);
+  if (result < 0)
+    return result;
+  number(&at);
+  if (*at == ' ')
+    at++;
+  return number(&at) * sysconf(_SC_PAGESIZE);
+}
+
+int32_t capus_set_oom_score(int32_t pid, int32_t value) {
+  char path[40];
+  char text[8];
+  size_t count = 0;
+  if (pid <= 0 || value < -1000 || value > 1000)
+    return -EINVAL;
+  proc_path(path, pid, "oom_score_adj");
+  if (value < 0)
+    text[count++] = '-';
+  int32_t rest = value < 0 ? -value : value;
+  for (int32_t divisor = rest > 999  ? 1000
+                         : rest > 99 ? 100
+                         : rest > 9  ? 10
+                                     : 1;
+       divisor > 0; divisor /= 10)
+    text[count++] = (char)('0' + rest / divisor % 10);
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0)
+    return -errno;
+  int32_t result = write(fd, text, count) < 0 ? -errno : 0;
+  close(fd);
+  return result;
+}
+
+void capus_set_umask(uint32_t mask) {
+  umask((mode_t)mask);
+}
+
 void capus_inspect(struct capus_self *self) {
   *self = (struct capus_self){0};
   self->pid = getpid();
@@ -32,6 +116,36 @@ void capus_inspect(struct capus_self *self) {
   self->group_count = count < 0 ? -1 : (int32_t)count;
   inspect_capabilities(self);
   self->nice = getpriority(PRIO_PROCESS, 0);
+  char text[16];
+  const char *at = text;
+  if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
+    self->oom_score_adjust = (int32_t)number(&at);
   for (int resource = 0; resource < 16; resource++)
     raw4(SYS_prlimit64, 0, resource, 0, self->limits[resource]);
+}
+
+char **capus_arguments(int32_t *count) {
+  extern char **environ;
+  /* The kernel lays out argc, argv, NULL, environ. Going back from the environment, the word that
+   * equals the number of words passed is argc: no pointer is that small. */
+  char **at = environ - 2;
+  uintptr_t passed = 0;
+  while ((uintptr_t)*at != passed) {
+    passed++;
+    at--;
+  }
+  *count = (int32_t)passed;
+  return at + 1;
+}
+
+const char *capus_environment(const char *name) {
+  extern char **environ;
+  for (char **entry = environ; *entry; entry++) {
+    size_t index = 0;
+    while (name[index] != 0 && (*entry)[index] == name[index])
+      index++;
+    if (name[index] == 0 && (*entry)[index] == '=')
+      return *entry + index + 1;
+  }
+  return 0;
 }

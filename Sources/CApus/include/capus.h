@@ -7,6 +7,7 @@
 #include "board.h"
 #include "child.h"
 #include "client.h"
+#include "control.h"
 #include "listener.h"
 #include "loop.h"
 #endif

@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 enum capus_operation {
-  CAPUS_SESSION,      /* setsid */
-  CAPUS_UMASK,        /* small = mask */
-  CAPUS_DIRECTORY,    /* text = relative path, base = where, first = uid, second = gid */
-  CAPUS_OPEN,         /* text = path, small = target, first = open flags, second = mode */
+  CAPUS_SESSION,   /* setsid */
+  CAPUS_UMASK,     /* small = mask */
+  CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
+  CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
   CAPUS_TERMINAL,     /* text = path; becomes 0, 1, 2 and the controlling terminal */
   CAPUS_DESCRIPTORS,  /* moves `sources` into place and closes everything else */
   CAPUS_LIMIT,        /* small = RLIMIT_*, first = soft, second = hard */

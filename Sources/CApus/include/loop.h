@@ -52,6 +52,7 @@ int32_t capus_signal_pidfd(int32_t pidfd, int32_t number);
 /* kill(2); a negative pid is a process group. */
 int32_t capus_kill(int32_t pid, int32_t number);
 int32_t capus_become_subreaper(void);
+int32_t capus_pid(void);
 
 int32_t capus_pipe(int32_t *read_end, int32_t *write_end);
 int32_t capus_close(int32_t fd);
@@ -59,10 +60,13 @@ int32_t capus_open(const char *path, int32_t writable);
 int32_t capus_open_terminal(const char *path);
 int64_t capus_read(int32_t fd, void *bytes, size_t count);
 int64_t capus_write(int32_t fd, const void *bytes, size_t count);
+/* Writes only if that does not wait: -EAGAIN when the other side takes nothing now. */
+int64_t capus_write_now(int32_t fd, const void *bytes, size_t count);
 /* The next names of a directory, each ended by a NUL; 0 at the end. */
 int64_t capus_directory_names(int32_t fd, char *names, size_t capacity);
 /* Reserves memory that costs nothing until it is touched; NULL when there is none. */
 void *capus_reserve(size_t count);
+int32_t capus_page_size(void);
 /* Makes a page trap. */
 int32_t capus_guard(void *page, size_t count);
 
@@ -76,6 +80,13 @@ struct capus_peer {
 };
 int32_t capus_accept(int32_t fd, struct capus_peer *peer);
 
+/* The command line, and one variable of the environment or NULL. Only before anything changes the
+ * environment. */
+char **capus_arguments(int32_t *count);
+const char *capus_environment(const char *name);
+/* Waits a tenth of a second, where the alternative is to spin. */
+void capus_pause(void);
+
 /* What this process is. */
 struct capus_self {
   int32_t pid;
@@ -85,8 +96,15 @@ struct capus_self {
   uint64_t effective, permitted, bounding;
   uint32_t last_capability;
   int32_t nice;
+  int32_t oom_score_adjust;
   uint64_t limits[16][2];
 };
 void capus_inspect(struct capus_self *self);
+/* Resident memory of a process in bytes (/proc/PID/statm), or -errno. */
+int64_t capus_resident_bytes(int32_t pid);
+/* Writes /proc/PID/oom_score_adj. */
+int32_t capus_set_oom_score(int32_t pid, int32_t value);
+/* The mode mask children start with. */
+void capus_set_umask(uint32_t mask);
 
 #endif

@@ -1,0 +1,205 @@
+public import ApusBase
+public import ApusCore
+public import ApusManifest
+internal import CApus
+
+/// How apus runs.
+public enum KernelRole: UInt8, Sendable {
+  /// PID 1 of the machine: log to the kernel's log and the console.
+  case initProcess
+  /// PID 1 of a container, or `apus run`: log to standard error.
+  case foreground
+  /// Inside another program, as in tests: signals and children that are not its own stay alone.
+  case guest
+}
+
+/// What the kernel layer is told besides the manifest.
+public struct KernelOptions: Sendable {
+  /// How apus runs.
+  public var role: KernelRole
+  /// Path of the control socket; empty for none.
+  public var controlPath: [UInt8]
+  /// The least important line that is logged.
+  public var logLevel = Severity.info
+
+  /// How apus runs, and where it is controlled.
+  public init(role: KernelRole, controlPath: [UInt8]) {
+    self.role = role
+    self.controlPath = controlPath
+  }
+}
+
+/// The real kernel: it owns every descriptor and process of apus, turns readiness into events and
+/// performs effects.
+///
+/// All of its memory is made in `init`. Nothing blocks but `wait`: descriptors are non-blocking,
+/// and what could hang on a file system is done by the child.
+public struct LinuxKernel: ~Copyable, Kernel {
+  let manifest: Manifest
+  let options: KernelOptions
+  let own: Ownership
+  let accounts: AccountTable
+  let surroundings: Surroundings
+  var watches: WatchSet
+  var table: ProcessTable
+  var memory: SpawnMemory
+  var plan = SpawnPlan()
+  var listeners: ListenerTable
+  var control: ControlSocket
+  var log: LogOutput
+  let files: FixedDescriptors
+  let signalFd: Int32
+  /// Signals other than SIGCHLD, read in one place of the turn and told in another.
+  var signals: [UInt8] = []
+  /// True when a child was reaped or may have ended since the last look.
+  var looksForEnds = false
+  /// True once it has been told that no child is left.
+  var isChildless = false
+  /// What the last effect asked for; the caller of the driver carries it out.
+  public private(set) var power: PowerAction?
+  /// What happens on the console and to the board; see `Board`.
+  let board: Board
+
+  /// CLOCK_BOOTTIME as of the last `wait`.
+  public private(set) var now: Instant
+
+  /// The pid apus runs as.
+  public var pid: Int32 { own.pid }
+
+  /// Takes over signals, orphans and the control socket, and resolves every name.
+  ///
+  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
+  /// control socket that can not be bound is said on the log and left out.
+  public static func make(
+    manifest: Manifest, users: UserDatabase, options: KernelOptions, board: Board
+  ) throws(Errno) -> LinuxKernel {
+    let watches = try WatchSet.make()
+    var signalFd: Int32 = -1
+    if options.role != .guest {
+      try checked(capus_take_signals())
+      signalFd = try checked(capus_signal_fd())
+      if let errno = watches.add(signalFd, Watch(.signals), events: CAPUS_READABLE) {
+        throw errno
+      }
+      if capus_pid() != 1 { _ = capus_become_subreaper() }
+      // Children start with this, and so do files of apus's own.
+      capus_set_umask(0o022)
+    }
+    var kernel = LinuxKernel(
+      watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
+      board: board)
+    kernel.openControl(users)
+    return kernel
+  }
+
+  private init(
+    watches: consuming WatchSet, signalFd: Int32, manifest: Manifest, users: UserDatabase,
+    options: KernelOptions, board: Board
+  ) {
+    let own = Ownership.inspect()
+    self.manifest = manifest
+    self.options = options
+    self.own = own
+    self.board = board
+    self.watches = watches
+    self.signalFd = signalFd
+    surroundings = own.surroundings(isInit: options.role == .initProcess)
+    accounts = AccountTable(manifest, own: own, database: users)
+    files = FixedDescriptors(console: manifest.system.console, of: manifest, role: options.role)
+    log = LogOutput(files: files, role: options.role, least: options.logLevel)
+    table = ProcessTable(
+      services: manifest.services.count, connections: LinuxKernel.connections(of: manifest),
+      flights: Limits.spawnsInFlight)
+    memory = SpawnMemory(
+      count: Limits.spawnsInFlight, planBytes: LinuxKernel.planBytes(of: manifest))
+    listeners = ListenerTable(manifest, users: users)
+    control = ControlSocket(ownUid: own.uid)
+    now = Instant(microseconds: capus_now())
+    signals.reserveCapacity(16)
+  }
+
+  deinit {
+    if signalFd >= 0 { _ = capus_close(signalFd) }
+  }
+
+  /// CLOCK_BOOTTIME at this very moment.
+  public func readClock() -> Instant { Instant(microseconds: capus_now()) }
+
+  /// Waits, then reports in the order of the protocol.
+  public mutating func wait(
+    until deadline: Instant?, into events: inout EventBuffer
+  ) throws(Errno) {
+    let isPending = looksForEnds || !signals.isEmpty
+    var deadline = deadline
+    if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
+    try watches.wait(until: isPending ? now : deadline, now: now)
+    now = Instant(microseconds: capus_now())
+    if hasSignals { readSignals(into: &events) }
+    reportEnds(into: &events)
+    reportFlights(into: &events)
+    reportClients(into: &events)
+    reportSignals(into: &events)
+    reportListeners(into: &events)
+  }
+
+  /// Performs one effect.
+  public mutating func perform(_ effect: Effect) -> Outcome {
+    switch effect {
+    case .bind(let listener): return bind(listener)
+    case .watch(let listener): return watch(listener)
+    case .unwatch(let listener): unwatch(listener)
+    case .unbind(let listener): unbind(listener)
+    case .accept(let listener, let id): return accept(listener, id)
+    case .discard(let id): discard(id)
+    case .spawn(let id, let service): return spawn(id, service: service)
+    case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
+    case .release(let id): release(id)
+    case .signalEveryone(let number): signalEveryone(number)
+    // The driver encodes answers and hands the frame to `send`.
+    case .answer: break
+    case .log(let message): log.write(message, manifest: manifest)
+    case .rescue: board.rescue()
+    case .bootFinished: board.bootFinished(now)
+    case .power(let action): power = action
+    }
+    return .done
+  }
+
+  /// Signals everything but apus; only PID 1 may.
+  private mutating func signalEveryone(_ number: UInt8) {
+    // The look that follows tells when nobody is left.
+    isChildless = false
+    looksForEnds = true
+    if own.pid == 1, options.role != .guest { _ = capus_kill(-1, Int32(number)) }
+  }
+
+  /// Resident memory of the main process, in bytes.
+  public mutating func memory(of instance: InstanceID) -> UInt64? {
+    guard let process = table.process(instance), process.pid > 0 else { return nil }
+    let bytes = capus_resident_bytes(process.pid)
+    return bytes < 0 ? nil : UInt64(bytes)
+  }
+
+  /// How many connections all `accept` services may have at a time.
+  static func connections(of manifest: Manifest) -> Int {
+    var count = 0
+    for service in manifest.services where service.accepts {
+      count += Int(service.maxConnections)
+    }
+    return min(count, Limits.connections)
+  }
+}
+
+/// What the board does around the kernel layer: the console's rescue shell and the end of boot.
+///
+/// A class so that PID 1 can put its own in; this one does nothing, for `apus run`.
+open class Board {
+  /// Nothing special.
+  public init() {}
+
+  /// Run the rescue shell on the console, once.
+  open func rescue() {}
+
+  /// Everything that starts with the board has started.
+  open func bootFinished(_ now: Instant) {}
+}

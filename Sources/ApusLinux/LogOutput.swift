@@ -1,0 +1,67 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import CApus
+
+/// Where apus's own lines go: the kernel's log and the console for PID 1, else standard error.
+///
+/// Writing never waits: a line the other side does not take is dropped and counted.
+struct LogOutput {
+  private let kernelLog: Int32
+  private let console: Int32
+  private let least: ApusCore.Severity
+  private var line = ByteWriter(capacity: 512)
+  private var text = ByteWriter(capacity: 448)
+  /// Lines nobody took.
+  private(set) var dropped: UInt64 = 0
+
+  /// Writes lines at least as important as `least`.
+  init(files: FixedDescriptors, role: KernelRole, least: ApusCore.Severity) {
+    self.least = least
+    kernelLog = role == .initProcess ? files.kernelLog : -1
+    console = role == .initProcess ? files.console : role == .foreground ? 2 : -1
+  }
+
+  /// Writes a message of the supervisor.
+  mutating func write(_ message: Message, manifest: Manifest) {
+    guard message.severity <= least else { return }
+    text.reset()
+    message.write(into: &text, manifest: manifest)
+    emit(message.severity)
+  }
+
+  /// Writes `prefix: ERRNO (n)`, for what goes wrong outside the supervisor.
+  mutating func write(_ severity: ApusCore.Severity, _ prefix: StaticString, _ errno: Errno) {
+    text.reset()
+    text.text(prefix)
+    text.text(": ")
+    text.errno(errno)
+    emit(severity)
+  }
+
+  /// One record for the kernel's log, with the severity and the facility of daemons (syslog(2)),
+  /// and one line for people.
+  private mutating func emit(_ severity: ApusCore.Severity) {
+    if kernelLog >= 0 {
+      line.reset()
+      line.byte(UInt8(ascii: "<"))
+      line.decimal(UInt64(3 << 3 | severity.rawValue))
+      line.byte(UInt8(ascii: ">"))
+      finish(kernelLog)
+    }
+    if console >= 0 {
+      line.reset()
+      finish(console)
+    }
+  }
+
+  private mutating func finish(_ fd: Int32) {
+    line.text("apus: ")
+    line.bytes(text.bytes)
+    line.byte(UInt8(ascii: "\n"))
+    let written = unsafe line.bytes.withUnsafeBufferPointer { bytes in
+      unsafe capus_write_now(fd, bytes.baseAddress, bytes.count)
+    }
+    if written < 0 { dropped &+= 1 }
+  }
+}

@@ -1,0 +1,83 @@
+internal import ApusBase
+internal import ApusCore
+internal import CApus
+
+/// One life of a slot, as the kernel layer holds it.
+struct Process {
+  var generation: UInt32 = 0
+  /// 0 while there is no process.
+  var pid: Int32 = 0
+  var pidfd: Int32 = -1
+  /// The accepted connection, kept until the child has it.
+  var connection: Int32 = -1
+  var service: UInt16 = 0
+  /// Slot of `SpawnMemory` while the child is on its way to execve(2).
+  var flight: UInt8?
+  /// True from `accept` or `spawn` until `release` or `discard`.
+  var isUsed = false
+  /// True once its end has been reported; it is a zombie until `release`.
+  var hasEnded = false
+}
+
+/// A child on its way to execve(2).
+struct Flight {
+  /// Read end of the report pipe; -1 while the slot is free.
+  var pipe: Int32 = -1
+  /// Tells one use of the slot from the next in readiness of the pipe.
+  var generation: UInt32 = 0
+  var instance = InstanceID(slot: 0, generation: 0)
+}
+
+/// Every process apus started, in tables made once: main processes by service, then connections.
+struct ProcessTable {
+  private(set) var processes: [Process]
+  var flights: [Flight]
+  /// Peers of connections, by slot beyond `mainCount`.
+  var peers: [capus_peer]
+  let mainCount: Int
+
+  /// Room for one main process a service and `connections` more.
+  init(services: Int, connections: Int, flights: Int) {
+    mainCount = services
+    processes = Array(repeating: Process(), count: services + connections)
+    peers = Array(repeating: capus_peer(), count: connections)
+    self.flights = Array(repeating: Flight(), count: flights)
+  }
+
+  /// The process of that life, nil when it is another one's or nobody's.
+  func process(_ id: InstanceID) -> Process? {
+    guard let process = processes.at(Int(id.slot)), process.isUsed,
+      process.generation == id.generation
+    else { return nil }
+    return process
+  }
+
+  /// A fresh process for that life, when its slot is free.
+  func unused(_ id: InstanceID) -> Process? {
+    guard let process = processes.at(Int(id.slot)), !process.isUsed else { return nil }
+    return Process()
+  }
+
+  /// Writes back a process; ignored outside the table.
+  mutating func set(_ slot: UInt16, _ process: Process) {
+    if processes.indices.contains(Int(slot)) { processes[Int(slot)] = process }
+  }
+
+  /// The life whose main process has that pid.
+  func instance(pid: Int32) -> InstanceID? {
+    for slot in processes.indices where processes[slot].pid == pid && processes[slot].isUsed {
+      return InstanceID(
+        slot: UInt16(truncatingIfNeeded: slot), generation: processes[slot].generation)
+    }
+    return nil
+  }
+
+  /// The peer of a connection's slot.
+  func peer(of slot: UInt16) -> capus_peer? { peers.at(Int(slot) - mainCount) }
+
+  /// Notes the peer of a connection's slot.
+  mutating func setPeer(_ slot: UInt16, _ peer: capus_peer) {
+    let index = Int(slot) - mainCount
+    if peers.indices.contains(index) { peers[index] = peer }
+  }
+}

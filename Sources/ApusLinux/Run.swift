@@ -1,0 +1,118 @@
+public import ApusBase
+public import ApusCore
+public import ApusManifest
+internal import CApus
+
+/// What `apus run` is told.
+public struct SupervisorOptions: Sendable {
+  /// The main manifest file.
+  public var manifestPath: [UInt8] = bytes("/etc/apus.json")
+  /// The control socket; empty for none.
+  public var controlPath: [UInt8] = bytes("/run/apus/control")
+
+  /// The places of a board.
+  public init() {}
+}
+
+/// How a supervisor ended.
+public struct SupervisorEnd: Sendable {
+  /// What was asked for; `exit` when it is not PID 1 of a machine.
+  public var power: PowerAction
+  /// The exit code of the service marked `main`, else 0; 128 + n for signal n.
+  public var exitCode: Int32
+}
+
+/// `apus run`: supervises in the foreground until SIGTERM or SIGINT, and gives the exit code.
+///
+/// Diagnostics of the manifest go to standard error; invalid services are left out, and only an
+/// unusable main file (1) or a kernel without epoll(7) (1) is a failure.
+public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
+  let start = Instant(microseconds: capus_now())
+  let loaded = loadManifest(main: options.manifestPath)
+  var writer = ByteWriter(capacity: 1024)
+  for diagnostic in loaded.diagnostics {
+    writer.reset()
+    diagnostic.write(into: &writer)
+    writer.byte(UInt8(ascii: "\n"))
+    complain(writer)
+  }
+  guard loaded.mainFileUsable else { return 1 }
+  let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
+  do throws(Errno) {
+    let end = try supervise(
+      loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: [])
+    return end.exitCode
+  } catch {
+    writer.reset()
+    writer.text("apus: cannot supervise: ")
+    writer.errno(error)
+    writer.byte(UInt8(ascii: "\n"))
+    complain(writer)
+    return 1
+  }
+}
+
+/// Supervises a manifest to its end: PID 1 and `apus run` both.
+///
+/// `start` is when apus itself started and `setup` what it did since, for the boot's time line.
+/// Throws only before anything has been started: epoll(7) or signalfd(2) refused.
+public func supervise(
+  _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
+  setup: [SetupEntry]
+) throws(Errno) -> SupervisorEnd {
+  let kernel = try LinuxKernel.make(
+    manifest: manifest, users: loadUsers(), options: options, board: board)
+  return run(kernel, manifest, options, start: start, setup: setup)
+}
+
+/// What the loop needs of a kernel besides the protocol of the core.
+protocol HostKernel: Kernel, ~Copyable {
+  /// What the last effect asked for.
+  var power: PowerAction? { get }
+  /// Says on the log what went wrong outside the supervisor.
+  mutating func complain(_ what: StaticString, _ errno: Errno)
+}
+
+/// The loop. Generic, because the runtime of the host can not look a driver of a noncopyable
+/// kernel up by its mangled name; the device specialises it.
+private func run<K: HostKernel & ~Copyable>(
+  _ kernel: consuming K, _ manifest: Manifest, _ options: KernelOptions, start: Instant,
+  setup: [SetupEntry]
+) -> SupervisorEnd {
+  let seed = UInt64(bitPattern: capus_now()) &* 2 &+ UInt64(UInt32(bitPattern: kernel.pid))
+  let supervisor = Supervisor(
+    manifest: manifest, mode: options.role == .initProcess ? .system : .user, seed: seed)
+  var driver = Driver(kernel: kernel, supervisor: supervisor, start: start, setup: setup)
+  // From here on nothing allocates, and nothing may end apus but its own decision.
+  apus_arena_seal()
+  while true {
+    do throws(Errno) {
+      if try !driver.turn() { break }
+    } catch {
+      driver.kernel.complain("cannot wait for events", error)
+      capus_pause()
+    }
+  }
+  return SupervisorEnd(
+    power: driver.kernel.power ?? .exit, exitCode: exitCode(manifest, driver.supervisor))
+}
+
+/// What `apus run` exits with: the end of the service marked `main`.
+private func exitCode(_ manifest: Manifest, _ supervisor: borrowing Supervisor) -> Int32 {
+  for index in manifest.services.indices where manifest.services[index].flags.contains(.main) {
+    guard let end = supervisor.report(service: index)?.lastExit else { continue }
+    return end.isSignal ? 128 + Int32(end.number) : Int32(end.number)
+  }
+  return 0
+}
+
+private func complain(_ line: ByteWriter) {
+  unsafe line.bytes.withUnsafeBufferPointer { bytes in
+    _ = unsafe capus_write_now(2, bytes.baseAddress, bytes.count)
+  }
+}
+
+extension LinuxKernel: HostKernel {
+  /// Says on the log what went wrong outside the supervisor.
+  mutating func complain(_ what: StaticString, _ errno: Errno) { log.write(.error, what, errno) }
+}

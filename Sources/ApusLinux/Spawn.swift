@@ -1,0 +1,138 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import CApus
+
+/// A start that could not be made.
+struct SpawnRefusal: Error {
+  var step: SpawnStepKind
+  var errno: Errno
+}
+
+extension LinuxKernel {
+  /// Starts a process: fills a plan, makes the child and watches it.
+  mutating func spawn(_ id: InstanceID, service: UInt16) -> Outcome {
+    do throws(SpawnRefusal) {
+      return .event(.spawned(id, pid: try makeChild(id, service: service)))
+    } catch {
+      return .event(.spawnRefused(id, step: error.step, errno: error.errno))
+    }
+  }
+
+  private mutating func makeChild(_ id: InstanceID, service index: UInt16) throws(SpawnRefusal)
+    -> Int32
+  {
+    guard let service = manifest.services.at(Int(index)),
+      let account = accounts.account(of: service),
+      var process = table.process(id) ?? table.unused(id)
+    else { throw SpawnRefusal(step: .clone, errno: .invalid) }
+    guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
+    if let failure = account.failure {
+      throw SpawnRefusal(step: failure.step, errno: failure.errno)
+    }
+    guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
+    do throws(SpawnRefusal) {
+      process.service = index
+      try launch(id, service, account, &process, slot: slot)
+    } catch {
+      memory.giveBack(slot)
+      throw error
+    }
+    process.generation = id.generation
+    process.isUsed = true
+    process.hasEnded = false
+    process.flight = slot
+    table.set(id.slot, process)
+    // Without a place in the epoll set its end is found by SIGCHLD.
+    let watch = Watch(.process, index: id.slot, generation: id.generation)
+    _ = watches.add(process.pidfd, watch, events: CAPUS_READABLE)
+    isChildless = false
+    return process.pid
+  }
+
+  /// Everything that can fail, in an order in which nothing half made remains.
+  private mutating func launch(
+    _ id: InstanceID, _ service: Service, _ account: Account, _ process: inout Process, slot: UInt8
+  ) throws(SpawnRefusal) {
+    plan.build(
+      service, of: manifest, rights: account.rights, surroundings: surroundings)
+    guard let memory = unsafe memory.plan(of: slot),
+      let plan = unsafe encode(
+        service, account, process, peer: table.peer(of: id.slot),
+        into: PlanWriter(memory, count: self.memory.planBytes))
+    else { throw SpawnRefusal(step: .clone, errno: .tooLarge) }
+    var reading: Int32 = -1
+    var writing: Int32 = -1
+    let made = unsafe capus_pipe(&reading, &writing)
+    if made < 0 { throw SpawnRefusal(step: .reportPipe, errno: Errno(-made)) }
+    var flight = Flight()
+    flight.pipe = reading
+    flight.generation = table.flights[Int(slot)].generation &+ 1
+    flight.instance = id
+    let watch = Watch(.report, index: UInt16(slot), generation: flight.generation)
+    var refusal = watches.add(reading, watch, events: 0).map {
+      SpawnRefusal(step: .reportPipe, errno: $0)
+    }
+    if refusal == nil {
+      unsafe plan.pointee.report = writing
+      let stack = unsafe self.memory.stack(of: slot)
+      let pid = unsafe capus_spawn(plan, stack.low, stack.count, &process.pidfd)
+      process.pid = max(0, pid)
+      if pid < 0 { refusal = SpawnRefusal(step: .clone, errno: Errno(-pid)) }
+    }
+    _ = capus_close(writing)
+    if let refusal {
+      process.pidfd = -1
+      _ = capus_close(reading)
+      throw refusal
+    }
+    table.flights[Int(slot)] = flight
+  }
+
+  /// Children whose report pipe has lost its last writer: they reached execve(2), or failed.
+  mutating func reportFlights(into events: inout EventBuffer) {
+    for index in 0..<watches.readyCount {
+      guard let watch = Watch(data: watches.ready[index].data), watch.kind == .report,
+        let flight = table.flights.at(Int(watch.index)), flight.pipe >= 0,
+        flight.generation == watch.generation, !events.isFull
+      else { continue }
+      finish(UInt8(truncatingIfNeeded: watch.index), into: &events)
+    }
+  }
+
+  /// Ends a flight: the child has left the memory, so what it wrote there is final.
+  mutating func finish(_ slot: UInt8, into events: inout EventBuffer) {
+    guard let flight = table.flights.at(Int(slot)), flight.pipe >= 0,
+      let plan = unsafe memory.plan(of: slot)?.assumingMemoryBound(to: capus_plan.self)
+    else { return }
+    let stage = unsafe plan.pointee.stage
+    let error = unsafe plan.pointee.error
+    let count = unsafe plan.pointee.step_count
+    let kind = unsafe stage < count ? plan.pointee.steps[Int(stage)].kind : 0
+    _ = capus_close(flight.pipe)
+    table.flights[Int(slot)].pipe = -1
+    memory.giveBack(slot)
+    guard var process = table.process(flight.instance), process.flight == slot else { return }
+    process.flight = nil
+    // The child has its own; a failed one needs none.
+    if process.connection >= 0 { _ = capus_close(process.connection) }
+    process.connection = -1
+    table.set(flight.instance.slot, process)
+    if error != 0 {
+      events.append(
+        .executionFailed(
+          flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: Errno(error)))
+    } else if stage + 1 == count {
+      adjustScore(process)
+      events.append(.executed(flight.instance))
+    }
+    // Killed on the way: its exit alone is told.
+  }
+
+  /// oom_score_adj belongs to the memory, which the child shared until now (proc(5)).
+  private func adjustScore(_ process: Process) {
+    let extras = manifest.services.at(Int(process.service)).map { manifest.extras(of: $0) }
+    let wanted = Int32(extras?.oomScoreAdjust ?? 0)
+    if wanted != own.oomScoreAdjust { _ = capus_set_oom_score(process.pid, wanted) }
+  }
+}

@@ -1,0 +1,162 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+
+/// The rights of one entry of `Manifest.credentials`, every name resolved, or why they could not be.
+struct Account {
+  var rights: Rights
+  /// Supplementary groups, sorted, as a run of `AccountTable.groups`.
+  var groups: Range<Int> = 0..<0
+  /// HOME, USER, LOGNAME and SHELL entries, as a run of `AccountTable.text`, each with its NUL.
+  var environment: Range<Int> = 0..<0
+  /// The step and errno of a name or capability that does not exist.
+  var failure: (step: SpawnStepKind, errno: Errno)?
+}
+
+/// Who the services run as, decided once before anything starts: a user database that changes
+/// later, or a file system that hangs, changes nothing.
+struct AccountTable {
+  /// By index of `Manifest.credentials`.
+  private(set) var accounts: [Account] = []
+  private(set) var groups: [UInt32] = []
+  private(set) var text: [UInt8] = []
+  private let own: Ownership
+  private let database: UserDatabase
+
+  /// Resolves every entry.
+  init(_ manifest: Manifest, own: Ownership, database: UserDatabase) {
+    self.own = own
+    self.database = database
+    accounts.reserveCapacity(manifest.credentials.count)
+    for credentials in manifest.credentials {
+      let account = resolve(credentials, of: manifest)
+      accounts.append(account)
+    }
+  }
+
+  /// The account of a service.
+  func account(of service: Service) -> Account? { accounts.at(Int(service.credentials)) }
+
+  private mutating func resolve(_ credentials: Credentials, of manifest: Manifest) -> Account {
+    var account = Account(
+      rights: Rights(
+        uid: own.uid, gid: own.gid, changesIdentity: false, capabilities: nil,
+        secureBits: credentials.secureBits, noNewPrivileges: false))
+    switch credentials.user {
+    case .none: break
+    case .id(let uid):
+      account.rights.uid = uid
+      account.rights.gid = uid
+      if let user = database.user(id: uid) { describe(user, &account) }
+    case .name(let name):
+      guard let user = database.user(named: manifest.bytes(name)) else {
+        account.failure = (.resolveUser, .noEntry)
+        return account
+      }
+      account.rights.uid = user.uid
+      describe(user, &account)
+    }
+    resolveGroups(credentials, of: manifest, &account)
+    // -1 is "leave it" to setresuid(2).
+    if account.rights.uid == .max || account.rights.gid == .max {
+      account.failure = (.resolveUser, .invalid)
+    }
+    if account.failure != nil { return account }
+    finish(credentials, of: manifest, &account)
+    return account
+  }
+
+  /// The primary and the supplementary groups: the declared ones, else the user's own.
+  private mutating func resolveGroups(
+    _ credentials: Credentials, of manifest: Manifest, _ account: inout Account
+  ) {
+    var list: [UInt32] = []
+    for index in credentials.groups.indices {
+      guard let gid = group(manifest.principals.at(index) ?? .none, of: manifest) else {
+        account.failure = (.resolveUser, .noEntry)
+        return
+      }
+      list.append(gid)
+    }
+    if credentials.groups.count == 0, case .name(let name) = credentials.user {
+      list = database.groups(of: manifest.bytes(name))
+    }
+    if credentials.group != .none {
+      guard let gid = group(credentials.group, of: manifest) else {
+        account.failure = (.resolveUser, .noEntry)
+        return
+      }
+      account.rights.gid = gid
+    }
+    // The child reads them back into a buffer of this many.
+    if list.count > 64 { account.failure = (.resolveUser, .invalid) }
+    let start = groups.count
+    for gid in list { insert(gid, after: start) }
+    account.groups = start..<groups.count
+  }
+
+  /// Keeps the run from `start` sorted and without doubles, as the kernel keeps its own.
+  private mutating func insert(_ gid: UInt32, after start: Int) {
+    var place = start
+    while place < groups.count, groups[place] < gid { place += 1 }
+    if place < groups.count, groups[place] == gid { return }
+    groups.insert(gid, at: place)
+  }
+
+  private func group(_ principal: Principal, of manifest: Manifest) -> UInt32? {
+    switch principal {
+    case .none: nil
+    case .id(let gid): gid
+    case .name(let name): database.group(named: manifest.bytes(name))
+    }
+  }
+
+  /// What depends on the ids: whether anything changes, capabilities and no_new_privs.
+  private mutating func finish(
+    _ credentials: Credentials, of manifest: Manifest, _ account: inout Account
+  ) {
+    let wanted = Array(groups[account.groups])
+    // Without a declared user or group an unprivileged apus leaves its own groups alone.
+    let asItIs =
+      credentials.user == .none && credentials.group == .none
+      && credentials.groups.count == 0
+    let same =
+      account.rights.uid == own.uid && account.rights.gid == own.gid
+      && (wanted == own.groups || asItIs && !own.isPrivileged
+        || account.rights.uid == own.uid && !own.isPrivileged && credentials.groups.count == 0)
+    account.rights.changesIdentity = !same
+    account.rights.noNewPrivileges =
+      credentials.noNewPrivileges ?? (account.rights.uid != 0)
+    let sets = capabilitySets(credentials, of: manifest)
+    if case .unknown = sets { account.failure = (.resolveCapabilities, .invalid) }
+    if case .sets(let sets) = sets { account.rights.capabilities = sets }
+    if case .standard = sets, account.rights.uid != 0, own.isPrivileged || !same {
+      account.rights.capabilities = .exactly(0)
+    }
+  }
+
+  private mutating func describe(_ user: User, _ account: inout Account) {
+    account.rights.gid = user.gid
+    let start = text.count
+    entry("HOME=", user.home)
+    entry("USER=", user.name)
+    entry("LOGNAME=", user.name)
+    entry("SHELL=", user.shell)
+    account.environment = start..<text.count
+  }
+
+  private mutating func entry(_ key: StaticString, _ value: Range<Int>) {
+    if value.isEmpty { return }
+    for index in 0..<key.utf8CodeUnitCount { unsafe text.append(key.utf8Start[index]) }
+    text.append(contentsOf: database.passwd[value])
+    text.append(0)
+  }
+}
+
+extension Manifest {
+  /// The bytes of a string.
+  func bytes(_ text: Text) -> [UInt8] {
+    let range = Int(text.offset)..<Int(text.offset) + Int(text.count)
+    return Array(pool[range.clamped(to: pool.indices)])
+  }
+}

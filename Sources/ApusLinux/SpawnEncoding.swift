@@ -1,0 +1,269 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import CApus
+
+typealias CharacterPointers = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+
+/// Turns a plan, which is data, into what the child reads: C structures in a slot's memory, with
+/// strings of the manifest used where they lie. Allocates nothing.
+extension LinuxKernel {
+  /// The child's plan, or nil when it does not fit.
+  func encode(
+    _ service: Service, _ account: Account, _ process: Process, peer: capus_peer?,
+    into memory: consuming PlanWriter
+  ) -> UnsafeMutablePointer<capus_plan>? {
+    var writer = memory
+    guard plan.isComplete,
+      let head = unsafe writer.piece(MemoryLayout<capus_plan>.size)?
+        .bindMemory(to: capus_plan.self, capacity: 1)
+    else { return nil }
+    var result = unsafe capus_plan()
+    unsafe result.path = UnsafePointer(
+      pointer(manifest.texts.at(Int(service.exec.start)) ?? .none))
+    unsafe result.arguments = arguments(of: service, &writer)
+    unsafe sources(of: service, process, &result, &writer)
+    unsafe groups(of: account, &result, &writer)
+    unsafe environment(of: service, account, process, peer, &result, &writer)
+    unsafe steps(&result, account, &writer)
+    if writer.isFull { return nil }
+    unsafe head.initialize(to: result)
+    return unsafe head
+  }
+
+  /// Where a string of the manifest lies. The pool is never changed after loading, so its storage
+  /// stays where it is for as long as the kernel layer holds the manifest.
+  func pointer(_ text: Text) -> UnsafeMutablePointer<CChar>? {
+    unsafe manifest.pool.withUnsafeBufferPointer { pool in
+      guard Int(text.offset) < pool.count, let base = pool.baseAddress else { return nil }
+      return unsafe UnsafeMutablePointer(
+        mutating: UnsafeRawPointer(base + Int(text.offset)).assumingMemoryBound(to: CChar.self))
+    }
+  }
+
+  private func pointers(_ count: Int, _ writer: inout PlanWriter) -> CharacterPointers? {
+    unsafe writer.piece(count * MemoryLayout<UnsafeRawPointer>.stride)?
+      .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: count)
+  }
+
+  private func arguments(of service: Service, _ writer: inout PlanWriter) -> CharacterPointers? {
+    let count = Int(service.exec.count)
+    guard let list = unsafe pointers(count + 1, &writer) else { return nil }
+    for index in 0..<count {
+      let text = manifest.texts.at(Int(service.exec.start) + index) ?? .none
+      unsafe list[index] = unsafe pointer(text)
+    }
+    unsafe list[count] = nil
+    return unsafe list
+  }
+
+  /// Descriptors 0, 1, 2 and what is passed from 3 on; the child fills in what it opens itself.
+  private func sources(
+    of service: Service, _ process: Process, _ result: inout capus_plan,
+    _ writer: inout PlanWriter
+  ) {
+    let passed = passedCount(of: service)
+    guard
+      let list = unsafe writer.piece((3 + passed) * 4)?
+        .bindMemory(to: Int32.self, capacity: 3 + passed)
+    else { return }
+    let streams = manifest.streams(of: service)
+    let hasTerminal = !service.terminal.isEmpty
+    unsafe list[0] = hasTerminal ? -1 : source(streams.input, 0, of: service, process)
+    unsafe list[1] = hasTerminal ? -1 : source(streams.output, 1, of: service, process)
+    unsafe list[2] = hasTerminal ? -1 : source(streams.error, 2, of: service, process)
+    var next = 3
+    if passed > 0, service.accepts {
+      unsafe list[next] = process.connection
+    } else if passed > 0 {
+      for index in service.listeners.indices {
+        guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
+        unsafe list[next] = bound.fd
+        next += 1
+      }
+    }
+    unsafe result.sources = list
+    unsafe result.source_count = UInt32(3 + passed)
+  }
+
+  private func source(
+    _ target: StreamTarget, _ descriptor: Int32, of service: Service, _ process: Process
+  ) -> Int32 {
+    switch target {
+    case .null: return files.null
+    case .inherit: return descriptor
+    case .console: return files.console >= 0 ? files.console : files.null
+    case .kmsg: return files.kernelLog >= 0 ? files.kernelLog : files.null
+    case .log:
+      if options.role != .initProcess { return 2 }
+      if files.kernelLog >= 0 { return files.kernelLog }
+      return files.console >= 0 ? files.console : files.null
+    case .socket:
+      if service.accepts { return process.connection }
+      return listeners.listeners.at(Int(service.listeners.start))?.fd ?? -1
+    case .file, .append: return -1
+    }
+  }
+
+  /// How many descriptors from 3 on; none when the socket is the standard streams.
+  func passedCount(of service: Service) -> Int {
+    if passesAsStreams(service) { return 0 }
+    if service.accepts { return 1 }
+    var count = 0
+    for index in service.listeners.indices {
+      if let bound = listeners.listeners.at(index), bound.fd >= 0 { count += 1 }
+    }
+    return count
+  }
+
+  private func passesAsStreams(_ service: Service) -> Bool {
+    service.flags.contains(.socketStdio) || manifest.streams(of: service).input == .socket
+  }
+
+  private func groups(
+    of account: Account, _ result: inout capus_plan, _ writer: inout PlanWriter
+  ) {
+    let count = account.groups.count
+    guard
+      let list = unsafe writer.piece(max(1, count) * 4)?
+        .bindMemory(to: UInt32.self, capacity: max(1, count))
+    else { return }
+    for index in 0..<count {
+      unsafe list[index] = accounts.groups.at(account.groups.lowerBound + index) ?? .max
+    }
+    unsafe result.groups = UnsafePointer(list)
+    unsafe result.group_count = UInt32(count)
+  }
+
+  private func steps(
+    _ result: inout capus_plan, _ account: Account, _ writer: inout PlanWriter
+  ) {
+    let count = plan.steps.count
+    guard
+      let list = unsafe writer.piece(count * MemoryLayout<capus_step>.stride)?
+        .bindMemory(to: capus_step.self, capacity: count)
+    else { return }
+    for index in 0..<count {
+      unsafe (list + index).initialize(to: step(plan.steps[index]))
+    }
+    unsafe result.steps = UnsafePointer(list)
+    unsafe result.step_count = UInt32(count)
+    unsafe result.expected = expectation(account.rights)
+  }
+
+  /// What the kernel must say before execve(2).
+  private func expectation(_ rights: Rights) -> capus_expected {
+    var expected = capus_expected()
+    expected.uid = rights.uid
+    expected.gid = rights.gid
+    expected.check_groups = rights.changesIdentity ? 1 : 0
+    expected.no_new_privileges = rights.noNewPrivileges ? 1 : 0
+    expected.secure_bits = rights.secureBits
+    expected.last_capability = own.lastCapability
+    if let sets = rights.capabilities {
+      expected.check_capabilities = 1
+      expected.permitted = sets.permitted
+      expected.inheritable = sets.inheritable
+      expected.ambient = sets.ambient
+      expected.bounding_dropped = sets.dropped & own.bounding
+    }
+    return expected
+  }
+
+  private func step(_ step: SpawnStep) -> capus_step {
+    var result = unsafe capus_step()
+    unsafe result.kind = step.kind.rawValue
+    var operation = CAPUS_EXECUTE
+    switch step {
+    case .session: operation = CAPUS_SESSION
+    case .umask(let mask):
+      operation = CAPUS_UMASK
+      unsafe result.small = mask
+    case .directory(let place, let path, let uid, let gid):
+      operation = CAPUS_DIRECTORY
+      unsafe result.base = UnsafeRawPointer(place.path.utf8Start)
+        .assumingMemoryBound(to: CChar.self)
+      unsafe result.text = UnsafePointer(pointer(path))
+      unsafe result.first = UInt64(uid)
+      unsafe result.second = UInt64(gid)
+    case .open(let descriptor, let path, let mode):
+      operation = CAPUS_OPEN
+      unsafe result.small = UInt16(descriptor)
+      unsafe result.text = UnsafePointer(pointer(path))
+      unsafe result.first = UInt64(mode.rawValue)
+      unsafe result.second = 0o640
+    case .terminal(let path):
+      operation = CAPUS_TERMINAL
+      unsafe result.text = UnsafePointer(pointer(path))
+    case .descriptors: operation = CAPUS_DESCRIPTORS
+    case .limit(let limit):
+      operation = CAPUS_LIMIT
+      unsafe result.small = UInt16(limit.resource)
+      unsafe result.first = limit.soft
+      unsafe result.second = limit.hard
+    case .nice(let value):
+      operation = CAPUS_NICE
+      unsafe result.first = UInt64(bitPattern: Int64(value))
+    case .boundingSet(let bits):
+      operation = CAPUS_BOUNDING_SET
+      unsafe result.first = bits
+    case .keepCapabilities: operation = CAPUS_KEEP
+    case .groups: operation = CAPUS_GROUPS
+    case .gid(let gid):
+      operation = CAPUS_GID
+      unsafe result.first = UInt64(gid)
+    case .uid(let uid):
+      operation = CAPUS_UID
+      unsafe result.first = UInt64(uid)
+    case .capabilities(let permitted, let inheritable):
+      operation = CAPUS_CAPABILITIES
+      unsafe result.first = permitted
+      unsafe result.second = inheritable
+    case .ambientSet(let bits):
+      operation = CAPUS_AMBIENT_SET
+      unsafe result.first = bits
+    case .secureBits(let bits):
+      operation = CAPUS_SECURE_BITS
+      unsafe result.first = UInt64(bits)
+    case .noNewPrivileges: operation = CAPUS_NO_NEW_PRIVILEGES
+    case .verify: operation = CAPUS_VERIFY
+    case .workingDirectory(let path):
+      operation = CAPUS_DIRECTORY_CHANGE
+      unsafe result.text =
+        path.isEmpty
+        ? UnsafeRawPointer(LinuxKernel.root.utf8Start).assumingMemoryBound(to: CChar.self)
+        : UnsafePointer(pointer(path))
+    case .execute: operation = CAPUS_EXECUTE
+    }
+    unsafe result.operation = UInt8(truncatingIfNeeded: operation.rawValue)
+    return unsafe result
+  }
+
+  private static var root: StaticString { "/" }
+
+  /// The most bytes a plan of the manifest takes.
+  static func planBytes(of manifest: Manifest) -> Int {
+    var most = 0
+    for service in manifest.services {
+      var bytes = 24 * Int(service.exec.count)
+      bytes += 24 * (Int(service.environment.count) + Int(manifest.system.environment.count))
+      for index in service.listeners.indices {
+        bytes +=
+          24
+          + Int(
+            max(
+              manifest.listeners.at(index)?.name.count ?? 0, service.name.count))
+      }
+      let directories = manifest.directories(of: service)
+      for range in [
+        directories.runtime, directories.state, directories.cache, directories.log,
+      ] {
+        for index in range.indices { bytes += 16 + Int(manifest.texts.at(index)?.count ?? 0) }
+      }
+      most = max(most, bytes)
+    }
+    // Head, steps, groups, the fixed part of the environment and a user's home and shell.
+    return unsafe most + MemoryLayout<capus_plan>.size
+      + SpawnPlan.capacity * MemoryLayout<capus_step>.stride + 2048
+  }
+}

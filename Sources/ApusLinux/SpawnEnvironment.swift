@@ -1,0 +1,228 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import CApus
+
+/// Collects a child's environment: `KEY=VALUE` pointers, a later one replacing an earlier one of
+/// the same key. Strings of the manifest are used where they lie.
+@safe struct EnvironmentWriter {
+  private let entries: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let capacity: Int
+  private var count = 0
+  /// True once an entry did not fit.
+  private(set) var isFull = false
+
+  /// Uses `capacity` pointers, the last of which stays NULL.
+  init(_ entries: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>, capacity: Int) {
+    unsafe self.entries = unsafe entries
+    self.capacity = capacity
+    unsafe entries[0] = nil
+  }
+
+  /// Adds an entry that ends in a NUL, in place of one with the same key.
+  mutating func set(_ entry: UnsafeMutablePointer<CChar>) {
+    for index in 0..<count {
+      if let old = unsafe entries[index], unsafe EnvironmentWriter.sameKey(old, entry) {
+        unsafe entries[index] = unsafe entry
+        return
+      }
+    }
+    guard count + 1 < capacity else {
+      isFull = true
+      return
+    }
+    unsafe entries[count] = unsafe entry
+    count += 1
+    unsafe entries[count] = nil
+  }
+
+  private static func sameKey(
+    _ left: UnsafeMutablePointer<CChar>, _ right: UnsafeMutablePointer<CChar>
+  ) -> Bool {
+    var index = 0
+    while unsafe left[index] == right[index] {
+      if unsafe left[index] == 0 || left[index] == CChar(61) { return true }
+      index += 1
+    }
+    return false
+  }
+}
+
+extension PlanWriter {
+  /// Appends the address of a connection's other end as people write it (RFC 5952).
+  mutating func address(of peer: capus_peer) {
+    unsafe withUnsafeBytes(of: peer.address) { bytes in
+      if peer.family == 2 {
+        for index in 0..<4 {
+          if index > 0 { byte(UInt8(ascii: ".")) }
+          unsafe decimal(UInt64(bytes[index]))
+        }
+      } else {
+        unsafe groups(bytes)
+      }
+    }
+  }
+
+  private mutating func groups(_ bytes: UnsafeRawBufferPointer) {
+    let zeros = unsafe longestZeros(bytes)
+    var index = 0
+    while index < 8 {
+      if index == zeros.lowerBound, zeros.count > 1 {
+        byte(UInt8(ascii: ":"))
+        byte(UInt8(ascii: ":"))
+        index = zeros.upperBound
+        continue
+      }
+      if index > 0, index != zeros.upperBound || zeros.count < 2 { byte(UInt8(ascii: ":")) }
+      unsafe hex(UInt32(bytes[2 * index]) << 8 | UInt32(bytes[2 * index + 1]))
+      index += 1
+    }
+  }
+
+  private func longestZeros(_ bytes: UnsafeRawBufferPointer) -> Range<Int> {
+    var longest = 0..<0
+    var start = 0
+    for index in 0..<8 {
+      if unsafe bytes[2 * index] != 0 || bytes[2 * index + 1] != 0 {
+        start = index + 1
+      } else if index + 1 - start > longest.count {
+        longest = start..<index + 1
+      }
+    }
+    return longest
+  }
+}
+
+extension LinuxKernel {
+  /// The environment: the defaults, the user's, the board's and the service's own entries, each
+  /// in place of an earlier one of the same name, and last what the start itself says.
+  func environment(
+    of service: Service, _ account: Account, _ process: Process, _ peer: capus_peer?,
+    _ result: inout capus_plan, _ writer: inout PlanWriter
+  ) {
+    let capacity =
+      18 + Int(service.environment.count) + Int(manifest.system.environment.count)
+    guard
+      let entries = unsafe writer.piece(capacity * MemoryLayout<UnsafeRawPointer>.stride)?
+        .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: capacity)
+    else { return }
+    var list = unsafe EnvironmentWriter(entries, capacity: capacity)
+    let path = unsafe writer.position
+    unsafe writer.text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    writer.byte(0)
+    unsafe list.set(path)
+    addAccount(account, &list, &writer)
+    for range in [manifest.system.environment, service.environment] {
+      for index in range.indices {
+        if let text = manifest.texts.at(index), let entry = unsafe pointer(text) {
+          unsafe list.set(entry)
+        }
+      }
+    }
+    addDirectories(of: service, &list, &writer)
+    unsafe addSockets(of: service, &result, &list, &writer)
+    if service.accepts, let peer { addPeer(peer, &list, &writer) }
+    unsafe result.environment = entries
+  }
+
+  private func addAccount(
+    _ account: Account, _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
+  ) {
+    var start = unsafe writer.position
+    for index in account.environment {
+      let byte = accounts.text.at(index) ?? 0
+      writer.byte(byte)
+      if byte == 0 {
+        unsafe list.set(start)
+        unsafe start = writer.position
+      }
+    }
+  }
+
+  private func addDirectories(
+    of service: Service, _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
+  ) {
+    let directories = manifest.directories(of: service)
+    addPlace("RUNTIME_DIRECTORY=", .runtime, directories.runtime, &list, &writer)
+    addPlace("STATE_DIRECTORY=", .state, directories.state, &list, &writer)
+    addPlace("CACHE_DIRECTORY=", .cache, directories.cache, &list, &writer)
+    addPlace("LOGS_DIRECTORY=", .log, directories.log, &list, &writer)
+  }
+
+  private func addPlace(
+    _ key: StaticString, _ place: DirectoryPlace, _ names: TableRange,
+    _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
+  ) {
+    if names.count == 0 { return }
+    let start = unsafe writer.position
+    writer.text(key)
+    for index in names.indices {
+      if index > Int(names.start) { writer.byte(UInt8(ascii: ":")) }
+      writer.text(place.path)
+      writer.byte(UInt8(ascii: "/"))
+      if let text = manifest.texts.at(index), let name = unsafe pointer(text) {
+        unsafe writer.text(name)
+      }
+    }
+    writer.byte(0)
+    unsafe list.set(start)
+  }
+
+  /// LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)); the child writes its own pid.
+  private func addSockets(
+    of service: Service, _ result: inout capus_plan, _ list: inout EnvironmentWriter,
+    _ writer: inout PlanWriter
+  ) {
+    let passed = passedCount(of: service)
+    if passed == 0 { return }
+    var start = unsafe writer.position
+    unsafe writer.text("LISTEN_FDS=")
+    writer.decimal(UInt64(passed))
+    writer.byte(0)
+    unsafe list.set(start)
+    unsafe start = writer.position
+    unsafe writer.text("LISTEN_FDNAMES=")
+    var isFirst = true
+    for index in service.listeners.indices {
+      guard let listener = manifest.listeners.at(index),
+        service.accepts ? isFirst : listeners.listeners.at(index)?.fd ?? -1 >= 0
+      else { continue }
+      if !isFirst { writer.byte(UInt8(ascii: ":")) }
+      isFirst = false
+      let name = listener.name.isEmpty ? service.name : listener.name
+      if let name = unsafe pointer(name) { unsafe writer.text(name) }
+    }
+    writer.byte(0)
+    unsafe list.set(start)
+    unsafe start = writer.position
+    unsafe writer.text("LISTEN_PID=")
+    unsafe result.pid_digits = writer.position
+    for _ in 0..<11 { writer.byte(0) }
+    unsafe list.set(start)
+  }
+
+  /// Who connected, as inetd-style services learn it (systemd.exec(5)).
+  private func addPeer(
+    _ peer: capus_peer, _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
+  ) {
+    if peer.family == 2 || peer.family == 10 {
+      var start = unsafe writer.position
+      unsafe writer.text("REMOTE_ADDR=")
+      writer.address(of: peer)
+      writer.byte(0)
+      unsafe list.set(start)
+      unsafe start = writer.position
+      unsafe writer.text("REMOTE_PORT=")
+      writer.decimal(UInt64(peer.port))
+      writer.byte(0)
+      unsafe list.set(start)
+    }
+    if peer.cookie != 0 {
+      let start = unsafe writer.position
+      unsafe writer.text("SO_COOKIE=")
+      writer.decimal(peer.cookie)
+      writer.byte(0)
+      unsafe list.set(start)
+    }
+  }
+}

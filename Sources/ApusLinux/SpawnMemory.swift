@@ -1,0 +1,134 @@
+internal import CApus
+
+/// The stacks and plans of children on their way to execve(2).
+///
+/// One reservation for all of them, made at the start; memory is only touched where a child really
+/// used it, and the slot that was given back last is taken first, so that a board that starts its
+/// services one after another pays for one slot. A slot stays untouched from `take` until the
+/// child has left the memory.
+@safe struct SpawnMemory: ~Copyable {
+  /// A guard page, then the stack, then the plan.
+  private let base: UnsafeMutableRawPointer?
+  private let pageBytes: Int
+  private let stackBytes: Int
+  /// Bytes for the plan of one slot.
+  let planBytes: Int
+  private var free: [UInt8] = []
+  private var guarded: UInt64 = 0
+
+  /// Reserves `count` slots with room for plans of `planBytes`.
+  init(count: Int, planBytes: Int) {
+    pageBytes = Int(capus_page_size())
+    stackBytes = max(16384, pageBytes)
+    self.planBytes = (planBytes + pageBytes - 1) / pageBytes * pageBytes
+    let stride = pageBytes + stackBytes + self.planBytes
+    unsafe base = capus_reserve(min(count, 64) * stride)
+    free.reserveCapacity(count)
+    for slot in (0..<min(count, 64)).reversed() { free.append(UInt8(slot)) }
+  }
+
+  /// A free slot, or nil when all are in flight.
+  mutating func take() -> UInt8? {
+    guard unsafe base != nil, let slot = free.popLast() else { return nil }
+    if guarded >> UInt64(slot) & 1 == 0, let start = unsafe start(of: slot) {
+      _ = unsafe capus_guard(start, pageBytes)
+      guarded |= 1 << UInt64(slot)
+    }
+    return slot
+  }
+
+  /// Gives a slot back whose child has left the memory.
+  mutating func giveBack(_ slot: UInt8) { free.append(slot) }
+
+  private func start(of slot: UInt8) -> UnsafeMutableRawPointer? {
+    unsafe base.map { unsafe $0 + Int(slot) * (pageBytes + stackBytes + planBytes) }
+  }
+
+  /// Where the slot's stack begins, and its size.
+  func stack(of slot: UInt8) -> (low: UnsafeMutableRawPointer?, count: Int) {
+    unsafe (start(of: slot).map { unsafe $0 + pageBytes }, stackBytes)
+  }
+
+  /// Where the slot's plan lies.
+  func plan(of slot: UInt8) -> UnsafeMutableRawPointer? {
+    unsafe start(of: slot).map { unsafe $0 + pageBytes + stackBytes }
+  }
+}
+
+/// Hands out pieces of a slot's plan memory, front to back.
+@safe struct PlanWriter {
+  private var cursor: UnsafeMutableRawPointer
+  private let end: UnsafeMutableRawPointer
+  /// True once something did not fit: the plan must not be used.
+  private(set) var isFull = false
+
+  /// Starts at the front of `count` bytes.
+  init(_ memory: UnsafeMutableRawPointer, count: Int) {
+    unsafe cursor = memory
+    unsafe end = memory + count
+  }
+
+  /// A piece of `count` bytes, aligned for anything; nil when it does not fit.
+  mutating func piece(_ count: Int) -> UnsafeMutableRawPointer? {
+    let aligned = unsafe UnsafeMutableRawPointer(
+      bitPattern: (UInt(bitPattern: cursor) + 7) & ~7)
+    guard let aligned = unsafe aligned, count >= 0, unsafe end - aligned >= count else {
+      isFull = true
+      return nil
+    }
+    unsafe cursor = aligned + count
+    return unsafe aligned
+  }
+
+  /// Appends one byte right behind the last one.
+  mutating func byte(_ value: UInt8) {
+    guard unsafe cursor < end else {
+      isFull = true
+      return
+    }
+    unsafe cursor.storeBytes(of: value, as: UInt8.self)
+    unsafe cursor += 1
+  }
+
+  /// Where the next byte goes.
+  var position: UnsafeMutablePointer<CChar> {
+    unsafe cursor.assumingMemoryBound(to: CChar.self)
+  }
+
+  /// Appends a literal.
+  mutating func text(_ literal: StaticString) {
+    guard literal.hasPointerRepresentation else { return }
+    for index in 0..<literal.utf8CodeUnitCount { unsafe byte(literal.utf8Start[index]) }
+  }
+
+  /// Appends a string that ends in a NUL, without the NUL.
+  mutating func text(_ string: UnsafePointer<CChar>) {
+    var index = 0
+    while unsafe string[index] != 0 {
+      unsafe byte(UInt8(bitPattern: string[index]))
+      index += 1
+    }
+  }
+
+  /// Appends a number in decimal.
+  mutating func decimal(_ value: UInt64) {
+    var divisor: UInt64 = 1
+    while value / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      byte(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
+      divisor /= 10
+    }
+  }
+
+  /// Appends a number in hexadecimal.
+  mutating func hex(_ value: UInt32) {
+    var shift: UInt32 = 28
+    while shift > 0, value >> shift == 0 { shift -= 4 }
+    while true {
+      let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
+      byte(digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a"))
+      if shift == 0 { return }
+      shift -= 4
+    }
+  }
+}

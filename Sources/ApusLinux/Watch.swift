@@ -1,0 +1,109 @@
+internal import ApusBase
+internal import ApusCore
+internal import CApus
+
+/// What an epoll entry stands for, packed into its 64 bits of data together with a generation, so
+/// that readiness of something that is gone is recognised.
+struct Watch: Equatable {
+  /// The kinds of thing apus watches.
+  enum Kind: UInt8 {
+    case timer
+    case signals
+    case control
+    case client
+    case process
+    case report
+    case listener
+  }
+  var kind: Kind
+  var index: UInt16
+  var generation: UInt32
+
+  init(_ kind: Kind, index: UInt16 = 0, generation: UInt32 = 0) {
+    self.kind = kind
+    self.index = index
+    self.generation = generation
+  }
+
+  /// As epoll carries it.
+  var data: UInt64 {
+    UInt64(generation) << 32 | UInt64(index) << 8 | UInt64(kind.rawValue)
+  }
+
+  /// Reads it back.
+  init?(data: UInt64) {
+    guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: data)) else { return nil }
+    self.kind = kind
+    index = UInt16(truncatingIfNeeded: data >> 8)
+    generation = UInt32(truncatingIfNeeded: data >> 32)
+  }
+}
+
+/// The epoll instance, its timer and the readiness of one turn.
+struct WatchSet: ~Copyable {
+  private let epoll: Int32
+  private let timer: Int32
+  private var armed = Instant.never
+  /// What the last wait found.
+  private(set) var ready: [capus_readiness]
+  private(set) var readyCount = 0
+
+  private init(epoll: Int32, timer: Int32) {
+    self.epoll = epoll
+    self.timer = timer
+    ready = Array(repeating: capus_readiness(), count: Limits.eventsPerTurn)
+  }
+
+  /// Makes both; throws what the kernel says.
+  static func make() throws(Errno) -> WatchSet {
+    let epoll = try checked(capus_epoll_create())
+    let timer = capus_timer_create(epoll, Watch(.timer).data)
+    if timer < 0 {
+      _ = capus_close(epoll)
+      throw Errno(-timer)
+    }
+    return WatchSet(epoll: epoll, timer: timer)
+  }
+
+  deinit {
+    _ = capus_close(timer)
+    _ = capus_close(epoll)
+  }
+
+  /// Watches a descriptor; without interest only its hang-up is reported.
+  func add(_ fd: Int32, _ watch: Watch, events: Int) -> Errno? {
+    failure(capus_epoll_add(epoll, fd, UInt32(events), watch.data))
+  }
+
+  /// Changes what is reported.
+  func change(_ fd: Int32, _ watch: Watch, events: Int) -> Errno? {
+    failure(capus_epoll_change(epoll, fd, UInt32(events), watch.data))
+  }
+
+  /// Watches it no more.
+  func remove(_ fd: Int32) { _ = capus_epoll_remove(epoll, fd) }
+
+  /// Waits until something is ready or `deadline`; nil waits for ever, a past one only looks.
+  mutating func wait(until deadline: Instant?, now: Instant) throws(Errno) {
+    var timeout: Int32 = -1
+    if let deadline, deadline <= now {
+      timeout = 0
+    } else if let deadline, deadline != .never, deadline != armed {
+      if capus_timer_set(timer, deadline.microseconds) < 0 {
+        timeout = 1000
+      } else {
+        armed = deadline
+      }
+    }
+    readyCount = 0
+    let found = unsafe ready.withUnsafeMutableBufferPointer { buffer in
+      unsafe capus_epoll_wait(epoll, buffer.baseAddress, Int32(buffer.count), timeout)
+    }
+    // EINTR: nothing came; the caller asks again.
+    if found < 0, Errno(-found) != .interrupted { throw Errno(-found) }
+    readyCount = Int(max(0, found))
+  }
+}
+
+/// The error of a call of the shim, if it failed.
+func failure(_ result: Int32) -> Errno? { result < 0 ? Errno(-result) : nil }

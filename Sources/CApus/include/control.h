@@ -1,0 +1,28 @@
+/* The control socket: SOCK_SEQPACKET, so that one read is one frame. Every function returns -errno
+ * when it fails; none blocks. */
+#ifndef CAPUS_CONTROL_H
+#define CAPUS_CONTROL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Listens at a path, with a node of that mode and, unless it is -1, that group. A socket nobody
+ * listens on is replaced, anything else refused. Makes the last directory of the path. */
+int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group);
+
+struct capus_credentials {
+  int32_t pid;
+  uint32_t uid;
+  uint32_t gid;
+  int32_t in_group; /* 1 when `group` is among the peer's groups */
+};
+int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials *peer);
+/* One frame: its length, which is more than `capacity` when it did not fit; 0 when the peer is
+ * gone. Descriptors that came with it are closed. */
+int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity);
+int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count);
+
+/* Connections in a listening socket's queue, or -errno. */
+int64_t capus_queue_length(int32_t fd);
+
+#endif
