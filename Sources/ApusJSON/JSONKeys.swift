@@ -37,11 +37,17 @@ struct JSONKeys {
 
   /// Puts a duplicate in its place; of too many the last in the text are forgotten.
   private mutating func keep(_ error: JSONError) {
-    var index = duplicates.count
-    while index > 0, duplicates[index - 1].offset > error.offset { index -= 1 }
-    guard index <= allowed else { return }
-    duplicates.insert(error, at: index)
-    if duplicates.count > allowed + 1 { duplicates.removeLast() }
+    if duplicates.count > allowed {
+      guard let last = duplicates.last, error.offset < last.offset else { return }
+      duplicates[duplicates.count - 1] = error
+    } else {
+      duplicates.append(error)
+    }
+    var index = duplicates.count - 1
+    while index > 0, duplicates[index].offset < duplicates[index - 1].offset {
+      duplicates.swapAt(index, index - 1)
+      index -= 1
+    }
   }
 
   /// Heap sort: in place, no recursion, n log n whatever the input.
@@ -103,13 +109,11 @@ struct JSONKeyOrder {
       var second = JSONStringReader(entry(right), in: bytes)
     else { return 0 }
     while true {
-      switch (first.next(), second.next()) {
-      case (nil, nil): return 0
-      case (nil, _): return -1
-      case (_, nil): return 1
-      case (let one?, let other?):
-        if one != other { return Int(one) - Int(other) }
-      }
+      // A string that ends before the other is the smaller one.
+      let one = first.next().map { Int($0) } ?? -1
+      let other = second.next().map { Int($0) } ?? -1
+      if one != other { return one - other }
+      if one < 0 { return 0 }
     }
   }
 }

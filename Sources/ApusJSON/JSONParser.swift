@@ -1,5 +1,5 @@
 /// Turns a text into a tape in one pass, with a loop and a stack of at most `limits.depth` frames.
-struct JSONParser {
+struct JSONParser: ~Copyable {
   let bytes: [UInt8]
   let limits: JSONLimits
   var position = 0

@@ -16,7 +16,8 @@ struct JSONStringReader {
     self.end = min(end, bytes.count)
   }
 
-  /// The next decoded byte, nil at the end.
+  /// The next decoded byte, nil at the end; one copy of it serves all, for size.
+  @inline(never)
   mutating func next() -> UInt8? {
     if pendingCount > 0 {
       let byte = UInt8(truncatingIfNeeded: pending)

@@ -65,7 +65,7 @@ public struct JSONWriter: Sendable {
       if sequence.isValid {
         output.bytes(value, index..<index + sequence.count)
       } else {
-        output.text("\u{fffd}")
+        raw("\u{fffd}")
       }
       index += sequence.count
     }
@@ -106,13 +106,13 @@ public struct JSONWriter: Sendable {
   /// Writes `true` or `false`.
   public mutating func bool(_ value: Bool) {
     separate()
-    output.text(value ? "true" : "false")
+    raw(value ? "true" : "false")
   }
 
   /// Writes `null`.
   public mutating func null() {
     separate()
-    output.text("null")
+    raw("null")
   }
 
   private mutating func open(_ bracket: UInt8) {
@@ -131,23 +131,29 @@ public struct JSONWriter: Sendable {
     needsComma = false
   }
 
+  /// Writes the comma before a value or key that is not the first.
+  @inline(never)
   private mutating func separate() {
     if needsComma { output.byte(UInt8(ascii: ",")) }
     needsComma = true
   }
 
+  /// Writes a literal as it stands; one copy serves all, for size.
+  @inline(never)
+  private mutating func raw(_ literal: StaticString) { output.text(literal) }
+
   /// Writes one byte of a string, escaped where RFC 8259 section 7 asks for it.
   private mutating func escaped(_ byte: UInt8) {
     switch byte {
-    case UInt8(ascii: "\""): output.text("\\\"")
-    case UInt8(ascii: "\\"): output.text("\\\\")
-    case 8: output.text("\\b")
-    case 9: output.text("\\t")
-    case 10: output.text("\\n")
-    case 12: output.text("\\f")
-    case 13: output.text("\\r")
+    case UInt8(ascii: "\""): raw("\\\"")
+    case UInt8(ascii: "\\"): raw("\\\\")
+    case 8: raw("\\b")
+    case 9: raw("\\t")
+    case 10: raw("\\n")
+    case 12: raw("\\f")
+    case 13: raw("\\r")
     case 0..<0x20:
-      output.text(byte < 16 ? "\\u000" : "\\u00")
+      raw(byte < 16 ? "\\u000" : "\\u00")
       output.hex(UInt64(byte))
     default: output.byte(byte)
     }
