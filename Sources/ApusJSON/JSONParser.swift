@@ -64,7 +64,7 @@ struct JSONParser: ~Copyable {
         expectation = .separator
       case .value, .valueOrClose: expectation = try value()
       case .key, .keyOrClose:
-        try key(isAfterComma: expectation == .key)
+        try key()
         expectation = .value
       case .separator: expectation = try separator(byte)
       }
@@ -115,11 +115,12 @@ struct JSONParser: ~Copyable {
   }
 
   /// Reads a key and the colon after it.
-  private mutating func key(isAfterComma: Bool) throws(JSONError) {
+  private mutating func key() throws(JSONError) {
     let start = position
     guard current == UInt8(ascii: "\"") else {
-      let isTrailing = isAfterComma && current == UInt8(ascii: "}")
-      throw JSONError(isTrailing ? .trailingComma : .expectedKey, at: start)
+      // A brace can only follow a comma here: an object that may be empty is closed before.
+      let isBrace = current == UInt8(ascii: "}")
+      throw JSONError(isBrace ? .trailingComma : .expectedKey, at: start)
     }
     try scanString()
     append(.string, from: start)
