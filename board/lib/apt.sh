@@ -20,8 +20,8 @@ apt_prepare() {
   done
   for file in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
     [ -f "$file" ] || continue
-    sed -nE -e 's/^deb(-src)?[[:space:]]+/ /' -e '/^ /{s/arch(\+|-)?=[^] ]*//;s/\[ *\]//;' \
-      -e 's/^ /deb /p;s/^deb /deb-src /p}' "$file" | sort -u \
+    sed -nE -e 's/^[[:space:]]*deb(-src)?[[:space:]]+//;T' -e 's/arch[+-]?=[^] ]*//;s/\[ *\]//' \
+      -e 's/^/deb /p;s/^deb /deb-src /p' "$file" | sort -u \
       >"$apt_state/sources.d/$(basename "$file")"
   done
   {
