@@ -1,6 +1,7 @@
 public import ApusBase
 public import ApusCore
 internal import ApusManifest
+internal import ApusWire
 internal import CApus
 
 /// One control client.

@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusCore
+internal import ApusManifest
 internal import CApus
 
 /// One life of a slot, as the kernel layer holds it.
