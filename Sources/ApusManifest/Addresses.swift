@@ -42,7 +42,7 @@ extension Decoder {
   }
 
   /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.
-  private mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
+  mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
     guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else {
       return Decoder.port(text).map { .port($0) }
     }

@@ -59,9 +59,9 @@ extension Decoder {
     for index in entries.indices where isFirst(index, entries, first) {
       expand(entries[index], entries)
     }
-    path = []
     subject = nil
     target = nil
+    reportOtherDuplicates()
   }
 
   /// Decodes the keys of `system`; a key of two files is an error, the first one counts.
@@ -182,15 +182,16 @@ extension Decoder {
         error(site.node, "only a template, whose name ends in \"@\", has instances")
         leave(length)
       }
-      add(entry.name, entry.key, slots, failures)
+      add(entry, entry.name, slots, failures)
     }
   }
 
   /// Adds one service; invalid when there were errors since `failures`.
-  private mutating func add(_ name: Int, _ site: Site, _ slots: Slots, _ failures: Int) {
+  private mutating func add(_ entry: Entry, _ name: Int, _ slots: Slots, _ failures: Int) {
+    let site = entry.key
     var draft = service(slots, name: strings.text(name))
-    if slots[.exec] == nil {
-      open(site.file)
+    open(site.file)
+    if slots[.exec] == nil, document.kind(entry.value) == .object {
       error(site.node, "the key \"exec\" is missing")
     }
     if reports.errors > failures { draft = invalid(name) }
@@ -237,7 +238,7 @@ extension Decoder {
       if index > 0 { subject = target }
       let failures = index == 0 ? failures : reports.errors
       if isValid {
-        add(name, entry.key, slots, failures)
+        add(entry, name, slots, failures)
       } else {
         own(name, entry.key)
         commit(invalid(name), at: entry.key)

@@ -4,6 +4,8 @@ internal import ApusJSON
 /// A file that was parsed, under the name the caller gave it.
 struct SourceFile: Sendable {
   let name: [UInt8]
+  /// Its place among all files of the load.
+  let number: Int
   let document: JSONDocument
 }
 
@@ -23,6 +25,8 @@ struct PendingLink: Sendable {
   var service: Int?
   /// The key it stands under.
   var key: ServiceKey
+  /// Its place in the list.
+  var index = 0
   /// The key of `system` it stands under, for a service named by a power event.
   var event: SystemKey?
 }
@@ -67,6 +71,8 @@ struct Decoder: ~Copyable, Sendable {
   /// What `%i` stands for; empty outside instances.
   var instance: [UInt8] = []
   var reports = Reports()
+  /// Offsets of the duplicate keys that are noted already, for each file.
+  private var repeated: [[Int]] = []
   var strings = StringPool()
   var tables = Manifest()
   var pending: [PendingLink] = []
@@ -133,11 +139,19 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Notes a diagnostic with a composed message.
   @inline(never) mutating func report(_ severity: Severity, _ node: JSONNode, message: [UInt8]) {
-    let place = place(of: Site(file: file, node: node))
+    report(severity, at: document.offset(node), message)
+  }
+
+  @inline(never) private mutating func report(
+    _ severity: Severity, at offset: Int, _ message: [UInt8]
+  ) {
+    let place = SourcePosition.locate(offset: offset, in: document.bytes)
+    let source = files.at(file)
     reports.add(
       Diagnostic(
-        file: files.at(file)?.name ?? [], line: place.line, column: place.column, path: path,
-        severity: severity, message: message, service: subject))
+        file: source?.name ?? [], line: place.line, column: place.column, path: path,
+        severity: severity, message: message, service: subject),
+      file: source?.number ?? 0)
   }
 
   /// Line and column of a value.
@@ -155,9 +169,14 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Appends `file:line:column` of another place to a message.
-  @inline(never) func append(_ site: Site, to message: inout [UInt8]) {
-    let place = place(of: site)
-    message.append(contentsOf: files.at(site.file)?.name ?? [])
+  func append(_ site: Site, to message: inout [UInt8]) {
+    append(place(of: site), of: site.file, to: &message)
+  }
+
+  @inline(never) private func append(
+    _ place: SourcePosition, of file: Int, to message: inout [UInt8]
+  ) {
+    message.append(contentsOf: files.at(file)?.name ?? [])
     message.append(UInt8(ascii: ":"))
     message.append(decimal: UInt64(place.line))
     message.append(UInt8(ascii: ":"))
@@ -273,18 +292,30 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private mutating func isRepeated(_ key: JSONNode) -> Bool {
     let offset = document.offset(key)
     for duplicate in document.duplicates where duplicate.offset == offset {
-      let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
-      var message: [UInt8] = []
-      message.append("duplicate key, first at ")
-      message.append(contentsOf: files.at(file)?.name ?? [])
-      message.append(UInt8(ascii: ":"))
-      message.append(decimal: UInt64(first.line))
-      message.append(UInt8(ascii: ":"))
-      message.append(decimal: UInt64(first.column))
-      report(.error, key, message: message)
+      report(duplicate)
       return true
     }
     return false
+  }
+
+  private mutating func report(_ duplicate: JSONError) {
+    if repeated.at(file)?.contains(duplicate.offset) ?? false { return }
+    while repeated.count <= file { repeated.append([]) }
+    repeated[file].append(duplicate.offset)
+    let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
+    var message: [UInt8] = []
+    message.append("duplicate key, first at ")
+    append(first, of: file, to: &message)
+    report(.error, at: duplicate.offset, message)
+  }
+
+  /// Notes the duplicate keys in what nothing else looks at, as in `x-` extensions.
+  mutating func reportOtherDuplicates() {
+    path = []
+    for index in files.indices {
+      open(index)
+      for duplicate in document.duplicates { report(duplicate) }
+    }
   }
 
   @inline(never) private static func isIgnored(_ name: [UInt8]) -> Bool {

@@ -54,22 +54,31 @@ public struct Diagnostic: Equatable, Sendable {
   }
 }
 
-/// The diagnostics of one load, bounded.
+/// The diagnostics of one load, bounded, in the order of the files and of what stands in them.
 struct Reports: Sendable {
   private(set) var diagnostics: [Diagnostic] = []
+  /// What the diagnostics are sorted by: file, line and column in one number.
+  private var keys: [UInt64] = []
   /// Errors so far, the dropped ones included.
   private(set) var errors = 0
   private var notes = 0
 
-  /// Keeps a diagnostic, or says once that there are too many.
-  mutating func add(_ diagnostic: Diagnostic) {
+  /// Keeps a diagnostic of a file of that number, or says once that there are too many.
+  ///
+  /// Most come in order; the others move back to their place.
+  mutating func add(_ diagnostic: Diagnostic, file: Int) {
     if diagnostic.severity == .error { errors += 1 }
     if diagnostic.severity == .note {
       notes += 1
       if notes > ManifestLimits.notes { return }
     }
     if diagnostics.count < ManifestLimits.diagnostics {
-      diagnostics.append(diagnostic)
+      let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
+      let key = UInt64(file) << 48 | line << 24 | column
+      var index = diagnostics.count
+      while index > 0, keys[index - 1] > key { index -= 1 }
+      diagnostics.insert(diagnostic, at: index)
+      keys.insert(key, at: index)
     } else if diagnostics.count == ManifestLimits.diagnostics {
       var last = diagnostic
       last.path = []

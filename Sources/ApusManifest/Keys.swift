@@ -26,7 +26,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
     """)
 
   /// The key as manifests spell it.
-  var name: [UInt8] { ServiceKey.names.word(Int(rawValue)) }
+  public var name: [UInt8] { ServiceKey.names.word(Int(rawValue)) }
 
   /// The key's bit in `Service.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
@@ -72,6 +72,9 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
     pipeSize protocol flush
     """)
 
+  /// The key as manifests spell it.
+  public var name: [UInt8] { SocketKey.names.word(Int(rawValue)) }
+
   /// The key's bit in `Listener.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
 
@@ -98,6 +101,9 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
     environment ctrlAltDel powerFail shutdownTimeout randomSeed coredump logLevel \
     memoryPressure controlGroup minimumUptime
     """)
+
+  /// The key as manifests spell it.
+  public var name: [UInt8] { SystemKey.names.word(Int(rawValue)) }
 
   /// The key's bit in `System.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }

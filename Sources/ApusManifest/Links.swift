@@ -42,7 +42,7 @@ extension Decoder {
   }
 
   /// The path and subject of a link, for a diagnostic.
-  private mutating func stand(at link: PendingLink) {
+  mutating func stand(at link: PendingLink) {
     open(link.site.file)
     subject = link.service
     path = []
@@ -58,7 +58,10 @@ extension Decoder {
       path.append("defaults")
     }
     path.append(UInt8(ascii: "."))
-    path.append(contentsOf: ServiceKey.names.word(Int(link.key.rawValue)))
+    path.append(contentsOf: link.key.name)
+    path.append(UInt8(ascii: "["))
+    path.append(decimal: UInt64(link.index))
+    path.append(UInt8(ascii: "]"))
   }
 
   private func nearestService(to name: [UInt8]) -> [UInt8]? {

@@ -10,7 +10,7 @@ internal import ApusJSON
 /// service becomes `.invalid`, a wrong value of `system` or `defaults` leaves the default.
 public struct ManifestLoader: ~Copyable, Sendable {
   private var decoder = Decoder()
-  private var hasMain = false
+  private var count = 0
   private var mainFileUsable = false
 
   /// A loader without files.
@@ -18,15 +18,15 @@ public struct ManifestLoader: ~Copyable, Sendable {
 
   /// Parses a file; `name` is for diagnostics only.
   public mutating func add(file name: [UInt8], bytes: [UInt8]) {
-    let isMain = !hasMain
-    hasMain = true
+    let isMain = count == 0
+    count += 1
     do throws(JSONError) {
       let limits = JSONLimits(
         bytes: JSONLimits.manifest.bytes, depth: JSONLimits.manifest.depth,
         stringBytes: JSONLimits.manifest.stringBytes,
         duplicateKeys: JSONLimits.maximumDuplicateKeys)
       decoder.files.append(
-        SourceFile(name: name, document: try JSONDocument(bytes, limits: limits)))
+        SourceFile(name: name, number: count, document: try JSONDocument(bytes, limits: limits)))
     } catch {
       var message = ByteWriter(capacity: 256)
       error.write(to: &message)
@@ -42,7 +42,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
 
   /// Notes that a file could not be read.
   public mutating func addUnreadable(file name: [UInt8], errno: Errno) {
-    hasMain = true
+    count += 1
     var message = ByteWriter(capacity: 64)
     message.text("cannot read the file: ")
     message.errno(errno)
@@ -64,7 +64,8 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.reports.add(
       Diagnostic(
         file: name, line: place.line, column: place.column, path: [], severity: .error,
-        message: message, service: nil))
+        message: message, service: nil),
+      file: count)
   }
 }
 

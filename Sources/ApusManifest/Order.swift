@@ -94,14 +94,8 @@ extension Decoder {
   }
 
   private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
-    let pending = pending[link]
-    open(pending.site.file)
+    stand(at: pending[link])
     subject = service
-    path = []
-    path.append("services.")
-    path.append(printable: strings.bytes(of: tables.services[service].name))
-    path.append(UInt8(ascii: "."))
-    path.append(contentsOf: ServiceKey.names.word(Int(pending.key.rawValue)))
-    report(.error, pending.site.node, message: message)
+    report(.error, pending[link].site.node, message: message)
   }
 }

@@ -3,7 +3,7 @@ internal import ApusJSON
 
 /// What the strings of a list must be.
 enum TextRule {
-  case path, capability, module, relativePath
+  case path, optionalPath, capability, module, relativePath, systemCall
 }
 
 /// Single values: each returns nil after it has noted what is wrong.
@@ -236,10 +236,17 @@ extension Decoder {
   }
 
   /// One string of a list.
-  @inline(never) private mutating func text(_ node: JSONNode, _ rule: TextRule) -> Text? {
+  @inline(never) mutating func text(_ node: JSONNode, _ rule: TextRule) -> Text? {
     guard let bytes = string(node) else { return nil }
     switch rule {
     case .path: return isPath(bytes, node) ? strings.keep(bytes) : nil
+    case .optionalPath:
+      let path = bytes.first == UInt8(ascii: "-") ? [UInt8](bytes.dropFirst()) : bytes
+      return isPath(path, node) ? strings.keep(bytes) : nil
+    case .systemCall:
+      let name = bytes.first == UInt8(ascii: "@") ? [UInt8](bytes.dropFirst()) : bytes
+      if Scalar.isName(name, most: 32, also: "_-") { return strings.keep(bytes) }
+      error(node, "not a system call or @group: ", bytes)
     case .capability:
       guard let number = capability(bytes, node) else { return nil }
       return strings.keep(KernelNames.capabilities.word(number))
@@ -303,7 +310,7 @@ extension Decoder {
       pending.append(
         PendingLink(
           name: strings.number(of: name), site: Site(file: file, node: element),
-          service: target, key: key))
+          service: target, key: key, index: cursor.index - 1))
       tables.links.append(0)
     }
     return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))

@@ -45,3 +45,15 @@ extension Manifest {
 
   func strings(_ range: TableRange) -> [String] { range.indices.map { string(texts[$0]) } }
 }
+
+extension ServiceKey {
+  var spelling: String { String(decoding: name, as: UTF8.self) }
+}
+
+extension SocketKey {
+  var spelling: String { String(decoding: name, as: UTF8.self) }
+}
+
+extension SystemKey {
+  var spelling: String { String(decoding: name, as: UTF8.self) }
+}
