@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -45,10 +44,6 @@ int32_t capus_open_console(const char *path) {
   if (fd > 2)
     close(fd);
   return outcome < 0 ? outcome : 0;
-}
-
-void capus_ignore_broken_pipes(void) {
-  signal(SIGPIPE, SIG_IGN);
 }
 
 int32_t capus_is_mount_point(const char *path) {

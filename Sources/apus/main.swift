@@ -2,6 +2,10 @@ internal import ApusCommand
 internal import ApusLinux
 internal import CApus
 
+// One binary, many names. As PID 1 it is init; `apus run` supervises in the foreground; everything
+// else is an operator's command. The kernel hands words it does not know to init as arguments
+// (`rescue`, `single`), so a PID 1 called `init` looks at no arguments.
+
 /// The command line as bytes: the name apus was called by, then its arguments.
 func commandLine() -> [[UInt8]] {
   var count: Int32 = 0
@@ -63,11 +67,29 @@ func runOptions(_ arguments: ArraySlice<[UInt8]>) -> SupervisorOptions? {
   return options
 }
 
+/// What stands behind the last slash.
+func baseName(_ path: [UInt8]) -> [UInt8] {
+  var start = 0
+  for index in path.indices where path[index] == UInt8(ascii: "/") { start = index + 1 }
+  return Array(path[start...])
+}
+
+/// Says how `apus run` is called; the exit code of wrong usage.
+func usage() -> Int32 {
+  let text = spelled("apus: usage: apus run [--manifest FILE] [--control PATH]\n")
+  unsafe text.withUnsafeBufferPointer { _ = unsafe capus_write(2, $0.baseAddress, $0.count) }
+  return 2
+}
+
 func run() -> Int32 {
   let arguments = commandLine()
-  guard arguments.count > 1, arguments[1] == spelled("run"),
-    let options = runOptions(arguments.dropFirst(2))
-  else { return runCommand(arguments) }
+  let isInit = baseName(arguments.first ?? []) == spelled("init")
+  if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
+  guard arguments.count > 1, arguments[1] == spelled("run"), !isInit else {
+    return runCommand(arguments)
+  }
+  capus_secure_streams()
+  guard let options = runOptions(arguments.dropFirst(2)) else { return usage() }
   return runSupervisor(options)
 }
 

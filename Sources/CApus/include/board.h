@@ -10,8 +10,6 @@
 void capus_secure_streams(void);
 /* Makes a terminal 0, 1 and 2, without ever waiting for it. */
 int32_t capus_open_console(const char *path);
-/* SIGPIPE ignored: a write into a closed pipe is an error, not the end. */
-void capus_ignore_broken_pipes(void);
 
 /* A mount point or not: 1 or 0. */
 int32_t capus_is_mount_point(const char *path);

@@ -1,0 +1,132 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import ApusWire
+internal import CApus
+
+/// PID 1 of a machine, from its first instruction to reboot(2). Never returns.
+///
+/// In a container (another pid namespace than the machine's) nothing is mounted and nobody
+/// rebooted: it supervises like `apus run` and ends with its exit code.
+public func runInit() -> Never {
+  let start = Instant(microseconds: capus_now())
+  capus_secure_streams()
+  if capus_is_initial_pid_namespace() == 0 {
+    capus_exit(runSupervisor(SupervisorOptions()))
+  }
+  // Whatever is sent from now on waits for the loop.
+  capus_block_signals()
+  var setup = SystemSetup()
+  setup.prepare()
+  let line = KernelCommandLine(parsing: (try? readFile("/proc/cmdline", limit: 65536)) ?? [])
+  if line.isRescue {
+    say { $0.text("a rescue shell, as the kernel command line asks") }
+    runRescue(RescuePlan())
+  }
+  guard var manifest = findManifest(line) else {
+    say { $0.text("no manifest is usable: a rescue shell") }
+    runRescue(RescuePlan())
+  }
+  mask(line.masks, in: &manifest)
+  setup.apply(manifest)
+  var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
+  if line.isDebug { options.logLevel = .debug }
+  let board = ConsoleBoard(manifest, start: start, setup: setup.entries)
+  do {
+    let end = try supervise(
+      manifest, options: options, board: board, start: start, setup: setup.entries)
+    finishPower(end.power)
+  } catch {
+    complain("supervise", "services", error)
+    runRescue(RescuePlan(manifest))
+  }
+}
+
+/// The manifest of the board: the one the kernel command line names or /etc/apus.json, else
+/// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
+private func findManifest(_ line: KernelCommandLine) -> Manifest? {
+  let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
+  let loaded = loadManifest(main: main)
+  report(loaded)
+  if loaded.mainFileUsable { return loaded.manifest }
+  let fallback = loadManifest(main: bytes("/etc/apus.fallback.json"))
+  report(fallback)
+  return fallback.mainFileUsable ? fallback.manifest : nil
+}
+
+private func report(_ loaded: LoadedManifest) {
+  for diagnostic in loaded.diagnostics { say { diagnostic.write(into: &$0) } }
+}
+
+/// Marks the services that `apus.mask=` names; a name that is none is said.
+private func mask(_ names: [[UInt8]], in manifest: inout Manifest) {
+  for name in names {
+    if let index = manifest.index(of: name.span) {
+      manifest.services[index].flags.insert(.masked)
+    } else {
+      complain("mask service", name, .noEntry)
+    }
+  }
+}
+
+/// The console of a board: the rescue shell, and the time line once the board is up.
+final class ConsoleBoard: Board {
+  private let rescuePlan: RescuePlan
+  private let start: Instant
+  private let setup: [SetupEntry]
+  private var line = ByteWriter(capacity: 160)
+
+  init(_ manifest: Manifest, start: Instant, setup: [SetupEntry]) {
+    rescuePlan = RescuePlan(manifest)
+    self.start = start
+    self.setup = setup
+  }
+
+  override func rescue() {
+    do {
+      _ = try rescuePlan.start()
+    } catch {
+      complain("start the", "rescue shell", error)
+    }
+  }
+
+  override func bootFinished(_ now: Instant) {
+    for entry in setup {
+      line.reset()
+      line.text("apus: boot ")
+      line.milliseconds(entry.at.microseconds)
+      line.text(" + ")
+      line.milliseconds(entry.duration.microseconds)
+      line.text(" ms  ")
+      line.text(entry.stage.word)
+      line.text(" ")
+      line.text(entry.name)
+      finish()
+    }
+    line.reset()
+    line.text("apus: boot ")
+    line.milliseconds(now.microseconds)
+    line.text(" ms  up, ")
+    line.milliseconds((now - start).microseconds)
+    line.text(" ms after init started")
+    finish()
+  }
+
+  private func finish() {
+    line.text("\n")
+    unsafe line.bytes.withUnsafeBufferPointer {
+      _ = unsafe capus_write(2, $0.baseAddress, $0.count)
+    }
+  }
+}
+
+extension ByteWriter {
+  /// Appends microseconds as milliseconds with two places: `12.34`.
+  mutating func milliseconds(_ microseconds: Int64) {
+    let hundredths = microseconds / 10
+    decimal(hundredths / 100)
+    byte(UInt8(ascii: "."))
+    byte(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: hundredths / 10 % 10))
+    byte(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: hundredths % 10))
+  }
+}
