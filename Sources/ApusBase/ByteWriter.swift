@@ -27,6 +27,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends one byte.
+  @inline(never)
   public mutating func byte(_ value: UInt8) {
     guard bytes.count < capacity else {
       isTruncated = true
@@ -36,6 +37,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends a literal.
+  @inline(never)
   public mutating func text(_ literal: StaticString) {
     guard literal.hasPointerRepresentation else { return }
     let start = unsafe literal.utf8Start
@@ -43,22 +45,26 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends an array of bytes.
+  @inline(never)
   public mutating func bytes(_ values: [UInt8]) {
     for value in values { byte(value) }
   }
 
   /// Appends a range of an array; what lies outside the array is left out.
+  @inline(never)
   public mutating func bytes(_ values: [UInt8], _ range: Range<Int>) {
     for value in values[range.clamped(to: values.indices)] { byte(value) }
   }
 
   /// Appends a signed number in decimal.
+  @inline(never)
   public mutating func decimal(_ value: Int64) {
     if value < 0 { byte(UInt8(ascii: "-")) }
     decimal(value.magnitude)
   }
 
   /// Appends an unsigned number in decimal.
+  @inline(never)
   public mutating func decimal(_ value: UInt64) {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }
@@ -69,6 +75,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends an unsigned number in octal, as modes are written.
+  @inline(never)
   public mutating func octal(_ value: UInt32) {
     var shift: UInt32 = 30
     while shift > 0, value >> shift == 0 { shift -= 3 }
@@ -80,6 +87,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends a number in hexadecimal without a prefix.
+  @inline(never)
   public mutating func hex(_ value: UInt64) {
     var shift: UInt64 = 60
     while shift > 0, value >> shift == 0 { shift -= 4 }
@@ -92,6 +100,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Appends a number as `count` little-endian bytes, the order of every apus record.
+  @inline(never)
   public mutating func little(_ value: UInt64, bytes count: Int) {
     for index in 0..<min(count, 8) {
       byte(UInt8(truncatingIfNeeded: value >> UInt64(8 * index)))
@@ -100,6 +109,7 @@ public struct ByteWriter: Sendable {
 
   /// Overwrites `count` bytes at `offset` with a little-endian number, as lengths are filled in
   /// afterwards; does nothing where nothing has been written.
+  @inline(never)
   public mutating func patch(_ value: UInt64, at offset: Int, bytes count: Int) {
     for index in 0..<min(count, 8) where bytes.indices.contains(offset + index) {
       bytes[offset + index] = UInt8(truncatingIfNeeded: value >> UInt64(8 * index))
@@ -107,6 +117,7 @@ public struct ByteWriter: Sendable {
   }
 
   /// Takes back everything after the first `count` bytes.
+  @inline(never)
   public mutating func shorten(to count: Int) {
     if count >= 0, count < bytes.count { bytes.removeLast(bytes.count - count) }
   }

@@ -160,7 +160,7 @@ extension Driver where K: ~Copyable {
     guard let entry = timeline.entries.at(index - timeline.setup.count) else { return }
     let manifest = supervisor.manifest
     frame.bootEntryFrame(
-      entry.stage, at: Instant(microseconds: Int64(entry.at)),
+      entry.stage, at: timeline.start + Interval(microseconds: Int64(entry.at)),
       duration: Interval(microseconds: Int64(entry.duration))
     ) { writer in
       if entry.stage == .bind {

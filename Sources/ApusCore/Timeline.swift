@@ -25,6 +25,7 @@ public struct SetupEntry: Sendable {
 struct Timeline: Sendable {
   /// One line, about a service or listener.
   struct Entry: Sendable {
+    /// Microseconds since apus itself started.
     var at: UInt32
     var duration: UInt32
     var index: UInt16
@@ -51,7 +52,7 @@ struct Timeline: Sendable {
     guard end == nil, entries.count < capacity else { return }
     entries.append(
       Entry(
-        at: UInt32(clamping: at.microseconds), duration: UInt32(clamping: duration.microseconds),
+        at: UInt32(clamping: (at - start).microseconds), duration: UInt32(clamping: duration.microseconds),
         index: index, stage: stage))
   }
 

@@ -22,33 +22,41 @@ public struct JSONWriter: Sendable {
   }
 
   /// Opens an object.
+  @inline(never)
   public mutating func beginObject() { open(UInt8(ascii: "{")) }
 
   /// Closes an object.
+  @inline(never)
   public mutating func endObject() { close(UInt8(ascii: "}")) }
 
   /// Opens an array.
+  @inline(never)
   public mutating func beginArray() { open(UInt8(ascii: "[")) }
 
   /// Closes an array.
+  @inline(never)
   public mutating func endArray() { close(UInt8(ascii: "]")) }
 
   /// Writes a key from a literal.
+  @inline(never)
   public mutating func key(_ name: StaticString) {
     string(name)
     colon()
   }
 
   /// Writes a key from bytes.
+  @inline(never)
   public mutating func key(_ name: [UInt8]) {
     string(name)
     colon()
   }
 
   /// Writes a string; bytes that are not UTF-8 become U+FFFD, one for each ill-formed sequence.
+  @inline(never)
   public mutating func string(_ value: [UInt8]) { string(value, value.indices) }
 
   /// Writes a part of some bytes as a string; what lies outside them is left out.
+  @inline(never)
   public mutating func string(_ value: [UInt8], _ range: Range<Int>) {
     separate()
     output.byte(UInt8(ascii: "\""))
@@ -73,6 +81,7 @@ public struct JSONWriter: Sendable {
   }
 
   /// Writes a literal as a string.
+  @inline(never)
   public mutating func string(_ value: StaticString) {
     separate()
     output.byte(UInt8(ascii: "\""))
@@ -84,12 +93,14 @@ public struct JSONWriter: Sendable {
   }
 
   /// Writes a signed number.
+  @inline(never)
   public mutating func integer(_ value: Int64) {
     separate()
     output.decimal(value)
   }
 
   /// Writes an unsigned number.
+  @inline(never)
   public mutating func unsigned(_ value: UInt64) {
     separate()
     output.decimal(value)
@@ -98,18 +109,21 @@ public struct JSONWriter: Sendable {
   /// Writes a part of some bytes as it stands: a number that was read from JSON.
   ///
   /// Keeps fractions and numbers beyond 64 bits without floating point. The bytes are not checked.
+  @inline(never)
   public mutating func number(_ value: [UInt8], _ range: Range<Int>) {
     separate()
     output.bytes(value, range)
   }
 
   /// Writes `true` or `false`.
+  @inline(never)
   public mutating func bool(_ value: Bool) {
     separate()
     raw(value ? "true" : "false")
   }
 
   /// Writes `null`.
+  @inline(never)
   public mutating func null() {
     separate()
     raw("null")
