@@ -1,0 +1,153 @@
+import ApusBase
+import ApusCore
+import ApusManifest
+import Testing
+
+/// The privilege order is data, so it is a plain unit test.
+@Suite struct SpawnPlanTests {
+  private let nothing = Surroundings(
+    limits: [], resetsNice: false, bounding: 0x1ff_ffff_ffff, permitted: 0x1ff_ffff_ffff)
+
+  private func rights(
+    uid: UInt32 = 1000, changes: Bool = true, _ sets: CapabilitySets? = .exactly(1 << 13),
+    secureBits: UInt8 = 0
+  ) -> Rights {
+    Rights(
+      uid: uid, gid: 1000, changesIdentity: changes, capabilities: sets, secureBits: secureBits,
+      noNewPrivileges: uid != 0)
+  }
+
+  private func kinds(
+    _ manifest: Manifest, _ rights: Rights, _ surroundings: Surroundings? = nil
+  ) -> [SpawnStepKind] {
+    steps(manifest, rights, surroundings).map(\.kind)
+  }
+
+  private func steps(
+    _ manifest: Manifest, _ rights: Rights, _ surroundings: Surroundings? = nil
+  ) -> [SpawnStep] {
+    var plan = SpawnPlan()
+    plan.build(
+      manifest.services[0], of: manifest, rights: rights, surroundings: surroundings ?? nothing)
+    #expect(plan.isComplete)
+    return plan.steps
+  }
+
+  /// A service that uses everything there is a step for.
+  private func everything() -> Manifest {
+    var manifest = Manifest()
+    var service = Service()
+    manifest.pool += Array("/bin/true\0/var/x\0web\0".utf8)
+    manifest.texts = [Text(offset: 1, count: 9), Text(offset: 18, count: 3)]
+    service.exec = TableRange(start: 0, count: 1)
+    service.workingDirectory = Text(offset: 11, count: 6)
+    manifest.resourceLimits = [ResourceLimit(resource: 7, soft: 10, hard: 20)]
+    var credentials = Credentials()
+    credentials.limits = TableRange(start: 0, count: 1)
+    manifest.credentials = [credentials]
+    var directories = Directories()
+    directories.runtime = TableRange(start: 1, count: 1)
+    manifest.directories = [directories]
+    var streams = Streams()
+    streams.output = .append(Text(offset: 11, count: 6))
+    manifest.streams = [streams]
+    manifest.services = [service]
+    return manifest
+  }
+
+  @Test("PRI-01 every step of a start has its place")
+  func order() {
+    #expect(
+      kinds(everything(), rights()) == [
+        .session, .directories, .streams, .session, .descriptors, .limits, .boundingSet,
+        .keepCapabilities, .groups, .gid, .uid, .capabilities, .ambientSet, .noNewPrivileges,
+        .verify, .workingDirectory, .execute,
+      ])
+  }
+
+  @Test("PRI-01 what needs CAP_SETPCAP comes before it is given up")
+  func secureBits() {
+    let one: UInt64 = 0x2000
+    let withSetpcap: UInt64 = 0x2100
+    let expected: [SpawnStep] = [
+      .capabilities(permitted: withSetpcap, inheritable: one),
+      .ambientSet(one),
+      .secureBits(0x2f),
+      .capabilities(permitted: one, inheritable: one),
+      .noNewPrivileges,
+      .verify,
+      .workingDirectory(Text(offset: 11, count: 6)),
+      .execute(Text(offset: 1, count: 9)),
+    ]
+    let steps = steps(everything(), rights(secureBits: 0x2f))
+    #expect(Array(steps.suffix(8)) == expected)
+  }
+
+  @Test("PRI-01 the groups and the bounding set never follow the user, in any combination")
+  func anyOrder() throws {
+    let inherited = CapabilitySets(permitted: 0, inheritable: 1 << 3, ambient: 0, dropped: 1 << 3)
+    for uid in [UInt32(0), 1000] {
+      for sets in [nil, CapabilitySets.exactly(0), .exactly(1 << 13), inherited] {
+        for bits in [UInt8(0), 0x2f] {
+          let kinds = kinds(everything(), rights(uid: uid, sets, secureBits: bits))
+          let user = try #require(kinds.firstIndex(of: .uid))
+          let group = try #require(kinds.firstIndex(of: .gid))
+          let groups = try #require(kinds.firstIndex(of: .groups))
+          #expect(groups < group && group < user)
+          if let bounding = kinds.firstIndex(of: .boundingSet) { #expect(bounding < groups) }
+          if let keep = kinds.firstIndex(of: .keepCapabilities) { #expect(keep < user) }
+          #expect((kinds.firstIndex(of: .capabilities) != nil) == (sets != nil))
+          let verify = try #require(kinds.firstIndex(of: .verify))
+          #expect(kinds[(verify + 1)...] == [.workingDirectory, .execute])
+          #expect(kinds.filter { $0 == .verify }.count == 1)
+        }
+      }
+    }
+  }
+
+  @Test("a capability is made inheritable while the bounding set still has it")
+  func inheritableOutsideBounding() throws {
+    let sets = CapabilitySets(permitted: 0, inheritable: 1 << 3, ambient: 0, dropped: 1 << 3)
+    let steps = steps(everything(), rights(sets))
+    let early = try #require(
+      steps.firstIndex(of: .capabilities(permitted: nothing.permitted, inheritable: 1 << 3)))
+    let drop = try #require(steps.firstIndex(of: .boundingSet(drop: 1 << 3)))
+    #expect(early < drop)
+  }
+
+  @Test("a service that runs as apus itself needs none of it, and is still verified")
+  func asItIs() {
+    let kinds = kinds(everything(), rights(changes: false, nil))
+    #expect(
+      kinds == [
+        .session, .directories, .streams, .session, .descriptors, .limits, .noNewPrivileges,
+        .verify, .workingDirectory, .execute,
+      ])
+  }
+
+  @Test("SPA-07 a limit apus was started with is set back unless the service declares its own")
+  func inheritedLimits() {
+    let core = ResourceLimit(resource: 4, soft: 0, hard: .max)
+    let files = ResourceLimit(resource: 7, soft: 1024, hard: 4096)
+    let around = Surroundings(
+      limits: [core, files], resetsNice: true, bounding: 0, permitted: 0)
+    let steps = steps(everything(), rights(), around)
+    #expect(steps.contains(.limit(core)))
+    #expect(!steps.contains(.limit(files)))
+    #expect(steps.contains(.limit(ResourceLimit(resource: 7, soft: 10, hard: 20))))
+    #expect(steps.contains(.nice(0)))
+  }
+
+  @Test("a plan that does not fit says so, and its storage works again afterwards")
+  func overflow() {
+    var manifest = everything()
+    manifest.texts += Array(repeating: manifest.texts[1], count: 200)
+    manifest.directories[0].state = TableRange(start: 2, count: 200)
+    var plan = SpawnPlan()
+    plan.build(manifest.services[0], of: manifest, rights: rights(), surroundings: nothing)
+    #expect(!plan.isComplete)
+    manifest.directories[0].state = .none
+    plan.build(manifest.services[0], of: manifest, rights: rights(), surroundings: nothing)
+    #expect(plan.isComplete)
+  }
+}
