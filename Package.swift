@@ -66,7 +66,7 @@ let package = Package(
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
     tests("ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
-    tests("FuzzTests", ["ApusJSON", "ApusBase"]),
+    tests("FuzzTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
     tests(
       "ApusCommandTests", ["ApusCommand", "ApusManifest", "ApusJSON", "ApusWire", "ApusBase"]),

@@ -2,7 +2,7 @@ import Foundation
 
 /// One bounded run of a target, set by the environment:
 ///
-/// - `APUS_FUZZ_INPUTS`: how many inputs a target gets, 10,000 by default.
+/// - `APUS_FUZZ_INPUTS`: how many inputs a target gets, `standard` by default.
 /// - `APUS_FUZZ_SEED`: where they come from, 1 by default.
 /// - `APUS_FUZZ_ONLY`: the number of one input to repeat, as a failure names it.
 ///
@@ -12,10 +12,13 @@ struct FuzzRun {
   var seed: UInt64
   var inputs: Range<Int>
 
+  /// Few enough for every run of the tests, enough to reach the outcomes a target names.
+  static let standard = 2500
+
   /// The run the environment asks for.
   static var asked: FuzzRun {
     let environment = ProcessInfo.processInfo.environment
-    let count = environment["APUS_FUZZ_INPUTS"].flatMap(Int.init) ?? 10_000
+    let count = environment["APUS_FUZZ_INPUTS"].flatMap(Int.init) ?? standard
     let only = environment["APUS_FUZZ_ONLY"].flatMap(Int.init)
     return FuzzRun(
       seed: environment["APUS_FUZZ_SEED"].flatMap(UInt64.init) ?? 1,

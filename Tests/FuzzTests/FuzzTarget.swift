@@ -23,4 +23,4 @@ struct FuzzOutcome {
 }
 
 /// Everything that decodes bytes from outside.
-let fuzzTargets: [FuzzTarget] = [jsonTarget]
+let fuzzTargets: [FuzzTarget] = [jsonTarget, manifestTarget, dropInTarget]

@@ -9,7 +9,7 @@ import Testing
     let result = run.run(target)
     print("fuzz \(name): seed \(run.seed), \(run.inputs.count) inputs, \(result.outcomes)")
     #expect(result.failure == nil)
-    guard run.inputs.count >= 5000 else { return }
+    guard run.inputs.count >= FuzzRun.standard else { return }
     #expect(result.outcomes.count >= target.outcomes, "\(result.outcomes)")
   }
 

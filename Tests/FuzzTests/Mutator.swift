@@ -40,7 +40,7 @@ struct Mutator {
   private mutating func token() -> Range<Int> { pick(tokens(of: bytes)) ?? 0..<0 }
 
   private mutating func mutate() {
-    switch below(16) {
+    switch below(20) {
     case 0: if !bytes.isEmpty { bytes[below(bytes.count)] ^= 1 << below(8) }
     case 1: if !bytes.isEmpty { bytes[below(bytes.count)] = UInt8(below(256)) }
     case 2: bytes.removeSubrange(range())
@@ -61,7 +61,7 @@ struct Mutator {
       let other = pick(target.corpus) ?? []
       bytes = Array(
         bytes[..<token().lowerBound] + other[(pick(tokens(of: other)) ?? 0..<0).lowerBound...])
-    case 11, 12, 13, 14: exchange()
+    case 11..<19: exchange()
     default:
       let piece = pick(target.words) ?? []
       let times = min(1 << below(10), maximum / max(piece.count, 1))
@@ -73,11 +73,19 @@ struct Mutator {
   /// Puts a token of this or another input in the place of one of its kind: names repeat, values
   /// change their meaning, and the text stays well-formed.
   private mutating func exchange() {
-    let token = token()
-    let other = below(2) == 0 ? bytes : pick(target.corpus) ?? []
-    let kind = bytes[token].first.map(kind(of:))
-    let pieces = tokens(of: other).filter { other[$0].first.map(kind(of:)) == kind }
-    bytes.replaceSubrange(token, with: other[pick(pieces) ?? 0..<0])
+    let content = tokens(of: bytes).filter { bytes[$0].first.map(kind(of:)) != 3 }
+    guard let token = pick(content), let first = bytes[token].first else { return }
+    let wanted = kind(of: first)
+    if below(3) == 0 {
+      let like = target.words.filter {
+        $0.first.map(kind(of:)) == wanted && tokens(of: $0).count == 1
+      }
+      bytes.replaceSubrange(token, with: pick(like) ?? [])
+    } else {
+      let other = below(2) == 0 ? bytes : pick(target.corpus) ?? []
+      let like = tokens(of: other).filter { other[$0].first.map(kind(of:)) == wanted }
+      bytes.replaceSubrange(token, with: other[pick(like) ?? 0..<0])
+    }
   }
 
   private mutating func insert(_ piece: [UInt8], at index: Int) {
