@@ -184,7 +184,7 @@ class Board:
 
     def login(self, timeout=40):
         """Log in as root on the serial console; the prompt is there afterwards."""
-        self.expect(r"login: $", timeout, "log-in prompt")
+        self.expect(r"login: ", timeout, "log-in prompt")
         self.send("root\n")
         self.prompt(timeout)
 
