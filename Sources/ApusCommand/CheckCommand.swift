@@ -77,31 +77,22 @@ enum CheckCommand {
   }
 
   private static func json(_ loaded: LoadedManifest, security: Bool, context: inout Context) {
-    var writer = JSONStream()
-    writer.json.beginObject()
-    writer.json.key("diagnostics")
-    writer.json.beginArray()
+    var json = JSONStream()
+    json.beginObject()
+    json.beginArray("diagnostics")
     for diagnostic in loaded.diagnostics {
-      writer.json.beginObject()
-      writer.json.key("file")
-      writer.json.string(diagnostic.file)
-      writer.json.key("line")
-      writer.json.integer(Int64(diagnostic.line))
-      writer.json.key("column")
-      writer.json.integer(Int64(diagnostic.column))
-      writer.json.key("path")
-      writer.json.string(diagnostic.path)
-      writer.json.key("severity")
-      writer.json.string(diagnostic.severity.word)
-      writer.json.key("message")
-      writer.json.string(diagnostic.message)
-      writer.json.endObject()
-      writer.drain(into: &context.output)
+      json.beginObject()
+      json.member("file", diagnostic.file)
+      json.member("line", Int64(diagnostic.line))
+      json.member("column", Int64(diagnostic.column))
+      json.member("path", diagnostic.path)
+      json.member("severity", word: diagnostic.severity.word)
+      json.member("message", diagnostic.message)
+      json.endObject()
+      json.drain(into: &context.output)
     }
-    writer.json.endArray()
-    if security { SecurityReport.json(loaded.manifest, &writer, context: &context) }
-    writer.json.endObject()
-    writer.drain(into: &context.output)
-    context.output.endLine()
+    json.endArray()
+    if security { SecurityReport.json(loaded.manifest, &json, context: &context) }
+    json.finish(into: &context.output)
   }
 }

@@ -78,19 +78,19 @@ package struct Context: ~Copyable {
   }
 
   /// A moment as wall time in microseconds; nil for one that never comes.
-  func wall(_ moment: Instant) -> Int64? {
+  @inline(never) func wall(_ moment: Instant) -> Int64? {
     if moment == .never { return nil }
     let (sum, overflow) = moment.microseconds.addingReportingOverflow(wallOffset)
     return overflow ? nil : sum
   }
 
   /// How long ago a moment was, in microseconds.
-  func age(of moment: Instant) -> Int64 {
+  @inline(never) func age(of moment: Instant) -> Int64 {
     (Instant(microseconds: now) - moment).microseconds
   }
 
   /// How long until a moment, in microseconds.
-  func delay(until moment: Instant) -> Int64 {
+  @inline(never) func delay(until moment: Instant) -> Int64 {
     (moment - Instant(microseconds: now)).microseconds
   }
 }

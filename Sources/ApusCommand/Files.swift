@@ -42,14 +42,28 @@ enum Files {
       throw errno
     }
     var paths: [[UInt8]] = []
-    for name in names[0..<Int(count)].split(separator: 0) {
-      let path = folder + [UInt8(ascii: "/")] + name
-      if name.first != UInt8(ascii: "."), [UInt8](name).ends(with: ".json") {
-        paths.append(path)
+    var name: [UInt8] = []
+    for byte in names[0..<Int(count)] {
+      if byte != 0 {
+        name.append(byte)
+        continue
       }
+      if name.first != UInt8(ascii: "."), name.ends(with: ".json") {
+        insert(folder + [UInt8]("/") + name, into: &paths)
+      }
+      name = []
     }
-    paths.sort { $0.precedes($1) }
     return paths
+  }
+
+  /// Adds a path at its place in byte order.
+  private static func insert(_ path: [UInt8], into paths: inout [[UInt8]]) {
+    paths.append(path)
+    var place = paths.count - 1
+    while place > 0, path.precedes(paths[place - 1]) {
+      paths.swapAt(place - 1, place)
+      place -= 1
+    }
   }
 
   /// The folder of a main file's drop-ins.

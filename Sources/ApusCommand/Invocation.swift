@@ -84,6 +84,8 @@ extension Invocation {
         index += 1
       } else if word.starts(with: "--control=") {
         control = [UInt8](word.dropFirst(10))
+      } else if verb == .run {
+        operands.append(word)
       } else if let verb, let option = Options(spelling: word), verb.options.contains(option) {
         options.insert(option)
       } else {

@@ -2,21 +2,86 @@ internal import ApusBase
 internal import ApusJSON
 
 /// A JSON document written piece by piece, so that its length has no limit.
+///
+/// A member is one call, never inlined: the lists have dozens of them and the binary is small.
 struct JSONStream {
   /// Room for one piece: the longest record with every byte escaped.
-  var json = JSONWriter(capacity: 16384)
+  private var json = JSONWriter(capacity: 16384)
+
+  /// An empty document.
+  init() {}
+
+  /// Opens an object, the value of a key where one is given.
+  @inline(never) mutating func beginObject(_ key: StaticString? = nil) {
+    if let key { json.key(key) }
+    json.beginObject()
+  }
+
+  /// Closes an object.
+  @inline(never) mutating func endObject() { json.endObject() }
+
+  /// Opens the array of a key.
+  @inline(never) mutating func beginArray(_ key: StaticString) {
+    json.key(key)
+    json.beginArray()
+  }
+
+  /// Closes an array.
+  @inline(never) mutating func endArray() { json.endArray() }
+
+  /// Writes an element that is a string.
+  @inline(never) mutating func element(_ text: [UInt8]) { json.string(text) }
+
+  /// Writes a member that is a string.
+  @inline(never) mutating func member(_ key: StaticString, _ text: [UInt8]) {
+    json.key(key)
+    json.string(text)
+  }
+
+  /// Writes a member that is one of a set of words.
+  @inline(never) mutating func member(_ key: StaticString, word: StaticString) {
+    json.key(key)
+    json.string(word)
+  }
+
+  /// Writes a member that is a number, or null.
+  @inline(never) mutating func member(_ key: StaticString, _ number: Int64?) {
+    json.key(key)
+    if let number { json.integer(number) } else { json.null() }
+  }
+
+  /// Writes a member that is a number without a sign, or null.
+  @inline(never) mutating func member(_ key: StaticString, unsigned number: UInt64?) {
+    json.key(key)
+    if let number { json.unsigned(number) } else { json.null() }
+  }
+
+  /// Writes a member that is true or false.
+  @inline(never) mutating func member(_ key: StaticString, _ value: Bool) {
+    json.key(key)
+    json.bool(value)
+  }
+
+  /// Writes a member that is a moment, as CLOCK_REALTIME microseconds, or null.
+  @inline(never) mutating func member(
+    _ key: StaticString, _ moment: Instant?, _ context: borrowing Context
+  ) {
+    var wall: Int64?
+    if let moment { wall = context.wall(moment) }
+    member(key, wall)
+  }
 
   /// Hands over what has been written.
-  mutating func drain(into output: inout Output) {
+  @inline(never) mutating func drain(into output: inout Output) {
     output.flush()
     output.writer.bytes(json.output.bytes)
     json.output.reset()
   }
-}
 
-extension JSONWriter {
-  /// Writes a moment as CLOCK_REALTIME microseconds, or null.
-  mutating func moment(_ moment: Instant?, _ context: borrowing Context) {
-    if let moment, let wall = context.wall(moment) { integer(wall) } else { null() }
+  /// Ends the document.
+  @inline(never) mutating func finish(into output: inout Output) {
+    endObject()
+    drain(into: &output)
+    output.endLine()
   }
 }

@@ -1,19 +1,19 @@
 /// Comparing and copying literals as bytes: comparing `String` would link the Unicode tables.
 extension [UInt8] {
   /// The bytes of a literal.
-  package init(_ literal: StaticString) {
+  @inline(never) package init(_ literal: StaticString) {
     self = []
     guard literal.hasPointerRepresentation else { return }
     for index in 0..<literal.utf8CodeUnitCount { unsafe append(literal.utf8Start[index]) }
   }
 
   /// True when these are the bytes of a literal.
-  func equals(_ literal: StaticString) -> Bool {
+  @inline(never) func equals(_ literal: StaticString) -> Bool {
     count == literal.utf8CodeUnitCount && starts(with: literal)
   }
 
   /// True when the first bytes are those of a literal.
-  func starts(with literal: StaticString) -> Bool {
+  @inline(never) func starts(with literal: StaticString) -> Bool {
     guard literal.hasPointerRepresentation, count >= literal.utf8CodeUnitCount else { return false }
     for index in 0..<literal.utf8CodeUnitCount {
       if unsafe self[index] != literal.utf8Start[index] { return false }

@@ -22,19 +22,19 @@ package struct Output: ~Copyable {
   package static func keeping() -> Output { Output(fd: -1) }
 
   /// Ends a line, and writes when much has come together.
-  mutating func endLine() {
+  @inline(never) mutating func endLine() {
     writer.byte(UInt8(ascii: "\n"))
     if writer.count > Output.capacity / 2 { flush() }
   }
 
   /// Ends a line and takes back the spaces before its end.
-  mutating func endRow() {
+  @inline(never) mutating func endRow() {
     while writer.bytes.last == UInt8(ascii: " ") { writer.shorten(to: writer.count - 1) }
     endLine()
   }
 
   /// Writes what has come together.
-  package mutating func flush() {
+  @inline(never) package mutating func flush() {
     if fd < 0 {
       kept += writer.bytes
     } else if failure == nil, writer.count > 0 {
@@ -52,10 +52,10 @@ extension ByteWriter {
   ///
   /// Control characters, those of ISO 6429's second set and what is not UTF-8 become `\xNN`. The
   /// backslash is doubled, so that an escape can not be forged.
-  mutating func safe(_ text: [UInt8]) { printable(text, doublesBackslash: true) }
+  @inline(never) mutating func safe(_ text: [UInt8]) { printable(text, doublesBackslash: true) }
 
   /// As `safe`, for a line that is already quoted where it needs to be.
-  mutating func printable(_ text: [UInt8], doublesBackslash: Bool = false) {
+  @inline(never) mutating func printable(_ text: [UInt8], doublesBackslash: Bool = false) {
     var index = 0
     while index < text.count {
       let byte = text[index]
@@ -82,7 +82,7 @@ extension ByteWriter {
     }
   }
 
-  private mutating func escape(_ value: UInt8) {
+  @inline(never) private mutating func escape(_ value: UInt8) {
     text(value < 16 ? "\\x0" : "\\x")
     hex(UInt64(value))
   }

@@ -3,7 +3,7 @@ package import ApusBase
 /// Times and sizes as people read them; integers only, no floating point.
 extension ByteWriter {
   /// Appends a length of time with its two largest units: `2min 3s`, `350ms`.
-  package mutating func duration(_ microseconds: Int64) {
+  @inline(never) package mutating func duration(_ microseconds: Int64) {
     let total = UInt64(max(0, microseconds))
     let seconds = total / 1_000_000
     if total < 1000 {
@@ -22,7 +22,7 @@ extension ByteWriter {
   }
 
   /// Appends a length of time in seconds with three decimals, so that a column of them compares.
-  package mutating func seconds(_ microseconds: Int64) {
+  @inline(never) package mutating func seconds(_ microseconds: Int64) {
     let milliseconds = UInt64(max(0, microseconds)) / 1000
     decimal(milliseconds / 1000)
     byte(UInt8(ascii: "."))
@@ -33,7 +33,7 @@ extension ByteWriter {
   }
 
   /// Appends a size in binary units, one decimal below ten: `1.2M`, `640K`.
-  package mutating func size(_ bytes: UInt64) {
+  @inline(never) package mutating func size(_ bytes: UInt64) {
     var shift: UInt64 = 0
     var unit: StaticString = ""
     if bytes >= 1 << 30 {
@@ -54,7 +54,7 @@ extension ByteWriter {
     text(unit)
   }
 
-  private mutating func part(_ value: UInt64, _ unit: StaticString) {
+  @inline(never) private mutating func part(_ value: UInt64, _ unit: StaticString) {
     decimal(value)
     text(unit)
   }

@@ -47,6 +47,6 @@ private func perform(_ invocation: Invocation, context: inout Context) throws(Fa
     context.output.writer.text(ApusVersion.text)
     context.output.endLine()
   case .run:
-    throw context.usage { $0.text("run is the supervisor itself; call it as apus run") }
+    throw context.usage { $0.text("usage: apus run [--manifest FILE] [--control PATH]") }
   }
 }

@@ -1,5 +1,4 @@
 internal import ApusBase
-internal import ApusJSON
 internal import ApusManifest
 
 /// `apus check --security`: what each service could do to the board, and who can reach it.
@@ -15,54 +14,57 @@ enum SecurityReport {
     for service in manifest.services where !service.flags.contains(.template) {
       let rights = manifest.credentials(of: service)
       table.row(tint: isRoot(rights.user, manifest) ? .warning : .plain, column: 1)
-      table.cell { $0.text(service.name, of: manifest) }
-      table.cell { user(rights.user, manifest, &$0) }
-      table.cell { capabilities(rights, manifest, &$0) }
-      table.cell { $0.text(gainsPrivileges(rights, manifest) ? "yes" : "no") }
-      table.cell { addresses(service, manifest, fromNetwork: true, &$0) }
-      table.cell { addresses(service, manifest, fromNetwork: false, &$0) }
+      table.cell.text(service.name, of: manifest)
+      table.next()
+      user(rights.user, manifest, &table.cell)
+      table.next()
+      capabilities(rights, manifest, &table.cell)
+      table.next()
+      table.word(gainsPrivileges(rights, manifest) ? "yes" : "no")
+      addresses(service, manifest, fromNetwork: true, &table.cell)
+      table.next()
+      addresses(service, manifest, fromNetwork: false, &table.cell)
+      table.next()
     }
     table.render(into: &context.output, colour: context.colour)
   }
 
-  static func json(_ manifest: Manifest, _ writer: inout JSONStream, context: inout Context) {
+  static func json(_ manifest: Manifest, _ json: inout JSONStream, context: inout Context) {
     var text = ByteWriter(capacity: 8192)
-    writer.json.key("security")
-    writer.json.beginArray()
+    json.beginArray("security")
     for service in manifest.services where !service.flags.contains(.template) {
       let rights = manifest.credentials(of: service)
-      writer.json.beginObject()
-      writer.json.key("service")
+      json.beginObject()
       text.reset()
       text.text(service.name, of: manifest)
-      writer.json.string(text.bytes)
-      writer.json.key("user")
+      json.member("service", text.bytes)
       text.reset()
       user(rights.user, manifest, &text)
-      writer.json.string(text.bytes)
-      writer.json.key("capabilities")
+      json.member("user", text.bytes)
       text.reset()
       capabilities(rights, manifest, &text)
-      writer.json.string(text.bytes)
-      writer.json.key("newPrivileges")
-      writer.json.bool(gainsPrivileges(rights, manifest))
-      for fromNetwork in [true, false] {
-        writer.json.key(fromNetwork ? "network" : "local")
-        writer.json.beginArray()
-        for index in service.listeners.indices {
-          guard let listener = manifest.listeners.at(index),
-            isNetwork(listener.address) == fromNetwork
-          else { continue }
-          text.reset()
-          text.text(listener.spelling, of: manifest)
-          writer.json.string(text.bytes)
-        }
-        writer.json.endArray()
-      }
-      writer.json.endObject()
-      writer.drain(into: &context.output)
+      json.member("capabilities", text.bytes)
+      json.member("newPrivileges", gainsPrivileges(rights, manifest))
+      list(service, manifest, fromNetwork: true, &json)
+      list(service, manifest, fromNetwork: false, &json)
+      json.endObject()
+      json.drain(into: &context.output)
     }
-    writer.json.endArray()
+    json.endArray()
+  }
+
+  private static func list(
+    _ service: Service, _ manifest: Manifest, fromNetwork: Bool, _ json: inout JSONStream
+  ) {
+    json.beginArray(fromNetwork ? "network" : "local")
+    for index in service.listeners.indices {
+      guard let listener = manifest.listeners.at(index), isNetwork(listener.address) == fromNetwork
+      else { continue }
+      var text = ByteWriter(capacity: 256)
+      text.text(listener.spelling, of: manifest)
+      json.element(text.bytes)
+    }
+    json.endArray()
   }
 
   private static func isRoot(_ user: Principal, _ manifest: Manifest) -> Bool {
@@ -73,7 +75,9 @@ enum SecurityReport {
     }
   }
 
-  private static func user(_ user: Principal, _ manifest: Manifest, _ out: inout ByteWriter) {
+  @inline(never) private static func user(
+    _ user: Principal, _ manifest: Manifest, _ out: inout ByteWriter
+  ) {
     switch user {
     case .none: out.text("root")
     case .id(let id): out.decimal(UInt64(id))
@@ -81,7 +85,7 @@ enum SecurityReport {
     }
   }
 
-  private static func capabilities(
+  @inline(never) private static func capabilities(
     _ rights: Credentials, _ manifest: Manifest, _ out: inout ByteWriter
   ) {
     if rights.capabilityForm == .standard {
@@ -100,7 +104,7 @@ enum SecurityReport {
     !(rights.noNewPrivileges ?? !isRoot(rights.user, manifest))
   }
 
-  private static func addresses(
+  @inline(never) private static func addresses(
     _ service: Service, _ manifest: Manifest, fromNetwork: Bool, _ out: inout ByteWriter
   ) {
     var isFirst = true

@@ -1,5 +1,4 @@
 internal import ApusBase
-internal import ApusJSON
 internal import ApusWire
 
 /// `apus list-sockets`: every listener, whose it is, and why it is paused.
@@ -46,71 +45,45 @@ enum SocketsCommand {
       let age = record.lastTrigger.map { context.age(of: $0) }
       let delay = record.pausedUntil.map { context.delay(until: $0) }
       table.row(tint: tint(record.state), column: 3)
-      table.cell { $0.safe(socket.address) }
-      table.cell { if socket.name != socket.service { $0.safe(socket.name) } }
-      table.cell { $0.safe(socket.service) }
-      table.cell { $0.text(record.state.word) }
-      table.cell { if let queued = record.queued { $0.decimal(UInt64(queued)) } }
-      table.cell { if record.accepted > 0 { $0.decimal(record.accepted) } }
-      table.cell {
-        if let delay {
-          $0.text("in ")
-          $0.duration(delay)
-          if !socket.reason.isEmpty { $0.text(": ") }
-        }
-        $0.safe(socket.reason)
-        if delay == nil, socket.reason.isEmpty, let age {
-          $0.text("triggered ")
-          $0.duration(age)
-          $0.text(" ago")
-        }
+      table.text(socket.address)
+      table.text(socket.name == socket.service ? [] : socket.name)
+      table.text(socket.service)
+      table.word(record.state.word)
+      table.number(record.queued.map { UInt64($0) })
+      table.number(record.accepted > 0 ? record.accepted : nil)
+      table.outlook(delay, socket.reason)
+      if delay == nil, socket.reason.isEmpty, let age {
+        table.cell.text("triggered ")
+        table.cell.duration(age)
+        table.cell.text(" ago")
       }
+      table.next()
     }
     table.render(into: &context.output, colour: context.colour)
   }
 
   private static func json(_ sockets: [SocketReply], context: inout Context) {
-    var writer = JSONStream()
-    writer.json.beginObject()
-    writer.json.key("sockets")
-    writer.json.beginArray()
-    for socket in sockets {
-      object(socket, &writer.json, context)
-      writer.drain(into: &context.output)
-    }
-    writer.json.endArray()
-    writer.json.endObject()
-    writer.drain(into: &context.output)
-    context.output.endLine()
-  }
-
-  private static func object(
-    _ socket: SocketReply, _ json: inout JSONWriter, _ context: borrowing Context
-  ) {
-    let record = socket.record
+    var json = JSONStream()
     json.beginObject()
-    json.key("service")
-    json.string(socket.service)
-    json.key("name")
-    json.string(socket.name)
-    json.key("kind")
-    json.string(record.kind.word)
-    json.key("address")
-    json.string(socket.address)
-    json.key("state")
-    json.string(record.state.word)
-    json.key("reason")
-    json.string(socket.reason)
-    json.key("queued")
-    if let queued = record.queued { json.unsigned(UInt64(queued)) } else { json.null() }
-    json.key("accepted")
-    json.unsigned(record.accepted)
-    json.key("triggers")
-    json.unsigned(record.triggers)
-    json.key("pausedUntilUs")
-    json.moment(record.pausedUntil, context)
-    json.key("lastTriggerUs")
-    json.moment(record.lastTrigger, context)
-    json.endObject()
+    json.beginArray("sockets")
+    for socket in sockets {
+      let record = socket.record
+      json.beginObject()
+      json.member("service", socket.service)
+      json.member("name", socket.name)
+      json.member("kind", word: record.kind.word)
+      json.member("address", socket.address)
+      json.member("state", word: record.state.word)
+      json.member("reason", socket.reason)
+      json.member("queued", unsigned: record.queued.map { UInt64($0) })
+      json.member("accepted", unsigned: record.accepted)
+      json.member("triggers", unsigned: record.triggers)
+      json.member("pausedUntilUs", record.pausedUntil, context)
+      json.member("lastTriggerUs", record.lastTrigger, context)
+      json.endObject()
+      json.drain(into: &context.output)
+    }
+    json.endArray()
+    json.finish(into: &context.output)
   }
 }

@@ -1,5 +1,4 @@
 internal import ApusBase
-internal import ApusJSON
 internal import ApusWire
 
 /// `apus status`: a table of services, details of one, or JSON.
@@ -25,11 +24,12 @@ enum StatusCommand {
       let all = services
       services = []
       for name in names {
-        if let found = all.first(where: { $0.name == name }) {
-          services.append(found)
-        } else {
-          missing.append(name)
+        var isThere = false
+        for service in all where service.name == name {
+          services.append(service)
+          isThere = true
         }
+        if !isThere { missing.append(name) }
       }
     }
     if invocation.options.contains(.json) {
@@ -41,7 +41,7 @@ enum StatusCommand {
     }
     for name in missing { _ = Connection.noSuchService(name, context: &context) }
     if !missing.isEmpty { throw Failure(.noSuchService) }
-    if !names.isEmpty, services.contains(where: { !isRunning($0.record.state) }) {
+    for service in services where !names.isEmpty && !isRunning(service.record.state) {
       throw Failure(.notRunning)
     }
   }
@@ -77,23 +77,17 @@ enum StatusCommand {
       let age = context.age(of: record.since)
       let delay = record.nextStart.map { context.delay(until: $0) }
       table.row(tint: tint(record.state), column: 1)
-      table.cell { $0.safe(service.name) }
-      table.cell { $0.text(record.state.word) }
-      table.cell {
-        $0.duration(age)
-        $0.text(" ago")
-      }
-      table.cell { if record.mainPid > 0 { $0.decimal(Int64(record.mainPid)) } }
-      table.cell { if record.restarts > 0 { $0.decimal(UInt64(record.restarts)) } }
-      table.cell { if let memory = record.memory { $0.size(memory) } }
-      table.cell {
-        if let delay {
-          $0.text("in ")
-          $0.duration(delay)
-          if !service.reason.isEmpty { $0.text(": ") }
-        }
-        $0.safe(service.reason)
-      }
+      table.text(service.name)
+      table.word(record.state.word)
+      table.cell.duration(age)
+      table.cell.text(" ago")
+      table.next()
+      table.number(record.mainPid > 0 ? UInt64(record.mainPid) : nil)
+      table.number(record.restarts > 0 ? UInt64(record.restarts) : nil)
+      if let memory = record.memory { table.cell.size(memory) }
+      table.next()
+      table.outlook(delay, service.reason)
+      table.next()
     }
     table.render(into: &context.output, colour: context.colour)
   }
@@ -108,110 +102,94 @@ enum StatusCommand {
     if tint != .plain { context.output.writer.text("\u{1b}[0m") }
     context.output.writer.text(" for ")
     context.output.writer.duration(context.age(of: record.since))
-    context.output.endLine()
     if record.mainPid > 0 {
-      line("main pid", context: &context) { $0.decimal(Int64(record.mainPid)) }
+      label("main pid", &context.output)
+      context.output.writer.decimal(Int64(record.mainPid))
     }
-    line("restarts", context: &context) { $0.decimal(UInt64(record.restarts)) }
-    if let memory = record.memory { line("memory", context: &context) { $0.size(memory) } }
+    label("restarts", &context.output)
+    context.output.writer.decimal(UInt64(record.restarts))
+    if let memory = record.memory {
+      label("memory", &context.output)
+      context.output.writer.size(memory)
+    }
     if let last = record.lastExit {
-      let age = context.age(of: last.at)
-      line("last exit", context: &context) {
-        if last.isSignal {
-          $0.signal(last.code)
-        } else {
-          $0.text("exit code ")
-          $0.decimal(UInt64(last.code))
-        }
-        $0.text(", ")
-        $0.duration(age)
-        $0.text(" ago")
+      label("last exit", &context.output)
+      if last.isSignal {
+        context.output.writer.signal(last.code)
+      } else {
+        context.output.writer.text("exit code ")
+        context.output.writer.decimal(UInt64(last.code))
       }
+      context.output.writer.text(", ")
+      context.output.writer.duration(context.age(of: last.at))
+      context.output.writer.text(" ago")
     }
     if let next = record.nextStart {
-      let delay = context.delay(until: next)
-      line("next start", context: &context) {
-        $0.text("in ")
-        $0.duration(delay)
-      }
+      label("next start", &context.output)
+      context.output.writer.text("in ")
+      context.output.writer.duration(context.delay(until: next))
     }
-    if !service.reason.isEmpty { line("reason", context: &context) { $0.safe(service.reason) } }
+    if !service.reason.isEmpty {
+      label("reason", &context.output)
+      context.output.writer.safe(service.reason)
+    }
+    context.output.endLine()
   }
 
-  private static func line(
-    _ label: StaticString, context: inout Context, _ write: (inout ByteWriter) -> Void
-  ) {
-    context.output.writer.spaces(12 - label.utf8CodeUnitCount)
-    context.output.writer.text(label)
-    context.output.writer.text(": ")
-    write(&context.output.writer)
-    context.output.endLine()
+  /// Ends the line before and starts one.
+  @inline(never)
+  private static func label(_ label: StaticString, _ output: inout Output) {
+    output.endLine()
+    output.writer.spaces(12 - label.utf8CodeUnitCount)
+    output.writer.text(label)
+    output.writer.text(": ")
   }
 
   private static func json(
     _ supervisor: SupervisorReply?, _ services: [ServiceReply], context: inout Context
   ) {
-    var writer = JSONStream()
-    writer.json.beginObject()
-    writer.json.key("supervisor")
+    var json = JSONStream()
+    json.beginObject()
     if let supervisor {
-      writer.json.beginObject()
-      writer.json.key("pid")
-      writer.json.integer(Int64(supervisor.pid))
-      writer.json.key("version")
-      writer.json.string(supervisor.version)
-      writer.json.key("uptimeUs")
-      writer.json.integer(supervisor.uptimeUs)
-      writer.json.endObject()
+      json.beginObject("supervisor")
+      json.member("pid", Int64(supervisor.pid))
+      json.member("version", supervisor.version)
+      json.member("uptimeUs", supervisor.uptimeUs)
+      json.endObject()
     } else {
-      writer.json.null()
+      json.member("supervisor", nil)
     }
-    writer.json.key("services")
-    writer.json.beginArray()
+    json.beginArray("services")
     for service in services {
-      object(service, &writer.json, context)
-      writer.drain(into: &context.output)
+      object(service, &json, context)
+      json.drain(into: &context.output)
     }
-    writer.json.endArray()
-    writer.json.endObject()
-    writer.drain(into: &context.output)
-    context.output.endLine()
+    json.endArray()
+    json.finish(into: &context.output)
   }
 
   private static func object(
-    _ service: ServiceReply, _ json: inout JSONWriter, _ context: borrowing Context
+    _ service: ServiceReply, _ json: inout JSONStream, _ context: borrowing Context
   ) {
     let record = service.record
     json.beginObject()
-    json.key("name")
-    json.string(service.name)
-    json.key("state")
-    json.string(record.state.word)
-    json.key("sinceUs")
-    json.moment(record.since, context)
-    json.key("mainPid")
-    json.integer(Int64(record.mainPid))
-    json.key("restarts")
-    json.unsigned(UInt64(record.restarts))
-    json.key("lastExit")
+    json.member("name", service.name)
+    json.member("state", word: record.state.word)
+    json.member("sinceUs", record.since, context)
+    json.member("mainPid", Int64(record.mainPid))
+    json.member("restarts", Int64(record.restarts))
     if let last = record.lastExit {
-      json.beginObject()
-      json.key("kind")
-      json.string(last.isSignal ? "signal" : "exit")
-      json.key("code")
-      json.unsigned(UInt64(last.code))
-      json.key("atUs")
-      json.moment(last.at, context)
+      json.beginObject("lastExit")
+      json.member("kind", word: last.isSignal ? "signal" : "exit")
+      json.member("code", Int64(last.code))
+      json.member("atUs", last.at, context)
       json.endObject()
     } else {
-      json.null()
+      json.member("lastExit", nil)
     }
-    json.key("nextStartUs")
-    json.moment(record.nextStart, context)
-    json.key("reason")
-    json.string(service.reason)
-    json.key("memoryBytes")
-    if let memory = record.memory { json.unsigned(memory) } else { json.null() }
+    json.member("nextStartUs", record.nextStart, context)
+    json.member("reason", service.reason)
+    json.member("memoryBytes", unsigned: record.memory)
     json.endObject()
   }
 }

@@ -37,13 +37,16 @@ package struct Table {
   private var cells: [[UInt8]] = []
   private var tints: [Tint] = []
   private var tinted = 0
-  private var scratch = ByteWriter(capacity: 4096)
+  /// The cell being written; `next` ends it.
+  package var cell = ByteWriter(capacity: 4096)
 
   /// A table without columns.
   package init() {}
 
   /// Adds a column that may shrink to `least` characters.
-  package mutating func column(_ header: StaticString, least: Int, isNumber: Bool = false) {
+  @inline(never) package mutating func column(
+    _ header: StaticString, least: Int, isNumber: Bool = false
+  ) {
     columns.append(
       Column(header: header, isNumber: isNumber, least: max(least, header.utf8CodeUnitCount)))
   }
@@ -54,11 +57,38 @@ package struct Table {
     tinted = column
   }
 
-  /// Adds a cell.
-  package mutating func cell(_ write: (inout ByteWriter) -> Void) {
-    scratch.reset()
-    write(&scratch)
-    cells.append(scratch.bytes)
+  /// Ends a cell.
+  @inline(never) package mutating func next() {
+    cells.append(cell.bytes)
+    cell.reset()
+  }
+
+  /// Adds a cell with text of others.
+  @inline(never) mutating func text(_ text: [UInt8]) {
+    cell.safe(text)
+    next()
+  }
+
+  /// Adds a cell with a word.
+  @inline(never) mutating func word(_ word: StaticString) {
+    cell.text(word)
+    next()
+  }
+
+  /// Adds a cell with a number, empty for none.
+  @inline(never) mutating func number(_ number: UInt64?) {
+    if let number { cell.decimal(number) }
+    next()
+  }
+
+  /// Adds a cell that says when and why: `in 3s: exit code 1`.
+  @inline(never) mutating func outlook(_ delay: Int64?, _ reason: [UInt8]) {
+    if let delay {
+      cell.text("in ")
+      cell.duration(delay)
+      if !reason.isEmpty { cell.text(": ") }
+    }
+    cell.safe(reason)
   }
 
   /// Writes the table, with a line of headers.
@@ -149,7 +179,7 @@ package struct Table {
 
 extension ByteWriter {
   /// Appends spaces.
-  mutating func spaces(_ count: Int) {
+  @inline(never) mutating func spaces(_ count: Int) {
     for _ in 0..<max(0, count) { byte(UInt8(ascii: " ")) }
   }
 }

@@ -65,7 +65,7 @@ func word(_ verb: Verb) -> String { verb.word.description }
       (["start", "a\u{1b}[2J"], "not a service name: a\\x1b[2J"),
       (["status", "../x"], "not a service name: ../x"),
       (["a\nb"], "unknown command a\\x0ab"),
-      (["run"], "run is the supervisor itself; call it as apus run"),
+      (["run", "--manifest"], "usage: apus run [--manifest FILE] [--control PATH]"),
     ])
   func usage(words: [String], message: String) {
     let outcome = run(["apus"] + words, control: "/nonexistent/control")
