@@ -60,7 +60,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// Goes on while the supervisor has work of its own, within bounds.
   private mutating func settle() {
-    for _ in 0..<Self.stepsPerTurn where supervisor.hasWork { deliver(.tick) }
+    for _ in 0..<Self.stepsPerTurn {
+      guard supervisor.hasWork else { return }
+      deliver(.tick)
+    }
   }
 
   private mutating func take(_ event: Event) {

@@ -52,6 +52,8 @@ extension Manifest {
       if contains(restart.neverOn, report) { return false }
       if contains(restart.alwaysOn, report) { return true }
     }
+    // A oneshot that did its work is done (systemd.service(5): always and on-success do not apply).
+    if service.type == .oneshot, end == .clean { return false }
     return restart.policy.restarts(after: end)
   }
 

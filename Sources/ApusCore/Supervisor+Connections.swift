@@ -60,7 +60,6 @@ extension Supervisor {
     listeners[listener].accepted &+= 1
     listeners[listener].triggers &+= 1
     listeners[listener].lastTrigger = now
-    listeners[listener].delay = .zero
     connections[index].source = source
     guard !exceedsSource(service, source, index), units[service].goal == .listen else {
       out.append(.discard(id))
@@ -120,17 +119,23 @@ extension Supervisor {
     out.append(log(.startFailed, service, reason))
     out.append(.discard(instance(connection: index)))
     landed(connection: index)
+    rest(listener, reason)
     free(index)
-    if listeners.at(listener)?.isWatched == true {
-      let last = listeners[listener].delay
-      pause(
-        listener, reason, for: last == .zero ? .milliseconds(50) : min(.seconds(5), last + last))
-    }
+  }
+
+  /// Pauses a listener after a failed start, longer each time, until a start succeeds. It need not
+  /// be watched now: without this a full service would take the next connection at once.
+  private mutating func rest(_ listener: Int, _ reason: Reason) {
+    guard let unit = listeners.at(listener), unit.isBound, !unit.isPaused else { return }
+    let last = unit.delay
+    pause(listener, reason, for: last == .zero ? .milliseconds(50) : min(.seconds(5), last + last))
   }
 
   mutating func connectionExecuted(_ index: Int) {
     landed(connection: index)
     connections[index].stage = .running
+    let listener = Int(connections[index].listener)
+    if listeners.at(listener)?.isPaused == false { listeners[listener].delay = .zero }
     if !connections[index].isStopping { deadlines.clear(deadlineKey(connection: index)) }
   }
 
@@ -139,11 +144,7 @@ extension Supervisor {
     let service = Int(connections[index].service)
     units[service].reason = reason
     out.append(log(.startFailed, service, reason))
-    let listener = Int(connections[index].listener)
-    guard listeners.at(listener)?.isWatched == true else { return }
-    let last = listeners[listener].delay
-    pause(
-      listener, reason, for: last == .zero ? .milliseconds(100) : min(.seconds(30), last + last))
+    rest(Int(connections[index].listener), reason)
   }
 
   mutating func connectionExited(_ index: Int, _ id: InstanceID) {
@@ -168,9 +169,11 @@ extension Supervisor {
     connections[index].stage = .free
     units[service].connections -= 1
     lives -= 1
-    for listener in manifest.services[service].listeners.indices
-    where listeners.at(listener)?.reason.kind == .connectionLimit {
-      listeners[listener].reason = .none
+    for listener in manifest.services[service].listeners.indices {
+      if listeners.at(listener)?.reason.kind == .connectionLimit {
+        listeners[listener].reason = .none
+      }
+      // Also one whose pause ended while there was no room.
       watchIfIdle(listener)
     }
     if units[service].state != .listening {

@@ -90,7 +90,9 @@ extension Supervisor {
   mutating func wakeDependents(of service: Int) {
     for index in dependents.range(of: service) {
       let other = Int(dependents[index].service)
-      if units[other].state == .waiting { work.push(other) }
+      // A connection's process is a start of its own: no more of them without what they need.
+      let mayStart = units[other].state == .listening && manifest.services[other].accepts
+      if units[other].state == .waiting || mayStart { work.push(other) }
     }
     guard !units[service].isAlive else { return }
     let declared = manifest.services[service]

@@ -6,10 +6,7 @@ internal import ApusWire
 extension Supervisor {
   mutating func exited(_ id: InstanceID, _ report: ExitReport) {
     if let connection = connection(id) { return connectionExited(connection, id) }
-    guard let service = living(id) else {
-      out.append(.release(id))
-      return
-    }
+    guard let service = living(id) else { return }
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))
     }

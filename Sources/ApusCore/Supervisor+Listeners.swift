@@ -148,15 +148,13 @@ extension Supervisor {
     let hasRun = units[service].lastExit != nil
     if hasRun, now - ended <= Self.promptTrigger, ended - units[service].startedAt < Self.shortRun {
       // It ended well but what woke it still waits: start it again, but ever more slowly.
-      return coolDown(service)
+      return backOff(service, Reason(.noAccept))
     }
-    if !hasRun || now - ended >= restart.resetAfter { units[service].delay = .zero }
+    // Idle for that long beyond the last delay, which may itself be longer.
+    if !hasRun || now - (ended + units[service].delay) >= restart.resetAfter {
+      units[service].delay = .zero
+    }
     trigger(index, service)
-  }
-
-  private mutating func coolDown(_ service: Int) {
-    units[service].endedAt = .zero
-    backOff(service, Reason(.noAccept))
   }
 
   private mutating func trigger(_ index: Int, _ service: Int) {

@@ -19,9 +19,14 @@ struct CtrlAltDel: Sendable {
 
 // The end of the board; rule 8 of the supervisor.
 extension Supervisor {
-  /// Time kept of `shutdownTimeout` for everything that is not a service.
-  private static let terminateTime = Interval.seconds(2)
-  private static let killTime = Interval.seconds(1)
+  /// Time kept of `shutdownTimeout` for TERM to everything that is not a service.
+  private var terminateTime: Interval { share(of: 4, atMost: .seconds(2)) }
+  /// The same for KILL.
+  private var killTime: Interval { share(of: 8, atMost: .seconds(1)) }
+
+  private func share(of part: Int64, atMost most: Interval) -> Interval {
+    min(most, Interval(microseconds: manifest.system.shutdownTimeout.microseconds / part))
+  }
 
   /// Stops everything and then ends the board. A second order changes only how it ends.
   mutating func shutDown(_ action: PowerAction) {
@@ -31,9 +36,7 @@ extension Supervisor {
     cursor = 0
     out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
     let total = manifest.system.shutdownTimeout
-    let others = Self.terminateTime + Self.killTime
-    let half = Interval(microseconds: total.microseconds / 2)
-    deadlines.set(boardKey, to: now + (total == .never ? total : max(half, total - others)))
+    deadlines.set(boardKey, to: now + (total - (terminateTime + killTime)))
   }
 
   /// Ends the board without stopping anything.
@@ -53,13 +56,13 @@ extension Supervisor {
     guard mode == .system else { return finish() }
     phase = .terminating
     out.append(.signalEveryone(number: 15))
-    deadlines.set(boardKey, to: now + Self.terminateTime)
+    deadlines.set(boardKey, to: now + terminateTime)
   }
 
   private mutating func killOthers() {
     phase = .killing
     out.append(.signalEveryone(number: 9))
-    deadlines.set(boardKey, to: now + Self.killTime)
+    deadlines.set(boardKey, to: now + killTime)
   }
 
   /// No child is left.
