@@ -56,7 +56,7 @@ let package = Package(
     .executableTarget(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
     .target(
-      name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusBase"],
+      name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
       swiftSettings: host),
     tests("CApusTests", ["CApus"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
@@ -70,6 +70,11 @@ let package = Package(
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
     tests(
       "ApusCommandTests", ["ApusCommand", "ApusManifest", "ApusJSON", "ApusWire", "ApusBase"]),
+    tests(
+      "ApusCoreTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
+      resources: [.copy("Golden")]),
+    tests(
+      "SimulationTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
   ],
   swiftLanguageModes: [.v6],
   cLanguageStandard: .c17

@@ -1,0 +1,138 @@
+public import ApusBase
+public import ApusCore
+
+/// What is true of a service, whatever the supervisor believes.
+public struct ServiceFacts: Sendable {
+  /// Moments at which a process was made, of `spawn` effects that succeeded.
+  public internal(set) var starts: [Instant] = []
+  /// `spawn` effects, also those refused.
+  public internal(set) var attempts: [Instant] = []
+  /// Reports of a successful execve(2).
+  public internal(set) var executions = 0
+  /// Ends of main processes.
+  public internal(set) var ends: [Instant] = []
+  /// Live instances: from `spawn` to `release`.
+  public internal(set) var alive = 0
+  /// Live main processes that have reached execve(2).
+  public internal(set) var isRunning = false
+  /// A main process reached execve(2), or a oneshot ended with 0, since the last start.
+  public internal(set) var isUp = false
+  /// Signals sent to the main process, with their times.
+  public internal(set) var signals: [SentSignal] = []
+
+  /// A signal that was sent.
+  public struct SentSignal: Equatable, Sendable {
+    /// When.
+    public var time: Instant
+    /// Which.
+    public var number: UInt8
+    /// To whom.
+    public var scope: SignalScope
+  }
+}
+
+/// What is true of a listener.
+public struct ListenerFacts: Sendable {
+  /// Its service.
+  public let service: Int
+  /// The socket exists.
+  public internal(set) var isBound = false
+  /// Readiness is reported.
+  public internal(set) var isWatched = false
+  /// Only errors are reported: hung up, no data.
+  public internal(set) var isBroken = false
+  /// Waiting connections, oldest first, as indexes of `World.connections`.
+  public internal(set) var queue: [Int] = []
+  /// Moments of `watch` effects.
+  public internal(set) var watches: [Instant] = []
+  /// Since when it has been unwatched.
+  public internal(set) var unwatchedSince = Instant.zero
+  var watchFailedAt = Instant.never
+  /// Attempts to bind.
+  public internal(set) var bindAttempts: [Instant] = []
+  /// Successive reports of readiness that the supervisor did not act upon.
+  var ignoredReports = 0
+}
+
+/// What became of a client's connection.
+public struct ConnectionFacts: Equatable, Sendable {
+  /// The fates of a connection.
+  public enum Fate: UInt8, Sendable {
+    /// Nobody listened.
+    case refused
+    /// In the kernel's queue.
+    case queued
+    /// Accepted by apus for an instance.
+    case held
+    /// Accepted by a process.
+    case served
+    /// Accepted by apus and closed again.
+    case discarded
+    /// Its listener was closed while it waited.
+    case reset
+  }
+  /// Which listener it went to.
+  public let listener: Int
+  /// Its peer.
+  public let source: ConnectionSource
+  /// When it was made.
+  public let made: Instant
+  /// What became of it.
+  public internal(set) var fate: Fate
+  /// When it was served.
+  public internal(set) var servedAt = Instant.never
+}
+
+/// A control client's request and what came back.
+public struct RequestFacts: Sendable {
+  /// Who asked.
+  public let client: ClientID
+  /// What.
+  public let request: Request
+  /// When.
+  public let made: Instant
+  /// The answer, and when it came.
+  public internal(set) var answer: Answer?
+  public internal(set) var answeredAt: Instant?
+  /// The client went away.
+  public internal(set) var isGone = false
+}
+
+/// A process of the fake operating system.
+struct Process {
+  enum Stage: UInt8 {
+    case beforeExec
+    case running
+    /// Ended, not reaped.
+    case zombie
+  }
+  let serial: UInt64
+  let pid: Int32
+  let service: Int
+  /// Main processes have one, stragglers none.
+  let instance: InstanceID?
+  /// Serial of the main process whose group it belongs to.
+  let group: UInt64
+  let script: Script
+  var stage = Stage.beforeExec
+  var accepted = 0
+  /// The main process has ended: its children are adopted by init.
+  var isOrphan = false
+  var isDying = false
+}
+
+/// A live instance: from `spawn` to `release`.
+struct Instance {
+  let id: InstanceID
+  let service: Int
+  let isMain: Bool
+  let process: Int
+  let serial: UInt64
+  let spawnedAt: Int64
+  var hasExited = false
+  /// Turn in which the exit was delivered.
+  var exitTurn: Int?
+  var isInFlight = true
+  /// The supervisor was told that it is before execve(2) no more.
+  var hasLanded = false
+}

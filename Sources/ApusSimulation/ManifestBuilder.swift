@@ -1,0 +1,114 @@
+public import ApusManifest
+
+/// Writes a manifest's tables directly, for worlds that no file describes.
+public struct ManifestBuilder {
+  /// What has been built so far.
+  public private(set) var manifest = Manifest()
+
+  /// Nothing yet.
+  public init() {}
+
+  /// One service in the making.
+  public struct Draft {
+    /// The table entry.
+    public var service = Service()
+    /// Its `restart` key.
+    public var restart = Restart()
+    /// Its `stop` key.
+    public var stop = Stop()
+    /// Its rarer keys.
+    public var extras = Extras()
+    /// `needs`, by index.
+    public var needs: [ServiceIndex] = []
+    /// `wants`, by index.
+    public var wants: [ServiceIndex] = []
+    /// `after`, by index.
+    public var after: [ServiceIndex] = []
+    /// How many listeners it has.
+    public var listeners = 0
+    /// `successExit`.
+    public var successExit: [ExitStatus] = []
+    /// `restart.neverOn`.
+    public var neverOn: [ExitStatus] = []
+    /// `restart.alwaysOn`.
+    public var alwaysOn: [ExitStatus] = []
+
+    /// One connection, one process.
+    public mutating func accept(max: UInt16 = 64, perSource: UInt16 = 0) {
+      service.flags.insert(.accept)
+      service.maxConnections = max
+      service.maxConnectionsPerSource = perSource
+    }
+
+    /// With listeners a demand service, as the manifest's default says.
+    public mutating func listen(_ count: Int = 1) {
+      listeners = count
+      service.start = .demand
+    }
+  }
+
+  /// Adds a service and says where it stands.
+  @discardableResult
+  public mutating func service(_ name: String, _ configure: (inout Draft) -> Void = { _ in })
+    -> ServiceIndex
+  {
+    var draft = Draft()
+    draft.service.name = text(name)
+    draft.service.exec = texts(["/bin/" + name])
+    configure(&draft)
+    let index = manifest.services.count
+    draft.service.listeners = TableRange(
+      start: UInt32(manifest.listeners.count), count: UInt32(draft.listeners))
+    for number in 0..<draft.listeners {
+      var listener = Listener()
+      listener.name = draft.service.name
+      listener.spelling = text("/run/\(name).\(number)")
+      listener.address = .path(listener.spelling)
+      listener.service = UInt16(index)
+      manifest.listeners.append(listener)
+    }
+    draft.service.needs = links(draft.needs)
+    draft.service.wants = links(draft.wants)
+    draft.service.after = links(draft.after)
+    draft.restart.neverOn = statuses(draft.neverOn)
+    draft.restart.alwaysOn = statuses(draft.alwaysOn)
+    draft.extras.successExit = statuses(draft.successExit)
+    draft.service.restart = UInt16(manifest.restarts.count)
+    manifest.restarts.append(draft.restart)
+    draft.service.stop = UInt16(manifest.stops.count)
+    manifest.stops.append(draft.stop)
+    draft.service.extras = UInt16(manifest.extras.count)
+    manifest.extras.append(draft.extras)
+    manifest.services.append(draft.service)
+    return index
+  }
+
+  /// Changes what is not a service's own.
+  public mutating func change(_ change: (inout Manifest) -> Void) { change(&manifest) }
+
+  private mutating func text(_ string: String) -> Text {
+    let offset = manifest.pool.count
+    manifest.pool.append(contentsOf: string.utf8)
+    manifest.pool.append(0)
+    return Text(offset: UInt32(offset), count: UInt32(string.utf8.count))
+  }
+
+  private mutating func texts(_ strings: [String]) -> TableRange {
+    let entries = strings.map { text($0) }
+    let start = manifest.texts.count
+    manifest.texts.append(contentsOf: entries)
+    return TableRange(start: UInt32(start), count: UInt32(entries.count))
+  }
+
+  private mutating func links(_ services: [ServiceIndex]) -> TableRange {
+    let start = manifest.links.count
+    manifest.links.append(contentsOf: services.map { UInt16($0) })
+    return TableRange(start: UInt32(start), count: UInt32(services.count))
+  }
+
+  private mutating func statuses(_ list: [ExitStatus]) -> TableRange {
+    let start = manifest.exitStatuses.count
+    manifest.exitStatuses.append(contentsOf: list)
+    return TableRange(start: UInt32(start), count: UInt32(list.count))
+  }
+}

@@ -1,0 +1,287 @@
+public import ApusBase
+public import ApusCore
+internal import ApusManifest
+internal import ApusWire
+
+/// A random board and a random life of it, drawn from one seed.
+///
+/// A minute of anything: connections, operators, kills, hang-ups, suspends, errors from every call.
+/// Then the world behaves again, and within ten minutes everything must have come back by itself.
+/// Then the board is shut down.
+public final class Workload {
+  /// The board and the world.
+  public let simulation: Simulation
+  private let seed: UInt64
+  private var random: Random
+
+  /// Draws everything up; nothing runs yet.
+  public init(seed: UInt64, traceLimit: Int = 1 << 14) {
+    self.seed = seed
+    var random = Random(seed: seed ^ 0xA9A5)
+    let manifest = Self.manifest(&random)
+    let mode: SupervisorMode = random.chance(800) ? .system : .user
+    simulation = Simulation(manifest, seed: seed, mode: mode, traceLimit: traceLimit)
+    self.random = random
+    drawUp()
+  }
+
+  private static let active = Interval.seconds(60)
+  private static let calm = Interval.seconds(600)
+
+  private static func manifest(_ random: inout Random) -> Manifest {
+    var builder = ManifestBuilder()
+    let count = 1 + random.below(12)
+    for index in 0..<count {
+      builder.service("s\(index)") { draft in
+        if random.chance(450) {
+          draft.listen(1 + random.below(3))
+          if random.chance(350) {
+            draft.accept(
+              max: UInt16(1 + random.below(5)),
+              perSource: random.chance(300) ? UInt16(1 + random.below(2)) : 0)
+          } else if random.chance(250) {
+            draft.service.start = .boot
+          }
+        } else if random.chance(200) {
+          draft.service.start = .manual
+        }
+        if draft.listeners == 0, random.chance(200) {
+          draft.service.type = .oneshot
+          if random.chance(500) { draft.service.flags.insert(.remain) }
+        }
+        if index > 0 {
+          for _ in 0..<random.below(3) {
+            let other = random.below(index)
+            switch random.below(3) {
+            case 0: draft.needs.append(other)
+            case 1: draft.wants.append(other)
+            default: draft.after.append(other)
+            }
+          }
+        }
+        draft.service.trigger = Rate(
+          count: UInt32(1 + random.below(20)), window: .milliseconds(random.time(100, 4_000)))
+        draft.restart.policy = random.pick([
+          .no, .onSuccess, .onFailure, .onFailure, .onFailure, .onAbnormal, .onAbort, .always,
+        ])
+        if draft.service.type == .oneshot { draft.restart.policy = .onFailure }
+        draft.restart.delay = .milliseconds(random.time(1, 500))
+        draft.restart.maxDelay = .milliseconds(random.time(500, 30_000))
+        draft.restart.factorPermille = UInt32(random.time(1_000, 4_000))
+        draft.restart.resetAfter = .milliseconds(random.time(100, 60_000))
+        if random.chance(150) {
+          draft.restart.limit = Rate(count: UInt32(1 + random.below(5)), window: .seconds(10))
+          draft.restart.onLimit = random.chance(100) ? .rescue : .stop
+        }
+        draft.stop.timeout = .milliseconds(random.time(10, 5_000))
+        draft.stop.scope = random.pick([.all, .all, .mixed, .main])
+      }
+    }
+    builder.change { $0.system.shutdownTimeout = .seconds(random.time(1, 40)) }
+    return builder.manifest
+  }
+
+  private static func script(_ random: inout Random) -> Script {
+    var script = Script()
+    script.execDelay = random.time(0, 2_000)
+    if random.chance(500) {
+      script.life = random.chance(500) ? random.time(0, 5_000) : random.time(0, 20_000_000)
+      script.end = random.pick([
+        ExitReport(isSignal: false, number: 0), ExitReport(isSignal: false, number: 1),
+        ExitReport(isSignal: true, number: 15), ExitReport(isSignal: true, number: 9),
+        ExitReport(isSignal: true, number: 11, dumpedCore: true),
+      ])
+    }
+    if random.chance(60) {
+      script.failure = Script.Failure(
+        random.pick([.descriptors, .uid, .verify, .execute]),
+        random.pick([.noEntry, .accessDenied, .textBusy]))
+    }
+    script.isStuckBeforeExec = random.chance(15)
+    script.endsBeforeSpawnReturns = random.chance(40)
+    script.reportComesAfterExit = random.chance(40)
+    if random.chance(200) { script.accepts = random.below(3) }
+    switch random.below(6) {
+    case 0: script.manners = .ignores
+    case 1: script.manners = .exits(code: UInt8(random.below(3)), after: random.time(0, 3_000_000))
+    default: script.manners = .dies(after: random.time(0, 500_000))
+    }
+    if random.chance(20) { script.killDelay = random.time(1_000_000, 40_000_000) }
+    if random.chance(150) {
+      script.stragglers = 1 + random.below(3)
+      script.stragglersIgnore = random.chance(500)
+      script.stragglerLife = random.chance(700) ? random.time(0, 20_000_000) : nil
+    }
+    return script
+  }
+
+  private func drawUp() {
+    let world = simulation.world
+    world.behaviour = { _, _, random in Self.script(&random) }
+    if random.chance(600) { world.chaos = .wild }
+    drawFaults(world)
+    let services = world.manifest.services.count
+    let listeners = world.manifest.listeners.count
+    for _ in 0..<(20 + random.below(100)) {
+      let moment = Instant(microseconds: 1_000_000 + random.time(0, Self.active.microseconds))
+      let service = random.below(services)
+      let many = random.chance(100) ? 1 + random.below(100) : 1
+      let action = random.pick([
+        Request.Action.start, .stop, .restart, .restart, .reset, .kill, .reload,
+      ])
+      let noWait = random.chance(300)
+      let signal = random.pick([UInt8(9), 11, 15])
+      let length = random.time(0, 3_600_000_000)
+      switch random.below(20) {
+      case 0..<10:
+        if listeners > 0 {
+          let listener = random.below(listeners)
+          world.at(moment) { $0.connect(listener, count: many) }
+        }
+      case 10..<14:
+        world.at(moment) { world in
+          let request = world.request(action, service, noWait: noWait)
+          if length % 10 == 0 { world.after(length % 1_000_000) { $0.hangUpClient(request) } }
+        }
+      case 14..<17: world.at(moment) { $0.kill(service, signal: signal) }
+      case 17:
+        if listeners > 0 {
+          let listener = random.below(listeners)
+          world.at(moment) { $0.hangUp(listener) }
+        }
+      case 18: world.at(moment) { $0.wallOffset += length * 1_000 - 1_000_000_000_000 }
+      default: if random.chance(200) { world.at(moment) { $0.suspend(for: .seconds(60)) } }
+      }
+    }
+    if random.chance(200) {
+      // The end comes in the middle of it all.
+      let action = random.pick([Request.Action.reboot, .poweroff, .halt])
+      let moment = Instant(microseconds: 1_000_000 + random.time(0, Self.active.microseconds))
+      world.at(moment) { $0.request(action) }
+    }
+  }
+
+  private func drawFaults(_ world: World) {
+    let errnos: [Errno] = [
+      .again, .noMemory, .fileLimit, .systemFileLimit, .noSpace, .noBuffers, .accessDenied,
+      .addressInUse, .notImplemented, .connectionAborted, .interrupted,
+    ]
+    for _ in 0..<random.below(6) {
+      let place: FaultPlace
+      switch random.below(4) {
+      case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .rename]))
+      case 1: place = .watch(nil)
+      case 2: place = .accept(nil)
+      default: place = .spawn(nil, random.pick([.reportPipe, .clone, .streams]))
+      }
+      let count: FaultCount
+      switch random.below(4) {
+      case 0: count = .times(1 + random.below(10))
+      case 1: count = .after(random.below(20))
+      case 2: count = .always
+      default: count = .permille(random.below(500))
+      }
+      var fault = Fault(place, random.pick(errnos), count)
+      fault.from = Instant(microseconds: random.time(0, 40_000_000))
+      fault.until = fault.from + Interval(microseconds: random.time(0, 30_000_000))
+      world.faults.append(fault)
+    }
+  }
+
+  /// Lives the life.
+  @discardableResult
+  public func run() throws(Violation) -> Simulation {
+    let world = simulation.world
+    let start = world.time
+    try simulation.run(until: start + Self.active)
+    guard !simulation.isFinished, world.shutdownOrdered == nil else { return try finish() }
+    world.faults = []
+    world.chaos = Chaos()
+    world.behaviour = { _, _, _ in Script() }
+    try simulation.run(for: Self.calm)
+    try checkRecovery()
+    world.request(.reboot)
+    return try finish()
+  }
+
+  private func finish() throws(Violation) -> Simulation {
+    try simulation.run(for: .seconds(120))
+    guard simulation.world.power != nil else {
+      throw simulation.failure(Violation(9, "the board did not end"))
+    }
+    let ordered = simulation.world.shutdownOrdered ?? .zero
+    for (index, request) in simulation.world.requests.enumerated()
+    where request.answer == nil && !request.isGone && request.made < ordered {
+      throw simulation.failure(Violation(5, "request \(index) was never answered"))
+    }
+    return simulation
+  }
+
+  // After the storm: every client in a queue of a service that may run has been served.
+  private func checkRecovery() throws(Violation) {
+    let world = simulation.world
+    for (index, listener) in world.listeners.enumerated() {
+      let state = simulation.supervisor.state(of: listener.service)
+      switch state {
+      case .listening, .ready, .starting, .backoff:
+        if !listener.queue.isEmpty, !isFull(listener.service) {
+          throw simulation.failure(
+            Violation(6, "clients still wait on listener \(index), its service \(state)"))
+        }
+      case .waiting, .stopping, .stopped, .failed, .invalid, .skipped: break
+      }
+      if !listener.isBound {
+        throw simulation.failure(Violation(6, "listener \(index) is still not bound"))
+      }
+    }
+  }
+
+  // Connections whose processes never end fill an accept service; daemons that stopped accepting
+  // in the storm hold their queue.
+  private func isFull(_ service: Int) -> Bool {
+    if simulation.world.manifest.services[service].accepts {
+      return simulation.world.services[service].alive
+        >= Int(simulation.world.manifest.services[service].maxConnections)
+    }
+    return simulation.world.isAcceptingAll(service) == false
+  }
+
+  /// The same life under the real driver, without the checkers that need to stand inside the loop.
+  public func runWithDriver() -> World {
+    let world = simulation.world
+    var driver = Driver(
+      kernel: world, supervisor: simulation.supervisor, start: world.time)
+    let start = world.time
+    var phase = 0
+    world.horizon = start + Self.active
+    while world.power == nil {
+      if world.time >= world.horizon || isStuck(world, driver.supervisor.nextDeadline) {
+        if world.time < world.horizon { world.skip(to: world.horizon) }
+        phase += 1
+        switch phase {
+        case 1 where world.shutdownOrdered == nil:
+          world.faults = []
+          world.chaos = Chaos()
+          world.behaviour = { _, _, _ in Script() }
+          world.horizon = world.time + Self.calm
+        case 2 where world.shutdownOrdered == nil:
+          world.request(.reboot)
+          world.horizon = world.time + .seconds(120)
+        case 1:
+          phase = 2
+          world.horizon = world.time + .seconds(120)
+        default: return world
+        }
+        continue
+      }
+      do {
+        guard try driver.turn() else { break }
+      } catch { break }
+    }
+    return world
+  }
+
+  private func isStuck(_ world: World, _ deadline: Instant?) -> Bool {
+    world.hasStarted && world.isQuiet(until: deadline)
+  }
+}

@@ -1,0 +1,186 @@
+internal import ApusBase
+public import ApusCore
+public import ApusManifest
+
+extension World {
+  /// A client connects, `count` times.
+  public func connect(
+    _ listener: ListenerIndex, count: Int = 1, source: ConnectionSource? = nil
+  ) {
+    trace.write(at: clock) { line in
+      line.text("connect")
+      line.pair("l", listener)
+      line.pair("count", count)
+    }
+    let isUp = listeners[listener].isBound
+    for _ in 0..<count {
+      let peer = source ?? ConnectionSource(family: 1, key: UInt64(random.below(4)))
+      connections.append(
+        ConnectionFacts(
+          listener: listener, source: peer, made: time, fate: isUp ? .queued : .refused))
+      guard isUp else { continue }
+      listeners[listener].queue.append(connections.count - 1)
+    }
+    let service = listeners[listener].service
+    guard let instance = instances.at(service) ?? nil, instance.isMain else { return }
+    acceptSoon(instance.process, instance.serial)
+  }
+
+  /// Hangs a listener up, as when its network interface goes: EPOLLHUP without EPOLLIN.
+  public func hangUp(_ listener: ListenerIndex) { listeners[listener].isBroken = true }
+
+  /// Fates of the connections made so far, by count.
+  public func count(_ fate: ConnectionFacts.Fate) -> Int {
+    connections.reduce(0) { $0 + ($1.fate == fate ? 1 : 0) }
+  }
+
+  func bind(_ id: UInt16) -> Outcome {
+    let index = Int(id)
+    guard listeners.indices.contains(index) else {
+      violate(3, "bind of listener \(id), which does not exist")
+      return .done
+    }
+    if listeners[index].isBound { violate(3, "listener \(id) is bound twice") }
+    listeners[index].bindAttempts.append(time)
+    var step = BindStep.bind
+    let fault = strikes { place in
+      guard case .bind(let which, let at) = place, which ?? id == id else { return false }
+      step = at
+      return true
+    }
+    if let fault { return .event(.bindFailed(listener: id, step: step, errno: fault.errno)) }
+    listeners[index].isBound = true
+    listeners[index].isBroken = false
+    return .event(.bound(listener: id))
+  }
+
+  func watch(_ id: UInt16) -> Outcome {
+    let index = Int(id)
+    guard listeners.indices.contains(index), listeners[index].isBound else {
+      violate(2, "watch of listener \(id), which is not bound")
+      return .event(.watchFailed(listener: id, errno: .badDescriptor))
+    }
+    if listeners[index].isWatched {
+      violate(2, "listener \(id) is watched twice")
+      return .event(.watchFailed(listener: id, errno: .exists))
+    }
+    let fault = strikes { place in
+      if case .watch(let which) = place { which ?? id == id } else { false }
+    }
+    if let fault {
+      listeners[index].watchFailedAt = time
+      return .event(.watchFailed(listener: id, errno: fault.errno))
+    }
+    listeners[index].isWatched = true
+    listeners[index].watches.append(time)
+    listeners[index].ignoredReports = 0
+    return .done
+  }
+
+  func unwatch(_ id: UInt16) -> Outcome {
+    let index = Int(id)
+    guard listeners.indices.contains(index), listeners[index].isWatched else {
+      // Its watch may have failed just now, which the supervisor cannot know yet.
+      if listeners.at(index)?.watchFailedAt == time { return .done }
+      violate(2, "unwatch of listener \(id), which is not watched")
+      return .done
+    }
+    stopWatching(index)
+    recentlyUnwatched.append(id)
+    return .done
+  }
+
+  private func stopWatching(_ index: Int) {
+    listeners[index].isWatched = false
+    listeners[index].unwatchedSince = time
+    listeners[index].ignoredReports = 0
+  }
+
+  func unbind(_ id: UInt16) -> Outcome {
+    let index = Int(id)
+    guard listeners.indices.contains(index), listeners[index].isBound else {
+      violate(3, "unbind of listener \(id), which is not bound")
+      return .done
+    }
+    if listeners[index].isWatched { stopWatching(index) }
+    listeners[index].isBound = false
+    listeners[index].isBroken = false
+    for connection in listeners[index].queue { connections[connection].fate = .reset }
+    listeners[index].queue.removeAll()
+    return .done
+  }
+
+  func heldConnection(_ id: InstanceID) -> Int? { held.at(Int(id.slot)) ?? nil }
+
+  func accept(_ listener: UInt16, _ id: InstanceID) -> Outcome {
+    let index = Int(listener)
+    let slot = Int(id.slot)
+    guard listeners.indices.contains(index), listeners[index].isBound else {
+      violate(3, "accept on listener \(listener), which is not bound")
+      return .event(.acceptFailed(id, listener: listener, errno: .badDescriptor))
+    }
+    while held.count <= slot {
+      instances.append(nil)
+      generations.append(nil)
+      held.append(nil)
+    }
+    if held[slot] != nil { violate(3, "slot \(slot) is given a second connection") }
+    listeners[index].ignoredReports = 0
+    let fault = strikes { place in
+      if case .accept(let which) = place { which ?? listener == listener } else { false }
+    }
+    if let fault {
+      if fault.errno == .connectionAborted, !listeners[index].queue.isEmpty {
+        connections[listeners[index].queue.removeFirst()].fate = .reset
+      }
+      return .event(.acceptFailed(id, listener: listener, errno: fault.errno))
+    }
+    guard !listeners[index].queue.isEmpty else {
+      return .event(.acceptFailed(id, listener: listener, errno: .again))
+    }
+    let connection = listeners[index].queue.removeFirst()
+    connections[connection].fate = .held
+    held[slot] = connection
+    return .event(.accepted(id, listener: listener, source: connections[connection].source))
+  }
+
+  func discard(_ id: InstanceID) -> Outcome {
+    if live(id) != nil { violate(3, "discard of \(id), which is alive") }
+    guard let connection = heldConnection(id) else { return .done }
+    connections[connection].fate = .discarded
+    held[Int(id.slot)] = nil
+    return .done
+  }
+
+  /// Whether a service's daemon accepts everything that comes; nil without one.
+  func isAcceptingAll(_ service: Int) -> Bool? {
+    guard let instance = instances.at(service) ?? nil,
+      let process = process(instance.process, instance.serial)
+    else { return nil }
+    return process.stage == .running && process.script.accepts == nil
+  }
+
+  /// A running daemon looks at its listeners.
+  func acceptSoon(_ index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial), process.stage == .running,
+      process.instance != nil, !manifest.services[process.service].accepts
+    else { return }
+    let range = manifest.services[process.service].listeners.indices
+    guard range.contains(where: { !listeners[$0].queue.isEmpty }) else { return }
+    after(process.script.acceptDelay, freezes: true) { $0.serve(index, serial) }
+  }
+
+  private func serve(_ index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial), process.stage == .running else { return }
+    var left = process.script.accepts.map { $0 - process.accepted } ?? .max
+    for listener in manifest.services[process.service].listeners.indices {
+      while left > 0, !listeners[listener].queue.isEmpty {
+        let connection = listeners[listener].queue.removeFirst()
+        connections[connection].fate = .served
+        connections[connection].servedAt = time
+        processes[index]?.accepted += 1
+        left -= 1
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+public import ApusBase
+public import ApusCore
+
+extension World {
+  /// True when nothing will ever happen again by itself before the horizon.
+  public func isQuiet(until deadline: Instant?) -> Bool {
+    let next = min(deadline?.microseconds ?? .max, agenda.next ?? .max)
+    return next > horizon.microseconds && !hasPending()
+  }
+
+  /// Nothing happens until that moment.
+  func skip(to moment: Instant) { clock = max(clock, moment.microseconds) }
+
+  /// True once something was asked of it.
+  var hasStarted: Bool { trace.lines > 0 }
+
+  /// Waits on the fake clock: the time until something happens costs nothing.
+  public func wait(until deadline: Instant?, into events: inout EventBuffer) throws(Errno) {
+    for event in handedOver { note(event) }
+    handedOver.removeAll(keepingCapacity: true)
+    turns += 1
+    let before = clock
+    if interruptions > 0 || random.chance(chaos.interruptions) {
+      interruptions = max(0, interruptions - 1)
+      trace.write(at: clock) { $0.text("EINTR") }
+      return
+    }
+    runDue()
+    while !hasPending() {
+      let next = min(deadline?.microseconds ?? .max, agenda.next ?? .max, horizon.microseconds)
+      guard next < .max else {
+        // Nothing will ever happen: the real kernel would sleep for ever.
+        throw .timedOut
+      }
+      clock = max(clock, next)
+      runDue()
+      if clock >= min(deadline?.microseconds ?? .max, horizon.microseconds) { break }
+    }
+    now = time
+    turnsWithoutTime = clock > before ? 0 : turnsWithoutTime + 1
+    collect(into: &events)
+    for event in events.elements { recordDelivery(event) }
+    handedOver = events.elements
+  }
+
+  private func runDue() {
+    while let next = agenda.next, next <= clock, let entry = agenda.takeNext() { entry.body(self) }
+  }
+
+  func hasPending() -> Bool {
+    if !exits.isEmpty || !reports.isEmpty || !control.isEmpty || !signals.isEmpty { return true }
+    if childlessIsDue { return true }
+    for listener in listeners where listener.isWatched && listener.isBound {
+      if listener.isBroken || !listener.queue.isEmpty { return true }
+    }
+    return false
+  }
+
+  private func collect(into events: inout EventBuffer) {
+    // Exits, each after its own spawn result unless the script wants it otherwise.
+    var keptExits: [(id: InstanceID, report: ExitReport)] = []
+    for exit in exits {
+      guard !events.isFull else {
+        keptExits.append(exit)
+        continue
+      }
+      var kept: [Event] = []
+      for report in reports {
+        if instance(of: report) == exit.id, !events.isFull {
+          events.append(report)
+        } else {
+          kept.append(report)
+        }
+      }
+      reports = kept
+      guard events.append(.exited(exit.id, exit.report)) else {
+        keptExits.append(exit)
+        continue
+      }
+    }
+    exits = keptExits
+    deliver(&reports, into: &events)
+    deliver(&control, into: &events)
+    deliver(&signals, into: &events)
+    if childlessIsDue, !events.isFull {
+      childlessIsDue = false
+      events.append(.childless)
+    }
+    collectListeners(into: &events)
+    addStale(into: &events)
+    reports.append(contentsOf: lateReports)
+    lateReports.removeAll()
+  }
+
+  private func instance(of event: Event) -> InstanceID? {
+    switch event {
+    case .executed(let id), .executionFailed(let id, _, _): id
+    default: nil
+    }
+  }
+
+  private func deliver(_ queue: inout [Event], into events: inout EventBuffer) {
+    var taken = 0
+    while taken < queue.count, events.append(queue[taken]) { taken += 1 }
+    queue.removeFirst(taken)
+  }
+
+  private func collectListeners(into events: inout EventBuffer) {
+    let count = listeners.count
+    guard count > 0 else { return }
+    // The epoll list rotates, so that a full buffer starves nobody.
+    let first = turns % count
+    for offset in 0..<count {
+      let index = (first + offset) % count
+      guard listeners[index].isWatched, listeners[index].isBound else { continue }
+      let id = UInt16(index)
+      if listeners[index].isBroken {
+        if events.append(.brokenListener(listener: id)) { countReport(index) }
+      } else if !listeners[index].queue.isEmpty {
+        if random.chance(chaos.missedReadiness) { continue }
+        if events.append(.readable(listener: id)) { countReport(index) }
+      } else if random.chance(chaos.spuriousReadiness) {
+        events.append(.readable(listener: id))
+      }
+    }
+  }
+
+  private func countReport(_ index: Int) {
+    listeners[index].ignoredReports += 1
+    if listeners[index].ignoredReports > 8 {
+      violate(10, "listener \(index) is reported again and again and nothing is done")
+      listeners[index].ignoredReports = 0
+    }
+  }
+
+  private func addStale(into events: inout EventBuffer) {
+    if random.chance(chaos.staleEvents) {
+      for listener in recentlyUnwatched where !listeners[Int(listener)].isWatched {
+        events.append(.readable(listener: listener))
+        if random.chance(300) { events.append(.brokenListener(listener: listener)) }
+      }
+    }
+    recentlyUnwatched.removeAll(keepingCapacity: true)
+    if random.chance(chaos.staleEvents) {
+      for id in recentlyReleased where live(id) == nil {
+        switch random.below(4) {
+        case 0: events.append(.executed(id))
+        case 1: events.append(.exited(id, ExitReport(isSignal: false, number: 1)))
+        case 2: events.append(.executionFailed(id, step: .execute, errno: .noEntry))
+        default: events.append(.spawned(id, pid: 1))
+        }
+      }
+    }
+    recentlyReleased.removeAll(keepingCapacity: true)
+    if random.chance(chaos.spuriousTicks) { events.append(.tick) }
+  }
+
+  /// The supervisor is about to be told: from here on rules that depend on it hold.
+  public func note(_ event: Event) {
+    switch event {
+    case .request(_, let request):
+      switch request.action {
+      case .reboot, .poweroff, .halt, .kexec: orderShutdown()
+      default: break
+      }
+    case .exited(let id, let report):
+      guard var instance = live(id),
+        instance.exitTurn == nil
+      else { return }
+      instance.hasLanded = true
+      let isOneshot = manifest.services[instance.service].type == .oneshot
+      services[instance.service].isUp = isOneshot && !report.isSignal && report.number == 0
+      instance.exitTurn = turns
+      instances[Int(id.slot)] = instance
+    case .executed(let id), .executionFailed(let id, _, _):
+      if var instance = live(id) {
+        instance.hasLanded = true
+        instances[Int(id.slot)] = instance
+      }
+    default: break
+    }
+  }
+
+  /// The supervisor was told to end by means the world does not know, such as a signal.
+  public func orderShutdown() {
+    if shutdownOrdered == nil { shutdownOrdered = time }
+  }
+}

@@ -1,0 +1,217 @@
+public import ApusBase
+public import ApusCore
+public import ApusManifest
+
+/// A deterministic fake operating system: clocks, processes, listeners with their queues, control
+/// clients and faults, all driven by one seed.
+///
+/// It is the other `Kernel`. What the supervisor asks is performed on tables that a test can look
+/// at, what happens is drawn up on an agenda, and each breach of the protocol by the supervisor is
+/// kept in `violations`. Everything that passes between the two goes to the trace.
+public final class World: Kernel {
+  /// The service table the supervisor was given.
+  public let manifest: Manifest
+  /// The seed of this run.
+  public let seed: UInt64
+  /// What has passed.
+  public let trace: Trace
+  /// CLOCK_BOOTTIME as of the last `wait`.
+  public internal(set) var now = Instant(microseconds: 1_000_000)
+  /// CLOCK_REALTIME minus CLOCK_BOOTTIME; nobody but calendar timers may notice it.
+  public var wallOffset: Int64 = 1_700_000_000_000_000
+  /// The one source of chance.
+  public var random: Random
+  /// How unruly it is.
+  public var chaos = Chaos()
+  /// Errors to come.
+  public var faults: [Fault] = []
+  /// What the next process of a service does: service and how many were started before.
+  public var behaviour: (ServiceIndex, Int, inout Random) -> Script = { _, _, _ in Script() }
+  /// Breaches seen so far.
+  public internal(set) var violations: [Violation] = []
+  /// The moment at which the run is to be looked at again; `wait` never goes beyond.
+  public var horizon = Instant.never
+
+  var agenda = Agenda()
+  var clock: Int64 = 1_000_000
+  var turns = 0
+  /// How many calls of `wait` return with nothing, as after EINTR.
+  public var interruptions = 0
+  /// Turns since time last moved on.
+  var turnsWithoutTime = 0
+  /// Events handed over since the last turn began, not yet noted.
+  var handedOver: [Event] = []
+
+  // Processes
+  var processes: [Process?] = []
+  var serial: UInt64 = 0
+  /// Live instances by slot.
+  var instances: [Instance?] = []
+  /// The last generation a process was made for, by slot.
+  var generations: [UInt32?] = []
+  var exits: [(id: InstanceID, report: ExitReport)] = []
+  var reports: [Event] = []
+  var lateReports: [Event] = []
+  var childlessIsDue = false
+  /// Facts about each service.
+  public internal(set) var services: [ServiceFacts]
+
+  // Listeners
+  /// Facts about each listener.
+  public internal(set) var listeners: [ListenerFacts]
+  /// Every connection ever made.
+  public internal(set) var connections: [ConnectionFacts] = []
+  /// Accepted, by slot of the instance.
+  var held: [Int?] = []
+  var recentlyUnwatched: [UInt16] = []
+  var recentlyReleased: [InstanceID] = []
+
+  // Control and signals
+  var control: [Event] = []
+  var signals: [Event] = []
+  /// Requests and their answers.
+  public internal(set) var requests: [RequestFacts] = []
+  var clientGenerations = [UInt32](repeating: 0, count: Limits.clients)
+  var nextClient = 0
+
+  // The end
+  /// When the supervisor learned that it has to end.
+  public internal(set) var shutdownOrdered: Instant?
+  /// How long the machine was suspended after that.
+  var suspendedDuringEnd = Interval.zero
+  /// How it ended.
+  public internal(set) var power: PowerAction?
+  /// When.
+  public internal(set) var powerTime: Instant?
+  /// Every log line.
+  public internal(set) var messages: [Message] = []
+  /// How many log lines to keep.
+  public var messageLimit = 4096
+  /// How often the board said that it is up.
+  public internal(set) var bootsFinished = 0
+  /// How often the rescue shell ran.
+  public internal(set) var rescues = 0
+
+  /// A world for that manifest.
+  public init(manifest: Manifest, seed: UInt64, traceLimit: Int = 1 << 16) {
+    self.manifest = manifest
+    self.seed = seed
+    random = Random(seed: seed)
+    trace = Trace(limit: traceLimit)
+    services = manifest.services.map { _ in ServiceFacts() }
+    listeners = manifest.listeners.map { ListenerFacts(service: Int($0.service)) }
+  }
+
+  /// CLOCK_REALTIME, in microseconds since 1970.
+  public var wall: Int64 { clock &+ wallOffset }
+
+  /// True clock: also between two calls of `wait`.
+  public var time: Instant { Instant(microseconds: clock) }
+
+  func violate(_ invariant: Int, _ what: String) {
+    violations.append(Violation(invariant, what))
+  }
+
+  /// Has `body` run at that moment; processes' business stands still during a suspend.
+  public func at(_ moment: Instant, freezes: Bool = false, _ body: @escaping (World) -> Void) {
+    agenda.add(at: max(moment.microseconds, clock), freezes: freezes, body)
+  }
+
+  /// Has `body` run in that many microseconds.
+  public func after(_ delay: Int64, freezes: Bool = false, _ body: @escaping (World) -> Void) {
+    guard delay < .max - clock else { return }
+    agenda.add(at: clock + max(0, delay), freezes: freezes, body)
+  }
+
+  /// Suspends the machine: the clock goes on, processes and their plans stand still.
+  public func suspend(for interval: Interval) {
+    clock += interval.microseconds
+    if shutdownOrdered != nil { suspendedDuringEnd = suspendedDuringEnd + interval }
+    agenda.suspend(for: interval.microseconds)
+  }
+
+  /// Moves the clock before the run begins, for long uptimes.
+  public func begin(at moment: Instant) {
+    clock = moment.microseconds
+    now = moment
+  }
+
+  func strikes(_ matches: (FaultPlace) -> Bool) -> Fault? {
+    for index in faults.indices where matches(faults[index].place) {
+      if faults[index].strikes(at: time, random: &random) { return faults[index] }
+    }
+    return nil
+  }
+
+  // MARK: Kernel
+
+  /// Performs one effect on the tables.
+  public func perform(_ effect: Effect) -> Outcome {
+    trace.write(at: clock) { line in
+      line.text("> ")
+      line.effect(effect)
+    }
+    if power != nil { violate(9, "an effect after power: \(effect)") }
+    let outcome = carryOut(effect)
+    if case .event(let event) = outcome { recordDelivery(event) }
+    return outcome
+  }
+
+  private func carryOut(_ effect: Effect) -> Outcome {
+    switch effect {
+    case .bind(let listener): return bind(listener)
+    case .watch(let listener): return watch(listener)
+    case .unwatch(let listener): return unwatch(listener)
+    case .unbind(let listener): return unbind(listener)
+    case .accept(let listener, let id): return accept(listener, id)
+    case .discard(let id): return discard(id)
+    case .spawn(let id, let service): return spawn(id, service: Int(service))
+    case .signal(let id, let number, let scope): return signal(id, number, scope)
+    case .release(let id): return release(id)
+    case .signalEveryone(let number): return signalEveryone(number)
+    case .answer(let client, let answer): return self.answer(client, answer)
+    case .log(let message):
+      if message.kind == .shutdown { orderShutdown() }
+      if messages.count < messageLimit { messages.append(message) }
+      return .done
+    case .rescue:
+      rescues += 1
+      return .done
+    case .bootFinished:
+      bootsFinished += 1
+      if bootsFinished > 1 { violate(0, "the board was up twice") }
+      return .done
+    case .power(let action):
+      power = action
+      powerTime = time
+      return .done
+    }
+  }
+
+  func recordDelivery(_ event: Event) {
+    trace.write(at: clock) { line in
+      line.text("< ")
+      line.event(event)
+    }
+  }
+
+  /// The clock between two calls of `wait`.
+  public func readClock() -> Instant { time }
+
+  /// That of init.
+  public var pid: Int32 { 1 }
+
+  /// Takes a frame for a control client.
+  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome { .sent }
+
+  /// Closes a control client.
+  public func close(_ client: ClientID) {}
+
+  /// Connections in the queue.
+  public func queueLength(listener: UInt16) -> UInt32? {
+    listeners.at(Int(listener)).map { UInt32($0.queue.count) }
+  }
+
+  /// A made-up figure.
+  public func memory(of instance: InstanceID) -> UInt64? { 1 << 20 }
+}

@@ -1,0 +1,201 @@
+import ApusBase
+import ApusCore
+import ApusManifest
+import ApusSimulation
+import ApusWire
+import Testing
+
+@Suite struct SpawnTests {
+  @Test(
+    "SPA-01: a binary that cannot be executed is named with its errno, and nothing is left",
+    arguments: [Errno.noEntry, .accessDenied, .badExecutable, .textBusy])
+  func execFails(_ errno: Errno) throws {
+    let sim = simulate {
+      $0.service("web") { $0.listen() }
+      $0.service("log")
+    }
+    sim.always(.failing(.execute, errno))
+    sim.world.connect(0)
+    try sim.run(for: .seconds(1))
+    sim.world.connect(0)
+    try sim.run(for: .minutes(5))
+    for service in 0..<2 {
+      #expect(sim.state(service) == .backoff)
+      #expect(
+        sim.reason(service)
+          == Reason(.spawnFailed, step: SpawnStepKind.execute.rawValue, value: errno.code))
+      #expect(sim.starts(service) > 5)
+      #expect(sim.starts(service) < 30)
+      #expect(sim.world.services[service].executions == 0)
+      #expect(sim.world.services[service].ends.count == sim.starts(service))
+    }
+    #expect(sim.world.liveInstances.isEmpty)
+    #expect(sim.world.processCount == 0)
+    #expect(sim.world.listeners[0].isBound)
+    #expect(
+      sim.world.messages.contains {
+        $0.kind == .startFailed && $0.service == 0 && $0.reason.value == errno.code
+      })
+  }
+
+  @Test(
+    "SPA-02: a clone that fails for a while costs time and nothing else",
+    arguments: [Errno.again, .noMemory, .notImplemented])
+  func cloneFails(_ errno: Errno) throws {
+    let sim = simulate { $0.service("web") { $0.listen() } }
+    sim.world.faults = [Fault(.spawn(0, .clone), errno, .times(4))]
+    try sim.run(for: .seconds(1))
+    sim.world.connect(0)
+    try sim.run(for: .milliseconds(1))
+    #expect(sim.world.listeners[0].isBound)
+    #expect(
+      sim.reason(0) == Reason(.spawnFailed, step: SpawnStepKind.clone.rawValue, value: errno.code))
+    try sim.run(for: .seconds(10))
+    #expect(sim.world.services[0].attempts.count == 5)
+    #expect(sim.state(0) == .ready)
+    #expect(sim.world.count(.served) == 1)
+    #expect(sim.world.listeners[0].bindAttempts.count == 1)
+  }
+
+  @Test(
+    "SPA-03: without descriptors for the report pipe nothing half made remains",
+    arguments: [Errno.fileLimit, .systemFileLimit])
+  func pipeFails(_ errno: Errno) throws {
+    let sim = simulate {
+      $0.service("log")
+      $0.service("ssh") {
+        $0.listen()
+        $0.accept()
+      }
+    }
+    sim.world.faults = [
+      Fault(.spawn(0, .reportPipe), errno, .times(2)),
+      Fault(.spawn(1, .reportPipe), errno, .times(2)),
+    ]
+    try sim.run(for: .milliseconds(1))
+    #expect(sim.state(0) == .backoff)
+    #expect(sim.world.processCount == 0)
+    sim.world.connect(1 - 1)
+    try sim.run(for: .seconds(5))
+    #expect(sim.state(0) == .ready)
+    #expect(sim.starts(0) == 1)
+    // The connection of a failed start is lost, the listener is not.
+    sim.world.connect(0, count: 3)
+    try sim.run(for: .seconds(10))
+    #expect(sim.world.count(.discarded) == 2)
+    #expect(sim.world.count(.served) == 2)
+    #expect(sim.world.listeners[0].isWatched)
+  }
+
+  @Test("SPA-04: a child that has ended before the spawn call returns is one start and one exit")
+  func endsBeforeReport() throws {
+    for comesAfter in [false, true] {
+      for isEarly in [false, true] {
+        let sim = simulate {
+          $0.service("once") { $0.restart.policy = .no }
+        }
+        sim.always(
+          Script.ending(after: 0, code: 3).with {
+            $0.endsBeforeSpawnReturns = isEarly
+            $0.reportComesAfterExit = comesAfter
+          })
+        try sim.run(for: .minutes(1))
+        #expect(sim.starts(0) == 1)
+        #expect(sim.world.services[0].ends.count == 1)
+        #expect(sim.state(0) == .failed)
+        #expect(sim.reason(0) == Reason(.exited, value: 3))
+        #expect(
+          sim.supervisor.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 3))
+        #expect(sim.world.liveInstances.isEmpty)
+      }
+    }
+  }
+
+  @Test("SPA-04: a child stuck before its execve is killed after the start timeout and tried again")
+  func stuckBeforeExec() throws {
+    let sim = simulate { $0.service("web") }
+    sim.world.behaviour = { _, earlier, _ in
+      Script().with { $0.isStuckBeforeExec = earlier == 0 }
+    }
+    try sim.run(for: .seconds(29))
+    #expect(sim.state(0) == .starting)
+    try sim.run(for: .seconds(10))
+    #expect(sim.state(0) == .ready)
+    #expect(sim.starts(0) == 2)
+    #expect(sim.world.services[0].signals.first?.number == 9)
+  }
+
+  @Test("SPA-04: no more children than allowed are before their execve, and all get their turn")
+  func spawnSlots() throws {
+    let sim = simulate { builder in
+      for index in 0..<40 { builder.service("s\(index)") }
+    }
+    sim.always(Script().with { $0.execDelay = 1_000_000 })
+    try sim.run(for: .milliseconds(500))
+    #expect(sim.world.liveInstances.count == Limits.spawnsInFlight)
+    try sim.run(for: .seconds(5))
+    for index in 0..<40 { #expect(sim.state(index) == .ready) }
+  }
+
+  @Test("SPA-10: helpers that outlive the service are killed with it and reaped")
+  func stragglersAreKilled() throws {
+    let sim = simulate { $0.service("web") { $0.restart.policy = .no } }
+    sim.always(
+      Script.ending(after: 1_000_000).with {
+        $0.stragglers = 3
+        $0.stragglersIgnore = true
+      })
+    try sim.run(for: .milliseconds(500))
+    #expect(sim.world.processCount == 4)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.processCount == 0)
+    #expect(sim.state(0) == .stopped)
+  }
+
+  @Test("SPA-10: with the policy to leave them they live on and are reaped when they end")
+  func stragglersAreLeft() throws {
+    let sim = simulate {
+      $0.service("web") {
+        $0.restart.policy = .no
+        $0.stop.scope = .main
+      }
+    }
+    sim.always(
+      Script.ending(after: 1_000_000).with {
+        $0.stragglers = 3
+        $0.stragglerLife = 60_000_000
+      })
+    try sim.run(for: .seconds(30))
+    #expect(sim.state(0) == .stopped)
+    #expect(sim.world.processCount == 3)
+    try sim.run(for: .seconds(60))
+    #expect(sim.world.processCount == 0)
+  }
+
+  @Test("PID-06: an orphan and a service that end together do not take each other's status")
+  func orphanAndService() throws {
+    let sim = simulate {
+      $0.service("web") { $0.restart.policy = .no }
+      $0.service("old") {
+        $0.restart.policy = .no
+        $0.stop.scope = .main
+      }
+    }
+    sim.world.behaviour = { service, _, _ in
+      service == 0
+        ? .ending(after: 2_000_000, code: 42)
+        : Script.ending(after: 1_000_000).with {
+          $0.stragglers = 2
+          // Born at the same moment as the service's end.
+          $0.stragglerLife = 2_000_000
+        }
+    }
+    try sim.run(for: .seconds(10))
+    #expect(sim.world.processCount == 0)
+    #expect(sim.reason(0) == Reason(.exited, value: 42))
+    #expect(
+      sim.supervisor.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 42))
+    #expect(
+      sim.supervisor.report(service: 1)?.lastExit == ExitReport(isSignal: false, number: 0))
+  }
+}
