@@ -53,6 +53,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var signals: [UInt8] = []
   /// True when a child was reaped or may have ended since the last look.
   var looksForEnds = false
+  /// True once the board has been told how many listeners are bound.
+  var hasToldBound = false
   /// True once it has been told that no child is left.
   var isChildless = false
   /// What the last effect asked for; the caller of the driver carries it out.
@@ -151,7 +153,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .unbind(let listener): unbind(listener)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): discard(id)
-    case .spawn(let id, let service): return spawn(id, service: service)
+    case .spawn(let id, let service):
+      tellBound()
+      return spawn(id, service: service)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)
     case .signalEveryone(let number): signalEveryone(number)
@@ -159,10 +163,21 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .answer: break
     case .log(let message): log.write(message, manifest: manifest)
     case .rescue: board.rescue()
-    case .bootFinished: board.bootFinished(now)
+    case .bootFinished:
+      tellBound()
+      board.bootFinished(Instant(microseconds: capus_now()))
     case .power(let action): power = action
     }
     return .done
+  }
+
+  /// Tells the board, once and before the first process, how many listeners are bound.
+  private mutating func tellBound() {
+    if hasToldBound { return }
+    hasToldBound = true
+    var count = 0
+    for listener in listeners.listeners where listener.fd >= 0 { count += 1 }
+    board.socketsBound(count)
   }
 
   /// Signals everything but apus; only PID 1 may.
@@ -196,6 +211,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
 open class Board {
   /// Nothing special.
   public init() {}
+
+  /// So many listeners are bound, and no process has been started yet.
+  open func socketsBound(_ count: Int) {}
 
   /// Run the rescue shell on the console, once.
   open func rescue() {}

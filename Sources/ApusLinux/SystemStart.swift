@@ -82,6 +82,14 @@ final class ConsoleBoard: Board {
     self.setup = setup
   }
 
+  override func socketsBound(_ count: Int) {
+    line.reset()
+    line.text("apus: ")
+    line.decimal(Int64(count))
+    line.text(count == 1 ? " socket bound" : " sockets bound")
+    finish()
+  }
+
   override func rescue() {
     do {
       _ = try rescuePlan.start()
