@@ -191,7 +191,7 @@ class Board:
 
     def prompt(self, timeout=20):
         """Wait for a root shell's prompt."""
-        self.expect(r"^\S*# ", timeout, "prompt of a root shell")
+        self.expect(r"^[^\n]*# ", timeout, "prompt of a root shell")
 
     def shell(self, line, timeout=10):
         """Run a line in the shell on the console and return its output; a failing one is an error."""
