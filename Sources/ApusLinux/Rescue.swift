@@ -7,15 +7,13 @@ internal import CApus
 public struct RescuePlan: Sendable {
   /// The console's path, ended by a NUL.
   var console: [UInt8] = []
-  /// argv, each ended by a NUL.
+  /// argv, each ended by a NUL; empty for a log-in shell, /bin/sh.
   var arguments: [UInt8] = []
 
-  /// `/bin/sh` on `/dev/console`.
+  /// A log-in shell on `/dev/console`.
   public init() {
     console.append("/dev/console")
     console.append(0)
-    arguments.append("/bin/sh")
-    arguments.append(0)
   }
 
   /// What a manifest says, and the default for what it does not.
@@ -26,7 +24,6 @@ public struct RescuePlan: Sendable {
       console = manifest.terminated(system.console)
     }
     if system.rescue.count > 0 {
-      arguments = []
       for index in system.rescue.indices {
         if let text = manifest.texts.at(index) { arguments += manifest.terminated(text) }
       }
