@@ -162,6 +162,8 @@ class Story:
             self.access.close()
 
     def boot(self):
+        self.board.expect(r"apus: 4 sockets bound", 60, "line `apus: 4 sockets bound`")
+        self.check(True, "apus says on the console that four sockets are bound")
         self.access.connect(90)
         who = self.access.ssh("id -un; cat /proc/1/comm")
         self.check(who.split() == ["root", "apus"] or who.split() == ["root", "init"],
