@@ -63,7 +63,8 @@ static void report(const char *path) {
           (unsigned long long)limit.rlim_max);
   for (int signal = 1; signal < 32; signal++) {
     struct sigaction action;
-    if (sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+    /* Handlers do not outlive execve(2); those of a language runtime come after it. */
+    if (sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
       fprintf(out, "notdefault=%d\n", signal);
   }
   copy(out, "/proc/self/status");

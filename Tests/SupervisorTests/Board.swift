@@ -10,6 +10,7 @@ final class Board: @unchecked Sendable {
   let control: String
   private(set) var process = Process()
   private let output = Pipe()
+  private let isIsolated: Bool
 
   static var products: URL {
     Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
@@ -34,6 +35,7 @@ final class Board: @unchecked Sendable {
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
     prefix: [String] = []
   ) throws {
+    isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
     control = directory.appendingPathComponent("control").path
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
@@ -62,7 +64,10 @@ final class Board: @unchecked Sendable {
   }
 
   deinit {
-    if process.isRunning { process.terminate() }
+    if process.isRunning {
+      // unshare --kill-child takes apus, and that its namespace, with it.
+      if isIsolated { kill(process.processIdentifier, SIGKILL) } else { process.terminate() }
+    }
     let deadline = Date(timeIntervalSinceNow: 20)
     while process.isRunning && Date() < deadline { usleep(2000) }
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }
@@ -73,8 +78,18 @@ final class Board: @unchecked Sendable {
   var log: String { (try? String(contentsOfFile: path("log"), encoding: .utf8)) ?? "" }
 
   /// Stops apus and gives its exit status.
+  ///
+  /// unshare(1) keeps SIGTERM from itself and passes none on, so an isolated apus, its only child,
+  /// is signalled by its own pid; unshare takes over its exit status.
   func end() -> Int32 {
-    process.terminate()
+    let pid = process.processIdentifier
+    let children = try? String(
+      contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+    if isIsolated, let child = children?.split(separator: " ").first.flatMap({ Int32($0) }) {
+      kill(child, SIGTERM)
+    } else {
+      process.terminate()
+    }
     process.waitUntilExit()
     return process.terminationStatus
   }
