@@ -73,10 +73,10 @@ struct StringPool: Sendable {
     for number in texts.indices { place(number) }
   }
 
-  /// FNV-1a, folded so that the low bits depend on all of them.
+  /// FNV-1a, folded so that the low bits depend on all of them; 31 bits, for 32-bit machines.
   private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
     var hash: UInt32 = 2_166_136_261
     for index in range { hash = (hash ^ UInt32(bytes[index])) &* 16_777_619 }
-    return Int(hash ^ hash >> 15)
+    return Int(truncatingIfNeeded: (hash ^ hash >> 15) & 0x7fff_ffff)
   }
 }
