@@ -194,8 +194,8 @@ extension Decoder {
     if slots[.exec] == nil, document.kind(entry.value) == .object {
       error(site.node, "the key \"exec\" is missing")
     }
-    if reports.errors > failures { draft = invalid(name) }
     own(name, site)
+    if reports.errors > failures { draft = invalid(name) }
     commit(draft, at: site)
   }
 

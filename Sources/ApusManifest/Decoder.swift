@@ -226,7 +226,7 @@ struct Decoder: ~Copyable, Sendable {
     while next(&cursor) {
       if let number = words.number(of: cursor.name) { return number }
       if !Decoder.isIgnored(cursor.name) {
-        error(cursor.key, "unknown key", hint: words.nearest(to: cursor.name))
+        unknown(cursor.key, "unknown key", nil, words, near: words.nearest(to: cursor.name))
       }
     }
     return nil

@@ -82,7 +82,8 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
   public var isInForce: Bool {
     switch self {
     case .stream, .name, .mode, .user, .group, .directoryMode, .backlog, .ipv6Only, .freeBind,
-      .reusePort, .noDelay:
+      .reusePort, .noDelay, .removeOnStop, .device, .transparent, .keepAlive, .broadcast,
+      .passCredentials:
       true
     default: false
     }

@@ -66,7 +66,7 @@ extension Decoder {
 
   private func nearestService(to name: [UInt8]) -> [UInt8]? {
     var best: [UInt8]?
-    var bestDistance = 1 + max(1, min(name.count / 3, 3))
+    var bestDistance = EditDistance.most(for: name) + 1
     for service in tables.services.prefix(256) where !service.flags.contains(.template) {
       guard abs(Int(service.name.count) - name.count) < bestDistance else { continue }
       let candidate = strings.bytes(of: service.name)

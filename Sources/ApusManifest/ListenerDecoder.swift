@@ -88,6 +88,7 @@ extension Decoder {
     case .keepAlive:
       if document.kind(node) == .object {
         listener.flags.insert(.keepAlive)
+        notInForce(node)
         keepAlive(node, &options)
       } else {
         flag(node, .keepAlive, &listener)

@@ -125,16 +125,24 @@ extension Decoder {
     return nil
   }
 
-  /// Notes a word that is none of some words, with the nearest or, of few, all of them.
-  @inline(never) mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
-    if let near = words.nearest(to: found) {
-      return error(node, "unknown word ", found, hint: near)
-    }
-    guard words.count <= 10 else { return error(node, "unknown word ", found) }
+  /// Notes a word that is none of some words.
+  mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
+    unknown(node, "unknown word ", found, words, near: words.nearest(to: found))
+  }
+
+  /// Notes something unknown with what is near it or, of few words, all that there are.
+  @inline(never) mutating func unknown(
+    _ node: JSONNode, _ what: StaticString, _ found: [UInt8]?, _ words: Words, near: [UInt8]?
+  ) {
+    if near != nil || words.count > 16 { return error(node, what, found, hint: near) }
     var message: [UInt8] = []
-    message.append("unknown word \"")
-    message.append(printable: found)
-    message.append("\"; expected ")
+    message.append(what)
+    if let found {
+      message.append("\"")
+      message.append(printable: found)
+      message.append("\"")
+    }
+    message.append("; expected ")
     for number in 0..<words.count {
       if number > 0 { message.append(number == words.count - 1 ? " or " : ", ") }
       message.append(contentsOf: words.word(number))

@@ -49,7 +49,7 @@ struct Words: Sendable {
   @inline(never) func nearest(to word: [UInt8]) -> [UInt8]? {
     guard word.count <= EditDistance.longest else { return nil }
     var best: [UInt8]?
-    var bestDistance = 1 + max(1, min(word.count / 3, 3))
+    var bestDistance = EditDistance.most(for: word) + 1
     var number = 0
     var start = 0
     while let end = end(of: start) {
@@ -88,6 +88,9 @@ struct Words: Sendable {
 enum EditDistance {
   /// The longest word that is compared at all.
   static let longest = 40
+
+  /// How far a suggestion may be from a word: nothing is like a word of one or two letters.
+  static func most(for word: [UInt8]) -> Int { min(word.count / 3, 3) }
 
   /// The distance without regard to letter case; large for words longer than `longest`.
   @inline(never) static func between(_ left: [UInt8], _ right: [UInt8]) -> Int {

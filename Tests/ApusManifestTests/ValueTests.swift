@@ -13,7 +13,7 @@ private func socket(_ keys: String) -> LoadedManifest {
 }
 
 /// Values of service keys that are accepted.
-private let good: [String] = [
+let goodValues: [String] = [
   #""type": "oneshot", "remain": true"#, #""type": "forking", "pidFile": "/run/x.pid""#,
   #""start": "manual""#, #""maxConnections": 65535"#, #""maxConnectionsPerSource": 0"#,
   #""idleStop": "never""#, #""idleStop": "10min""#, #""reclaim": false"#,
@@ -61,7 +61,7 @@ private let good: [String] = [
 ]
 
 /// Values that are refused, with the path and the start of the message.
-private let bad: [(String, String)] = [
+let badValues: [(String, String)] = [
   (#""type": "Simple""#, #"type: unknown word "Simple"; did you mean "simple"?"#),
   (#""type": 1"#, "type: expected a string, found a number"),
   (#""remain": true"#, #"remain: has no meaning without "type": "oneshot""#),
@@ -175,7 +175,7 @@ private let bad: [(String, String)] = [
 ]
 
 /// Addresses that are accepted, by the kind they are given for.
-private let addresses: [(String, String, ListenerAddress)] = [
+let goodAddresses: [(String, String, ListenerAddress)] = [
   ("stream", "80", .port(80)), ("stream", "65535", .port(65535)),
   ("datagram", "127.0.0.1:53", .ipv4(0x7f00_0001, 53)),
   ("stream", "0.0.0.0:1", .ipv4(0, 1)),
@@ -197,7 +197,7 @@ private let addresses: [(String, String, ListenerAddress)] = [
 ]
 
 /// Addresses that are refused, by the kind they are given for.
-private let badAddresses: [(String, String)] = [
+let badAddresses: [(String, String)] = [
   ("stream", "0"), ("stream", "65536"), ("stream", "080"), ("stream", ""), ("stream", "http"),
   ("stream", "127.0.0.1"), ("stream", "127.0.0.256:1"), ("stream", "127.0.0.01:1"),
   ("stream", "127.0.0:1"), ("stream", "1.2.3.4.5:1"), ("stream", "localhost:80"),
@@ -211,15 +211,15 @@ private let badAddresses: [(String, String)] = [
 ]
 
 @Suite struct ValueTests {
-  @Test(arguments: good) func `Good values are accepted`(_ keys: String) {
+  @Test(arguments: goodValues) func `Good values are accepted`(_ keys: String) {
     let loaded = service(keys)
     #expect(loaded.errorLines == [])
     #expect(loaded.manifest.services.first?.flags.contains(.invalid) == false)
   }
 
-  @Test(arguments: bad.indices)
+  @Test(arguments: badValues.indices)
   func `Bad values are refused with their path and reason`(_ index: Int) {
-    let (keys, message) = bad[index]
+    let (keys, message) = badValues[index]
     let loaded = service(keys)
     #expect(loaded.errorLines.count == 1)
     let line = loaded.errorLines.first ?? ""
@@ -227,8 +227,8 @@ private let badAddresses: [(String, String)] = [
     #expect(loaded.manifest.services.first?.flags.contains(.invalid) == true)
   }
 
-  @Test(arguments: addresses.indices) func `Good addresses are read`(_ index: Int) {
-    let (kind, text, address) = addresses[index]
+  @Test(arguments: goodAddresses.indices) func `Good addresses are read`(_ index: Int) {
+    let (kind, text, address) = goodAddresses[index]
     let loaded = socket(#""\#(kind)": "\#(text)""#)
     #expect(loaded.errorLines == [])
     #expect(loaded.manifest.listeners.first?.address == address)
