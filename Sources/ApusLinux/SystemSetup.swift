@@ -146,7 +146,7 @@ private func mountAll(_ manifest: Manifest) {
   for mount in manifest.system.mounts {
     let target = manifest.terminated(mount.target)
     let options = MountOptions(Array(manifest.terminated(mount.options).dropLast()))
-    _ = unsafe target.withCPath { unsafe capus_make_path($0, 0o755) }
+    makeFolders(target)
     let answer = unsafe manifest.terminated(mount.source).withCPath { source in
       unsafe manifest.terminated(mount.type).withCPath { type in
         unsafe target.withCPath { target in
@@ -157,5 +157,14 @@ private func mountAll(_ manifest: Manifest) {
       }
     }
     if answer < 0 { complain("mount", Array(target.dropLast()), Errno(0 &- answer)) }
+  }
+}
+
+/// Makes a path's folders where they are missing; `path` ends in a NUL.
+private func makeFolders(_ path: [UInt8]) {
+  for end in path.indices.dropFirst()
+  where path[end] == UInt8(ascii: "/") || end == path.count - 1 {
+    let folder = Array(path[..<end]) + [0]
+    _ = unsafe folder.withCPath { unsafe capus_make_path($0, 0o755) }
   }
 }
