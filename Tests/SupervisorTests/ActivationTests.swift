@@ -99,10 +99,10 @@ import Testing
         "exec": ["PROBE", "exit", "0"], "listen": [{"stream": "DIR/idle.sock"}]}}}
       """#)
     let client = try #require(Client.connect(unix: board.path("idle.sock")))
-    try board.wait(for: "idle", "backoff")
-    let socket = try board.socket(board.path("idle.sock"))
-    #expect(socket["state"] as? String == "paused")
-    #expect(socket["pausedUntilUs"] is Int)
+    try board.wait("a pause with an end") {
+      let socket = try board.socket(board.path("idle.sock"))
+      return socket["state"] as? String == "paused" && socket["pausedUntilUs"] is Int
+    }
     close(client)
   }
 

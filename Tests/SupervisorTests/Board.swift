@@ -9,7 +9,6 @@ final class Board: @unchecked Sendable {
   let directory: URL
   let control: String
   private(set) var process = Process()
-  private let output = Pipe()
   private let isIsolated: Bool
 
   static var products: URL {
@@ -100,17 +99,20 @@ final class Board: @unchecked Sendable {
     let command = Process()
     command.executableURL = URL(fileURLWithPath: Self.binary)
     command.arguments = [arguments[0], "--control", control] + arguments.dropFirst()
-    let (output, errors) = (Pipe(), Pipe())
-    command.standardOutput = output
-    command.standardError = errors
+    // Files, not pipes: a daemon started by another test at this moment may inherit a pipe's end and
+    // keep it open for ever.
+    let name = "command-\(UUID().uuidString.prefix(8))"
+    let (output, errors) = (path(name + ".out"), path(name + ".err"))
+    for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
+    command.standardOutput = FileHandle(forWritingAtPath: output)
+    command.standardError = FileHandle(forWritingAtPath: errors)
     command.standardInput = FileHandle.nullDevice
     do { try command.run() } catch { return (127, "", "\(error)") }
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let complaints = errors.fileHandleForReading.readDataToEndOfFile()
     command.waitUntilExit()
+    defer { for file in [output, errors] { try? FileManager.default.removeItem(atPath: file) } }
     return (
-      command.terminationStatus, String(decoding: text, as: UTF8.self),
-      String(decoding: complaints, as: UTF8.self)
+      command.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "",
+      (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
     )
   }
 
