@@ -52,7 +52,8 @@ struct Timeline: Sendable {
     guard end == nil, entries.count < capacity else { return }
     entries.append(
       Entry(
-        at: UInt32(clamping: (at - start).microseconds), duration: UInt32(clamping: duration.microseconds),
+        at: UInt32(clamping: (at - start).microseconds),
+        duration: UInt32(clamping: duration.microseconds),
         index: index, stage: stage))
   }
 
