@@ -132,7 +132,8 @@ extension Supervisor {
     guard let service = living(id) else { return }
     landed(service)
     if units[service].alarm == .start { clearAlarm(service) }
-    guard units[service].state == .starting else { return }
+    // Too late counts as not at all: it has been killed for that.
+    guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
     if manifest.services[service].type != .oneshot {
       units[service].hasSucceeded = true
       setState(service, .ready, .none)

@@ -135,7 +135,7 @@ public struct Supervisor: Sendable {
     swap(&out, &effects)
     handle(event)
     for _ in 0..<Limits.eventsPerTurn where out.elements.count < Self.effectReserve {
-      guard let key = deadlines.pop(until: now) else { break }
+      guard phase != .ended, let key = deadlines.pop(until: now) else { break }
       expire(key)
     }
     advance()
@@ -174,6 +174,7 @@ public struct Supervisor: Sendable {
 
   /// Bounded work that no single event owns: boot, shutdown, evaluations, queued starts.
   private mutating func advance() {
+    guard phase != .ended else { return }
     advancePhase()
     // Goals are set for all before any is acted on, so that order holds at both ends.
     let isSettingGoals =

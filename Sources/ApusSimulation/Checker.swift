@@ -200,8 +200,12 @@ struct Checker {
     }
     guard operatorRequests == 0 else { return nil }
     if declared.trigger.count > 0, declared.listeners.count > 0 {
-      // Windows are fixed, not sliding: two may touch.
-      let allowed = 2 * Int(declared.trigger.count) * Int(declared.listeners.count)
+      // Windows are fixed, not sliding: two may touch. Restarts are no triggers.
+      let restart = manifest.restart(of: declared)
+      let shortest = restart.delay.microseconds * Int64(1000 - restart.jitterPermille) / 1000
+      let restarts = declared.trigger.window.microseconds / max(1_000, shortest) + 1
+      let allowed =
+        2 * Int(declared.trigger.count) * Int(declared.listeners.count) + Int(restarts)
       let first = attempts.count - 1 - allowed
       if first >= 0, last - attempts[first] < declared.trigger.window {
         return Violation(6, "service \(service) starts more often than its trigger allows")

@@ -125,6 +125,20 @@ import Testing
     #expect(sim.world.services[0].signals.first?.number == 9)
   }
 
+  @Test("SPA-04: an execve that succeeds after the start timeout comes too late")
+  func lateExec() throws {
+    let sim = simulate { $0.service("web") { $0.restart.policy = .no } }
+    sim.always(
+      Script().with {
+        $0.execDelay = 31_000_000
+        $0.killDelay = 5_000_000
+      })
+    try sim.run(for: .minutes(2))
+    #expect(sim.state(0) == .failed)
+    #expect(sim.reason(0).kind == .startTimeout)
+    #expect(!sim.world.messages.contains { $0.kind == .ready })
+  }
+
   @Test("SPA-04: no more children than allowed are before their execve, and all get their turn")
   func spawnSlots() throws {
     let sim = simulate { builder in
