@@ -17,36 +17,36 @@ setup_sdk() {
   if is_done sdk "$made_from" && [ -f "$bundle/info.json" ]; then return 0; fi
   apt_prepare
   rm -rf "$sdk.part"
-  mkdir -p "$sdk.part/apus.artifactbundle" "$sdk.part/work"
-  fetch_capability_source "$sdk.part/work"
+  mkdir -p "$sdk.part/apus.artifactbundle" "$sdk.part/unpacked"
+  fetch_capability_source "$sdk.part/unpacked"
   for name in $architectures; do
     architecture "$name"
     progress "making the Swift SDK for $arch"
-    fill_sysroot "$sdk.part/work/$arch" "$sdk.part/apus.artifactbundle/$arch/sysroot"
-    build_capability "$sdk.part/work" "$sdk.part/apus.artifactbundle/$arch/sysroot"
+    fill_sysroot "$sdk.part/unpacked/$arch" "$sdk.part/apus.artifactbundle/$arch/sysroot"
+    build_capability "$sdk.part/unpacked" "$sdk.part/apus.artifactbundle/$arch/sysroot"
     write_toolset >"$sdk.part/apus.artifactbundle/$arch/toolset.json"
   done
   write_bundle_description "$sdk.part/apus.artifactbundle"
   # SwiftPM does not see a changed archive or header of the SDK.
-  rm -rf "$sdk.part/work" "$sdk" "$build"/device-*
+  rm -rf "$sdk.part/unpacked" "$sdk" "$build"/device-*
   mv "$sdk.part" "$sdk"
   mark_done sdk "$made_from"
 }
 
 # Musl's headers and archives, the kernel's headers and libgcc, in one include and one lib.
 fill_sysroot() {
-  local work=$1 sysroot=$2
-  mkdir -p "$work/debs" "$sysroot/lib"
+  local unpacked=$1 sysroot=$2
+  mkdir -p "$unpacked/debs" "$sysroot/lib"
   (
-    cd "$work/debs"
+    cd "$unpacked/debs"
     apt_download "musl-dev:$debian" "linux-libc-dev:$debian" "libgcc-12-dev:$debian"
-    for package in ./*.deb; do dpkg-deb -x "$package" "$work/root"; done
+    for package in ./*.deb; do dpkg-deb -x "$package" "$unpacked/root"; done
   )
-  cp -r "$work/root/usr/include/$musl" "$sysroot/include"
-  cp -r "$work/root/usr/include/linux" "$work/root/usr/include/asm-generic" \
-    "$work/root/usr/include/$gnu/asm" "$sysroot/include"
-  cp "$work/root/usr/lib/$musl"/{crt1.o,rcrt1.o,libc.a} \
-    "$work/root/usr/lib/gcc/$gnu/12/libgcc.a" "$sysroot/lib"
+  cp -r "$unpacked/root/usr/include/$musl" "$sysroot/include"
+  cp -r "$unpacked/root/usr/include/linux" "$unpacked/root/usr/include/asm-generic" \
+    "$unpacked/root/usr/include/$gnu/asm" "$sysroot/include"
+  cp "$unpacked/root/usr/lib/$musl"/{crt1.o,rcrt1.o,libc.a} \
+    "$unpacked/root/usr/lib/gcc/$gnu/12/libgcc.a" "$sysroot/lib"
 }
 
 # libcap comes as source: Debian's static archive is for glibc.
