@@ -45,6 +45,8 @@ extension Supervisor {
     case .skipped, .ready: return true
     case .listening, .waiting, .starting, .stopping, .backoff, .stopped, .failed: break
     }
+    // A stop takes along what needs it: to start now would be to be stopped again at once.
+    if hard, unit.isAlive, unit.stopStage != .none, unit.stopStage != .abandoned { return false }
     if declared.listeners.count > 0 {
       // Bound is enough. A failed bind was at least tried, which is all that order asks for.
       if !hard { return true }

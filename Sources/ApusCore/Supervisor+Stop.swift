@@ -88,6 +88,7 @@ extension Supervisor {
     if units[service].stopStage != .abandoned { lives -= 1 }
     units[service].stopStage = .abandoned
     answerWaiters(of: service)
+    wakeDependents(of: service)
     wakeAfterAbandon(service)
   }
 

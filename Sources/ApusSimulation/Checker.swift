@@ -175,7 +175,7 @@ struct Checker {
       }
       let listeners = declared.listeners.indices
       if !listeners.isEmpty, listeners.allSatisfy({ world.listeners[$0].isBound }),
-        supervisor.state(of: other) != .invalid
+        ![.invalid, .stopping].contains(supervisor.state(of: other))
       {
         return Violation(6, "service \(service) waits for \(other), whose listeners are bound")
       }
