@@ -37,6 +37,10 @@ extension Supervisor {
     if isFulfilled(waiter), !units[service].cycle {
       return answer(client, .done, service, .none)
     }
+    // What no KILL ended will not change its state for this request either.
+    if units[service].stopStage == .abandoned {
+      return answer(client, .failed, service, Reason(.stopTimeout))
+    }
     guard waiters.count < Limits.clients else { return answer(client, .done, service, .none) }
     waiters.append(waiter)
   }

@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import ApusWire
 
 /// Seven presses in two seconds mean that somebody is in despair.
 struct CtrlAltDel: Sendable {
@@ -88,6 +89,9 @@ extension Supervisor {
     where units[service].isAlive && out.elements.count < Self.effectReserve {
       out.append(log(.leftBehind, service, Reason(.none, value: units[service].pid)))
     }
+    // Whoever waits for one of them would wait until the end.
+    for waiter in waiters { answer(waiter.client, .failed, Int(waiter.service), Reason(.shutdown)) }
+    waiters.removeAll(keepingCapacity: true)
   }
 
   /// Without the board to itself apus ends its own processes and goes.
