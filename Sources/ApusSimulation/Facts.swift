@@ -94,6 +94,8 @@ public struct RequestFacts: Sendable {
   /// The answer, and when it came.
   public internal(set) var answer: Answer?
   public internal(set) var answeredAt: Instant?
+  /// The supervisor was told while nothing had ordered the end: it owes an answer.
+  public internal(set) var isHeard = false
   /// The client went away.
   public internal(set) var isGone = false
 }

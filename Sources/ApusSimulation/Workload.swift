@@ -209,9 +209,8 @@ public final class Workload {
     guard simulation.world.power != nil else {
       throw simulation.failure(Violation(9, "the board did not end"))
     }
-    let ordered = simulation.world.shutdownOrdered ?? .zero
     for (index, request) in simulation.world.requests.enumerated()
-    where request.answer == nil && !request.isGone && request.made < ordered {
+    where request.answer == nil && !request.isGone && request.isHeard {
       throw simulation.failure(Violation(5, "request \(index) was never answered"))
     }
     return simulation

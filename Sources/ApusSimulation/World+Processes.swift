@@ -271,7 +271,7 @@ extension World {
     if instance.isMain {
       services[instance.service].signals.append(
         ServiceFacts.SentSignal(time: time, number: number, scope: scope))
-      checkStopOrder(instance)
+      checkStopOrder(instance, number)
     }
     deliver(number, to: instance.process, instance.serial)
     guard scope == .all else { return .done }
@@ -284,8 +284,14 @@ extension World {
   }
 
   /// During a shutdown what needs a service is gone before that service gets its first signal.
-  private func checkStopOrder(_ instance: Instance) {
-    guard shutdownOrdered != nil, !instance.hasExited else { return }
+  ///
+  /// Not so for the last KILL, when the time for the shutdown is up: that ends all at once. Nor for
+  /// the KILL of a child that did not reach execve(2) in its time.
+  private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
+    guard let shutdownOrdered, !instance.hasExited else { return }
+    if number == 9, !instance.hasLanded { return }
+    let total = manifest.system.shutdownTimeout.microseconds
+    if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
     for (index, service) in manifest.services.enumerated() where index != instance.service {
       for link in service.needs.indices where manifest.links.at(link) == UInt16(instance.service) {
         if let dependent = instances.at(index) ?? nil, !dependent.hasExited, !isUnkillable(index) {

@@ -158,7 +158,10 @@ extension World {
   /// The supervisor is about to be told: from here on rules that depend on it hold.
   public func note(_ event: Event) {
     switch event {
-    case .request(_, let request):
+    case .request(let client, let request):
+      if shutdownOrdered == nil, let index = requests.lastIndex(where: { $0.client == client }) {
+        requests[index].isHeard = true
+      }
       switch request.action {
       case .reboot, .poweroff, .halt, .kexec: orderShutdown()
       default: break
