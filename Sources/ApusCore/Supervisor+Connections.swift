@@ -142,7 +142,8 @@ extension Supervisor {
   mutating func connectionExecutionFailed(_ reason: Reason, _ id: InstanceID) {
     guard let index = connection(id) else { return }
     let service = Int(connections[index].service)
-    units[service].reason = reason
+    // While it waits for another the reason says for which.
+    if units[service].state != .waiting { units[service].reason = reason }
     out.append(log(.startFailed, service, reason))
     rest(Int(connections[index].listener), reason)
   }

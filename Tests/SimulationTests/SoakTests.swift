@@ -40,8 +40,9 @@ import Testing
   /// watch undone at once (225), readiness after the start timeout's KILL (1040), effects after
   /// the last one (1425), two services that restarted each other for ever (3639), a client that
   /// waited for a process no KILL ended when the board went down (3904),
-  /// and one that came after apus had given it up (3999).
-  @Test("seeds of past bugs", arguments: [47, 98, 99, 225, 1040, 1425, 3639, 3904, 3999])
+  /// and one that came after apus had given it up (3999), a
+  /// connection's failure shown as what its service waits for (15832).
+  @Test("seeds of past bugs", arguments: [47, 98, 99, 225, 1040, 1425, 3639, 3904, 3999, 15832])
   func pastBugs(_ seed: UInt64) throws { try Workload(seed: seed).run() }
 
   @Test("a rare bug on purpose is found by the random boards")
