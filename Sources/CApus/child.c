@@ -11,8 +11,13 @@
 
 #include "raw.h"
 
-/* Everything in this file but capus_spawn runs in the child. */
+/* Everything in this file but capus_spawn runs in the child. On 32-bit ARM it stays ARM code: as
+ * one large Thumb function it is more than the code generator can place constants in. */
+#if defined(__arm__)
+#define CHILD __attribute__((no_stack_protector, target("arm"))) static
+#else
 #define CHILD __attribute__((no_stack_protector)) static
+#endif
 
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT 47

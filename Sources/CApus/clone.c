@@ -73,4 +73,23 @@ __asm__(".text\n"
         "  blx r5\n"
         "  udf #0\n"
         ".size capus_clone_call, .-capus_clone_call\n");
+
+__asm__(".text\n"
+        ".syntax unified\n"
+        ".arm\n"
+        ".balign 4\n"
+        ".global raw6\n"
+        ".type raw6,%function\n"
+        "raw6:\n"
+        "  mov r12, sp\n"
+        "  push {r4, r5, r6, r7}\n"
+        "  mov r7, r0\n"
+        "  mov r0, r1\n"
+        "  mov r1, r2\n"
+        "  mov r2, r3\n"
+        "  ldm r12, {r3, r4, r5}\n"
+        "  svc 0\n"
+        "  pop {r4, r5, r6, r7}\n"
+        "  bx lr\n"
+        ".size raw6, .-raw6\n");
 #endif

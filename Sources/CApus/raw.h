@@ -35,20 +35,8 @@ static inline long raw6(long number, long a, long b, long c, long d, long e, lon
   return x0;
 }
 #elif defined(__arm__)
-static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
-  register long r7 __asm__("r7") = number;
-  register long r0 __asm__("r0") = a;
-  register long r1 __asm__("r1") = b;
-  register long r2 __asm__("r2") = c;
-  register long r3 __asm__("r3") = d;
-  register long r4 __asm__("r4") = e;
-  register long r5 __asm__("r5") = f;
-  __asm__ volatile("svc 0"
-                   : "+r"(r0)
-                   : "r"(r7), "r"(r1), "r"(r2), "r"(r3), "r"(r4), "r"(r5)
-                   : "memory");
-  return r0;
-}
+/* Out of line (clone.c): Thumb code keeps r7, where the kernel looks for the number, to itself. */
+long raw6(long number, long a, long b, long c, long d, long e, long f);
 #else
 #error "apus runs on x86_64, aarch64 and arm"
 #endif

@@ -73,9 +73,19 @@ build_capability() {
 # What clang needs for C, one option a line; SwiftPM hands the same to the Clang inside Swift. The
 # bare-metal triples do not say that they are for Linux.
 c_options() {
+  # Thumb is a third smaller than ARM code and runs from ARMv6 on as well.
+  [ "$arch" != arm ] || printf '%s\n' -mthumb
   printf '%s\n' -Os -ffunction-sections -fdata-sections -fno-stack-protector \
     -fno-asynchronous-unwind-tables -fno-unwind-tables \
     -D__linux__=1 -DAPUS_DEVICE=1 -nostdlibinc -isystem "$1/include"
+}
+
+# What only the Swift compiler needs. The triple stays ARM's, for which the toolchain has a standard
+# library; the code generator is told by a feature.
+swift_options() {
+  printf '%s\n' -Xfrontend -function-sections
+  [ "$arch" != arm ] ||
+    printf '%s\n' -Xcc -Xclang -Xcc -target-feature -Xcc -Xclang -Xcc +thumb-mode
 }
 
 # The options of one architecture, as SwiftPM's toolset (swift-evolution 0387) wants them. Only
@@ -87,8 +97,7 @@ write_toolset() {
   "schemaVersion": "1.0",
   "swiftCompiler": {
     "extraCLIOptions": [
-$(printf '%s\n' -Xfrontend -function-sections -use-ld=lld -Xclang-linker -nostdlib \
-    -Xclang-linker -static | json_strings)
+$(swift_options | json_strings)
     ]
   },
   "cCompiler": {

@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+"""Compiles the product of Package.swift for one board, as one program.
+
+    compile.py ARCH TRIPLE OUTPUT
+
+`swift build` compiles file by file and links what comes out; the device wants the linker to see the
+whole program instead (full link-time optimisation), which saves a tenth of its size. So this reads
+the targets, their order and their settings from Package.swift (`swift package dump-package`), the
+options of the architecture from the SDK's toolset, compiles every target to bitcode in one go and
+lets lld generate the code. Targets whose inputs are unchanged are kept.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TRAIT = "Embedded"
+PRODUCT = "apus"
+# One copy of what the compiler says twice; whole functions and parts of them.
+LINK_TIME = ["--lto-O2", "-mllvm", "-enable-machine-outliner=always",
+             "-mllvm", "-enable-linkonceodr-outlining",
+             "--lto-newpm-passes=lto<Oz>,"
+             "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
+             "mergefunc,iroutliner,globaldce"]
+
+
+def settings(target, tool):
+    """The options that a target's settings stand for, in a release build with the trait."""
+    for setting in target["settings"]:
+        condition = setting.get("condition", {})
+        if setting["tool"] != tool or condition.get("config", "release") != "release":
+            continue
+        if condition.get("traits", [TRAIT]) != [TRAIT]:
+            continue
+        (kind, value), = setting["kind"].items()
+        value = value.get("_0")
+        if kind == "define":
+            yield f"-D{value}"
+        elif kind == "unsafeFlags":
+            yield from value
+        elif kind == "strictMemorySafety":
+            yield "-strict-memory-safety"
+        elif kind == "enableExperimentalFeature":
+            yield from ["-enable-experimental-feature", value]
+        elif kind == "enableUpcomingFeature":
+            yield from ["-enable-upcoming-feature", value]
+        else:
+            sys.exit(f"error: compile.py does not know the setting {kind}")
+
+
+def in_order(targets, name, order):
+    """The targets that one is made of, each after those it depends on."""
+    for dependency in targets[name]["dependencies"]:
+        in_order(targets, dependency["byName"][0], order)
+    if name not in order:
+        order.append(name)
+
+
+class Compiler:
+    def __init__(self, root, arch, triple):
+        self.root = root
+        self.work = root / ".build" / f"device-{arch}"
+        self.work.mkdir(parents=True, exist_ok=True)
+        bundle = root / ".build/sdk/apus.artifactbundle" / arch
+        self.toolset = json.loads((bundle / "toolset.json").read_text())
+        self.triple = triple
+        self.sysroot = bundle / "sysroot"
+        # What every later target depends on: the digests of all that came before it.
+        self.digest = hashlib.sha256(Path(__file__).read_bytes())
+        self.digest.update(json.dumps(self.toolset).encode())
+
+    def options(self, tool):
+        return self.toolset[tool]["extraCLIOptions"]
+
+    def unless_kept(self, name, files, outputs, command):
+        """Runs the command unless its outputs were made from the same inputs."""
+        for file in files:
+            self.digest.update(str(file).encode() + b"\0" + file.read_bytes())
+        self.digest.update(repr(command).encode())
+        stamp = self.work / f"{name}.stamp"
+        made_from = self.digest.hexdigest()
+        if all(output.exists() for output in outputs) and stamp.exists() \
+                and stamp.read_text() == made_from:
+            return
+        stamp.unlink(missing_ok=True)
+        subprocess.run(command, check=True, cwd=self.work)
+        stamp.write_text(made_from)
+
+    def c_target(self, target, folder):
+        include = folder / "include"
+        headers = sorted(folder.glob("**/*.h"))
+        module = self.work / target["name"]
+        module.mkdir(exist_ok=True)
+        (module / "module.modulemap").write_text(
+            f'module {target["name"]} {{ umbrella "{include}" export * }}\n')
+        objects = []
+        for source in sorted(folder.glob("*.c")):
+            output = self.work / f'{target["name"]}-{source.stem}.o'
+            self.unless_kept(output.name, [*headers, source], [output], [
+                "clang", f"--target={self.triple}", *settings(target, "c"), *self.options("cCompiler"),
+                "-flto", "-fomit-frame-pointer", f"-I{include}", "-c", str(source), "-o", str(output)])
+            objects.append(output)
+        return objects
+
+    def swift_target(self, target, folder, maps):
+        name = target["name"]
+        sources = sorted(folder.glob("**/*.swift"))
+        output = self.work / f"{name}.bc"
+        module = self.work / f"{name}.swiftmodule"
+        options = [
+            "-target", self.triple, "-sdk", str(self.sysroot), "-swift-version", "6",
+            "-wmo", "-num-threads", "0", "-module-name", name, "-package-name", PRODUCT,
+            "-module-cache-path", str(self.work / "modules"), "-I", str(self.work)]
+        if target["type"] != "executable":
+            options.append("-parse-as-library")
+        for option in self.options("cCompiler"):
+            options += ["-Xcc", option]
+        for path in maps:
+            options += ["-Xcc", f"-fmodule-map-file={path}"]
+        self.unless_kept(name, sources, [output, module], [
+            "swiftc", *options, *settings(target, "swift"), *self.options("swiftCompiler"),
+            "-Xcc", "-fomit-frame-pointer",
+            "-emit-module", "-emit-module-path", str(module), "-lto=llvm-full", "-emit-bc",
+            "-o", str(output), *map(str, sources)])
+        return output
+
+    def link(self, objects, output):
+        subprocess.run(["ld.lld", *LINK_TIME, *map(str, objects), *self.options("linker"),
+                        "-static", "-o", str(output)], check=True)
+
+
+def main():
+    arch, triple, output = sys.argv[1:]
+    root = Path.cwd()
+    package = json.loads(subprocess.run(
+        ["swift", "package", "dump-package"], check=True, stdout=subprocess.PIPE).stdout)
+    targets = {target["name"]: target for target in package["targets"]}
+    order = []
+    in_order(targets, PRODUCT, order)
+    compiler = Compiler(root, arch, triple)
+    objects, maps = [], []
+    for name in order:
+        target = targets[name]
+        folder = root / (target.get("path") or f"Sources/{name}")
+        if target["type"] == "system":
+            maps.append(folder / "module.modulemap")
+        elif list(folder.glob("*.c")):
+            objects += compiler.c_target(target, folder)
+            maps.append(compiler.work / name / "module.modulemap")
+        else:
+            objects.append(compiler.swift_target(target, folder, maps))
+    compiler.link(objects, output)
+
+
+main()
