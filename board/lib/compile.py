@@ -86,7 +86,8 @@ class Compiler:
                 and stamp.read_text() == made_from:
             return
         stamp.unlink(missing_ok=True)
-        subprocess.run(command, check=True, cwd=self.work)
+        if subprocess.run(command, cwd=self.work).returncode != 0:
+            sys.exit(f"error: {name} does not compile")
         stamp.write_text(made_from)
 
     def c_target(self, target, folder):
