@@ -102,23 +102,27 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     switch effect {
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
+    case .bind(let listener) where timeline.end == nil:
+      return perform(effect, .bind, listener)
+    case .spawn(let id, let service)
+    where timeline.end == nil && Int(id.slot) < supervisor.manifest.services.count:
+      return perform(effect, .start, service)
     default: break
     }
-    let start = timeline.end == nil ? kernel.readClock() : .zero
-    let outcome = kernel.perform(effect)
-    if timeline.end == nil { note(effect, start) }
-    if case .event(let event) = outcome { outcomes.append(event) }
+    take(kernel.perform(effect))
   }
 
-  /// Keeps the time line while the board comes up.
-  private mutating func note(_ effect: Effect, _ start: Instant) {
-    switch effect {
-    case .bind(let listener):
-      timeline.add(.bind, listener, at: start, duration: kernel.readClock() - start)
-    case .spawn(let id, let service) where Int(id.slot) < supervisor.manifest.services.count:
-      timeline.add(.start, service, at: start, duration: kernel.readClock() - start)
-    default: break
-    }
+  /// Performs what the time line of the boot tells; only then is the clock read, which is a system
+  /// call on machines without a clock that programs can see.
+  private mutating func perform(_ effect: Effect, _ stage: BootStage, _ index: UInt16) {
+    let start = kernel.readClock()
+    let outcome = kernel.perform(effect)
+    timeline.add(stage, index, at: start, duration: kernel.readClock() - start)
+    take(outcome)
+  }
+
+  private mutating func take(_ outcome: Outcome) {
+    if case .event(let event) = outcome { outcomes.append(event) }
   }
 
   private mutating func note(_ event: Event) {

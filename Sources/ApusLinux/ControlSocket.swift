@@ -212,6 +212,8 @@ extension LinuxKernel {
   /// Closes a client.
   public mutating func close(_ id: ClientID) {
     guard let client = control.client(id) else { return }
+    // A child before its execve(2) may have a copy, which would keep it in the epoll set.
+    watches.remove(client.fd)
     _ = capus_close(client.fd)
     control.clients[Int(id.slot)].fd = -1
     control.clients[Int(id.slot)].quietSince = nil

@@ -165,6 +165,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .rescue: board.rescue()
     case .bootFinished:
       tellBound()
+      memory.trim()
       board.bootFinished(Instant(microseconds: capus_now()))
     case .power(let action): power = action
     }

@@ -83,6 +83,7 @@ extension LinuxKernel {
     _ = capus_close(writing)
     if let refusal {
       process.pidfd = -1
+      watches.remove(reading)
       _ = capus_close(reading)
       throw refusal
     }
@@ -109,6 +110,9 @@ extension LinuxKernel {
     let error = unsafe plan.pointee.error
     let count = unsafe plan.pointee.step_count
     let kind = unsafe stage < count ? plan.pointee.steps[Int(stage)].kind : 0
+    // Children on their way to execve(2) have copies of the pipe: closing ours would not take it out
+    // of the epoll set, and it would be reported for as long as one of them is there (epoll(7)).
+    watches.remove(flight.pipe)
     _ = capus_close(flight.pipe)
     table.flights[Int(slot)].pipe = -1
     memory.giveBack(slot)

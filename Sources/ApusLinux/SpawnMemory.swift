@@ -13,6 +13,7 @@ internal import CApus
   private let stackBytes: Int
   /// Bytes for the plan of one slot.
   let planBytes: Int
+  private let count: Int
   private var free: [UInt8] = []
   private var guarded: UInt64 = 0
 
@@ -22,6 +23,7 @@ internal import CApus
     stackBytes = max(16384, pageBytes)
     self.planBytes = (planBytes + pageBytes - 1) / pageBytes * pageBytes
     let stride = pageBytes + stackBytes + self.planBytes
+    self.count = min(count, 64)
     unsafe base = capus_reserve(min(count, 64) * stride)
     free.reserveCapacity(count)
     for slot in (0..<min(count, 64)).reversed() { free.append(UInt8(slot)) }
@@ -39,6 +41,12 @@ internal import CApus
 
   /// Gives a slot back whose child has left the memory.
   mutating func giveBack(_ slot: UInt8) { free.append(slot) }
+
+  /// Gives the memory that a burst of starts has touched back to the kernel, when no child uses it.
+  func trim() {
+    guard free.count == count, let base = unsafe base else { return }
+    unsafe capus_discard(base, count * (pageBytes + stackBytes + planBytes))
+  }
 
   private func start(of slot: UInt8) -> UnsafeMutableRawPointer? {
     unsafe base.map { unsafe $0 + Int(slot) * (pageBytes + stackBytes + planBytes) }

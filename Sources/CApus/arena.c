@@ -2,9 +2,10 @@
  *
  * A block is a multiple of 16 bytes. One word before the caller's memory holds the block's size and
  * flags; the rest of the block is the caller's, and the link of a free list while it is free. A
- * free block is split for a smaller request, never joined: what boot releases serves the next
- * requests of boot, and after boot nothing allocates. Chunks are only touched as far as they are
- * used. */
+ * free block is split for a smaller request and not joined before the arena is sealed: what boot
+ * releases serves the next requests of boot, and after boot nothing allocates. Sealing joins what
+ * is free and gives its pages back to the kernel. Chunks are only touched as far as they are used.
+ */
 #include "arena.h"
 #include <errno.h>
 #include <stdbool.h>
@@ -20,6 +21,8 @@ enum {
   /* Blocks of 1..62 units have a list each; larger ones share the last. */
   lists = 64,
   shared = lists - 1,
+  /* Chunks whose free pages can be given back; later ones keep theirs. */
+  most_chunks = 32,
 };
 
 /* The flags in a header, in the bits that a multiple of 16 leaves free. */
@@ -44,6 +47,8 @@ static struct {
   /* What is left of the newest chunk; blocks end at multiples of 16. */
   char *rest;
   char *limit;
+  char *chunks[most_chunks];
+  unsigned chunk_count;
   size_t bytes;
   uint64_t late;
   bool sealed;
@@ -113,6 +118,9 @@ static char *extend(size_t size) {
     arena.rest = start + unit;
     arena.limit = start + chunk;
     arena.bytes += unit;
+    if (arena.chunk_count < most_chunks) {
+      arena.chunks[arena.chunk_count++] = start;
+    }
   }
   char *memory = arena.rest;
   arena.rest += size;
@@ -195,8 +203,42 @@ size_t apus_arena_capacity(const void *memory) {
   return size - lead - (word & mapped ? (size_t)unit : (size_t)header);
 }
 
+/* Joins the free blocks of a chunk that stand side by side, and gives their whole pages back. */
+static void trim(char *memory, char *end) {
+  while (memory < end) {
+    size_t size = 0;
+    while (memory + size < end && *header_of(memory + size) & vacant) {
+      size += *header_of(memory + size) & ~(size_t)flags;
+    }
+    if (size > 0) {
+      uintptr_t first =
+          ((uintptr_t)memory + sizeof(struct vacancy) + page - 1) & ~(uintptr_t)(page - 1);
+      uintptr_t last = ((uintptr_t)memory + size - header) & ~(uintptr_t)(page - 1);
+      if (first < last) {
+        madvise((void *)first, last - first, MADV_DONTNEED);
+      }
+      vacate(memory, size);
+    } else {
+      size = *header_of(memory) & ~(size_t)flags;
+    }
+    memory += size;
+  }
+}
+
 void apus_arena_seal(void) {
   arena.sealed = true;
+  if (arena.chunk_count == most_chunks) {
+    return;
+  }
+  if (arena.limit > arena.rest) {
+    vacate(arena.rest, (size_t)(arena.limit - arena.rest));
+    arena.rest = arena.limit;
+  }
+  memset(arena.list, 0, sizeof arena.list);
+  arena.occupied = 0;
+  for (unsigned index = 0; index < arena.chunk_count; index++) {
+    trim(arena.chunks[index] + unit, arena.chunks[index] + chunk);
+  }
 }
 
 uint64_t apus_arena_allocations_after_seal(void) {

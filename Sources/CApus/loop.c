@@ -244,6 +244,10 @@ int32_t capus_guard(void *page, size_t count) {
   return CHECKED(mprotect(page, count, PROT_NONE));
 }
 
+void capus_discard(void *memory, size_t count) {
+  madvise(memory, count, MADV_DONTNEED);
+}
+
 int32_t capus_page_size(void) {
   return (int32_t)sysconf(_SC_PAGESIZE);
 }

@@ -47,6 +47,35 @@ import Testing
     #expect(report.filter { $0.hasPrefix("fd:") }.count == 3)
   }
 
+  @Test("SPA-04 a child stuck before its execve costs no processor time, nor does one killed there")
+  func stuck() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "first": {"exec": ["PROBE", "sleep"], "start": "manual", "stdout": "file:DIR/fifo"},
+        "second": {"exec": ["PROBE", "sleep"], "start": "manual", "stdout": "file:DIR/fifo"}}}
+      """#)
+    #expect(mkfifo(board.path("fifo"), 0o600) == 0)
+    board.command(["start", "--no-wait", "first"])
+    board.command(["start", "--no-wait", "second"])
+    try board.wait("both to be on their way") {
+      try board.pid("first") > 0 && board.pid("second") > 0
+    }
+    // The second holds a copy of what apus had open for the first.
+    #expect(board.command(["stop", "first"]).code == 0)
+    #expect(try board.state("second") == "starting")
+    let before = try processorTicks(board.process.processIdentifier)
+    usleep(1_000_000)
+    #expect(try processorTicks(board.process.processIdentifier) - before < 20)
+  }
+
+  /// User and system time of a process, in hundredths of a second (proc(5)).
+  private func processorTicks(_ pid: Int32) throws -> Int {
+    let fields = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+      .split(separator: " ")
+    return try #require(Int(fields[13])) + (Int(fields[14]) ?? 0)
+  }
+
   @Test("a crash is followed by a growing back-off, a clean end by nothing")
   func restarts() throws {
     let board = try Board(

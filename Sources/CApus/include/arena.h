@@ -21,8 +21,8 @@ void apus_arena_release(void *memory);
 /* How many bytes the memory behind the pointer can hold. */
 size_t apus_arena_capacity(const void *memory);
 
-/* Declares boot over: from now on allocations are counted. They still succeed, since a supervisor
- * that dies of a surprise is worse than one that grew. */
+/* Declares boot over: free pages go back to the kernel, and from now on allocations are counted.
+ * They still succeed, since a supervisor that dies of a surprise is worse than one that grew. */
 void apus_arena_seal(void);
 
 /* How many allocations happened since the arena was sealed; zero before. */

@@ -64,8 +64,14 @@ int64_t capus_write(int32_t fd, const void *bytes, size_t count);
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count);
 /* The next names of a directory, each ended by a NUL; 0 at the end. */
 int64_t capus_directory_names(int32_t fd, char *names, size_t capacity);
+/* Gives the pages of a reservation back to the kernel; they read as zero when they are used again.
+ */
+void capus_discard(void *memory, size_t count);
+
 /* Reserves memory that costs nothing until it is touched; NULL when there is none. */
 void *capus_reserve(size_t count);
+/* Gives the pages of a reservation back to the kernel; they read as zero when used again. */
+void capus_discard(void *memory, size_t count);
 int32_t capus_page_size(void);
 /* Makes a page trap. */
 int32_t capus_guard(void *page, size_t count);
