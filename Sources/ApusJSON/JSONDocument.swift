@@ -72,24 +72,20 @@ public struct JSONDocument: Sendable {
   ///
   /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
   public func string(_ node: JSONNode, into output: inout [UInt8]) {
-    guard var reader = reader(node.position) else { return }
+    var reader = JSONStringReader(tape[node.position], in: bytes)
     while let byte = reader.next() { output.append(byte) }
   }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
   public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
-    guard literal.hasPointerRepresentation, var reader = reader(node.position) else { return false }
+    guard literal.hasPointerRepresentation, kind(node) == .string else { return false }
+    var reader = JSONStringReader(tape[node.position], in: bytes)
     let start = unsafe literal.utf8Start
     for index in 0..<literal.utf8CodeUnitCount {
       let expected = unsafe start[index]
       guard reader.next() == expected else { return false }
     }
     return reader.next() == nil
-  }
-
-  /// The decoded bytes of a string one by one; nil for other kinds.
-  func reader(_ index: Int) -> JSONStringReader? {
-    JSONStringReader(tape[index], in: bytes)
   }
 }
 
@@ -104,9 +100,9 @@ public struct JSONNode: Equatable, Sendable {
 }
 
 extension JSONStringReader {
-  /// Reads the string an entry stands for; nil when it is none.
-  init?(_ entry: JSONEntry, in bytes: [UInt8]) {
-    guard entry.kind == .string else { return nil }
-    self.init(bytes, start: entry.offset + 1, end: entry.offset + Int(entry.extent) - 1)
+  /// Reads the string an entry stands for; nothing when it is none.
+  init(_ entry: JSONEntry, in bytes: [UInt8]) {
+    let extent = entry.kind == .string ? Int(entry.extent) : 0
+    self.init(bytes, start: entry.offset + 1, end: entry.offset + extent - 1)
   }
 }

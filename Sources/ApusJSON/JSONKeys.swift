@@ -36,7 +36,7 @@ struct JSONKeys {
   }
 
   /// Puts a duplicate in its place; of too many the last in the text are forgotten.
-  private mutating func keep(_ error: JSONError) {
+  @inline(never) private mutating func keep(_ error: JSONError) {
     if duplicates.count > allowed {
       guard let last = duplicates.last, error.offset < last.offset else { return }
       duplicates[duplicates.count - 1] = error
@@ -51,7 +51,7 @@ struct JSONKeys {
   }
 
   /// Heap sort: in place, no recursion, n log n whatever the input.
-  private mutating func sort(by order: JSONKeyOrder) {
+  @inline(never) private mutating func sort(by order: JSONKeyOrder) {
     var start = heap.count / 2
     while start > 0 {
       start -= 1
@@ -65,7 +65,7 @@ struct JSONKeys {
     }
   }
 
-  private mutating func sink(_ start: Int, below end: Int, by order: JSONKeyOrder) {
+  @inline(never) private mutating func sink(_ start: Int, below end: Int, by order: JSONKeyOrder) {
     var parent = start
     while 2 * parent + 1 < end {
       var child = 2 * parent + 1
@@ -87,9 +87,8 @@ struct JSONKeyOrder {
   /// The item of the key at `index`; the hash is FNV-1a over the decoded bytes.
   func item(_ index: Int) -> UInt64 {
     var hash: UInt32 = 2_166_136_261
-    if var reader = JSONStringReader(tape[index], in: bytes) {
-      while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    }
+    var reader = JSONStringReader(tape[index], in: bytes)
+    while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
     return UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
   }
 
@@ -97,17 +96,16 @@ struct JSONKeyOrder {
 
   private func entry(_ item: UInt64) -> JSONEntry { tape[Int(UInt32(truncatingIfNeeded: item))] }
 
-  func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
+  @inline(never) func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
     let order = compare(left, right)
     return order == 0 ? left < right : order < 0
   }
 
   /// Negative, zero or positive as in memcmp(3).
-  func compare(_ left: UInt64, _ right: UInt64) -> Int {
+  @inline(never) func compare(_ left: UInt64, _ right: UInt64) -> Int {
     if left >> 32 != right >> 32 { return left < right ? -1 : 1 }
-    guard var first = JSONStringReader(entry(left), in: bytes),
-      var second = JSONStringReader(entry(right), in: bytes)
-    else { return 0 }
+    var first = JSONStringReader(entry(left), in: bytes)
+    var second = JSONStringReader(entry(right), in: bytes)
     while true {
       // A string that ends before the other is the smaller one.
       let one = first.next().map { Int($0) } ?? -1

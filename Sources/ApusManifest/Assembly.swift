@@ -36,7 +36,7 @@ extension Decoder {
   mutating func assemble() {
     var entries: [Entry] = []
     var first: [Int32] = []
-    var system = [Site?](repeating: nil, count: 32)
+    var system = Slots()
     for index in files.indices {
       open(index)
       var cursor = object(document.root)
@@ -65,13 +65,13 @@ extension Decoder {
   }
 
   /// Decodes the keys of `system`; a key of two files is an error, the first one counts.
-  private mutating func system(_ node: JSONNode, _ sites: inout [Site?]) {
+  private mutating func system(_ node: JSONNode, _ sites: inout Slots) {
     var cursor = object(node)
     while let number = next(&cursor, SystemKey.names) {
       if let other = sites[number] {
         twice(cursor.value, other)
       } else if let key = SystemKey(rawValue: UInt8(truncatingIfNeeded: number)) {
-        sites[number] = Site(file: file, node: cursor.value)
+        sites.set(number, Site(file: file, node: cursor.value))
         decode(key, cursor.value)
       }
     }
@@ -91,7 +91,7 @@ extension Decoder {
       decode(key, cursor.value, into: &draft)
       guard reports.errors == failures else { continue }
       base = draft
-      defaultSlots[key] = Site(file: file, node: cursor.value)
+      defaultSlots.set(number, Site(file: file, node: cursor.value))
     }
   }
 
@@ -149,9 +149,7 @@ extension Decoder {
       open(entry.key.file)
       var cursor = object(entry.value)
       while let number = next(&cursor, ServiceKey.names) {
-        if let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) {
-          slots[key] = Site(file: file, node: cursor.value)
-        }
+        slots.set(number, Site(file: file, node: cursor.value))
       }
       current = entry.override.flatMap { entries.at($0) }
     }

@@ -108,9 +108,19 @@ struct Decoder: ~Copyable, Sendable {
 
   // MARK: Diagnostics
 
+  /// Notes an error about a value.
+  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString) {
+    report(.error, node, text)
+  }
+
+  /// Notes an error about a value: a text and a word of the manifest.
+  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: [UInt8]) {
+    report(.error, node, text, word)
+  }
+
   /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
   @inline(never) mutating func error(
-    _ node: JSONNode, _ text: StaticString, _ word: [UInt8]? = nil, _ more: StaticString = "",
+    _ node: JSONNode, _ text: StaticString, _ word: [UInt8]?, _ more: StaticString = "",
     hint: [UInt8]? = nil
   ) {
     report(.error, node, text, word, more, hint: hint)

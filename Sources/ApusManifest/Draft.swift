@@ -14,16 +14,28 @@ struct Draft: Sendable {
   var listenerSites: [Site] = []
 }
 
-/// Where the value of each key of a service stands, by the key's number.
+/// Where the value of each key of an object stands, by the key's number.
 struct Slots: Sendable {
-  private var sites: [Site?] = [Site?](repeating: nil, count: 64)
+  /// As long as the highest number needs; a site of no file for keys that were not given.
+  private var sites: [Site] = []
 
   init() {}
 
   /// The value of a key.
-  subscript(key: ServiceKey) -> Site? {
-    get { sites[Int(key.rawValue)] }
-    set { sites[Int(key.rawValue)] = newValue }
+  subscript(key: ServiceKey) -> Site? { self[Int(key.rawValue)] }
+
+  /// The value of the key of that number.
+  subscript(number: Int) -> Site? {
+    @inline(never) get {
+      guard let site = sites.at(number), site.file >= 0 else { return nil }
+      return site
+    }
+  }
+
+  /// Notes where the value of the key of that number stands.
+  @inline(never) mutating func set(_ number: Int, _ site: Site) {
+    while sites.count <= number { sites.append(Site(file: -1, node: site.node)) }
+    sites[number] = site
   }
 }
 
@@ -31,46 +43,35 @@ extension Decoder {
   /// Adds a finished service to the tables; entries are shared with the service before it and with
   /// those that have only defaults.
   mutating func commit(_ draft: Draft, at site: Site) {
-    var service = draft.service
-    if draft.restart != Restart() {
-      if draft.restart != tables.restarts.last { tables.restarts.append(draft.restart) }
-      service.restart = last(tables.restarts.count)
-    }
-    if draft.stop != Stop() {
-      if draft.stop != tables.stops.last { tables.stops.append(draft.stop) }
-      service.stop = last(tables.stops.count)
-    }
-    if draft.credentials != Credentials() {
-      if draft.credentials != tables.credentials.last {
-        tables.credentials.append(draft.credentials)
-      }
-      service.credentials = last(tables.credentials.count)
-    }
-    if draft.streams != Streams() {
-      if draft.streams != tables.streams.last { tables.streams.append(draft.streams) }
-      service.streams = last(tables.streams.count)
-    }
-    if draft.directories != Directories() {
-      if draft.directories != tables.directories.last {
-        tables.directories.append(draft.directories)
-      }
-      service.directories = last(tables.directories.count)
-    }
-    if draft.extras != Extras() {
-      if draft.extras != tables.extras.last { tables.extras.append(draft.extras) }
-      service.extras = last(tables.extras.count)
-    }
-    service.listeners = TableRange(
+    let index = tables.services.count
+    tables.services.append(draft.service)
+    tables.services[index].restart = Decoder.share(draft.restart, &tables.restarts)
+    tables.services[index].stop = Decoder.share(draft.stop, &tables.stops)
+    tables.services[index].credentials = Decoder.share(draft.credentials, &tables.credentials)
+    tables.services[index].streams = Decoder.share(draft.streams, &tables.streams)
+    tables.services[index].directories = Decoder.share(draft.directories, &tables.directories)
+    tables.services[index].extras = Decoder.share(draft.extras, &tables.extras)
+    tables.services[index].listeners = TableRange(
       start: UInt32(tables.listeners.count), count: UInt32(draft.listeners.count))
-    for var listener in draft.listeners {
-      listener.service = last(tables.services.count + 1)
+    for listener in draft.listeners {
+      let last = tables.listeners.count
       tables.listeners.append(listener)
+      tables.listeners[last].service = UInt16(truncatingIfNeeded: index)
     }
-    listenerSites.append(contentsOf: draft.listenerSites)
-    tables.services.append(service)
+    for site in draft.listenerSites { listenerSites.append(site) }
     serviceSites.append(site)
   }
 
-  /// The index of the last of so many entries; services limit every table to 1,025.
-  private func last(_ count: Int) -> UInt16 { UInt16(truncatingIfNeeded: count - 1) }
+  /// The index of an entry in a table: of the default, of the last one when it is the same, or of
+  /// a new one; services limit every table to 1,025.
+  @inline(never) static func share<Value: Equatable>(
+    _ value: Value, _ table: inout [Value]
+  ) -> UInt16 {
+    var index = 0
+    while index < table.count, table[index] != value {
+      index = index < table.count - 1 ? table.count - 1 : table.count
+    }
+    if index == table.count { table.append(value) }
+    return UInt16(truncatingIfNeeded: index)
+  }
 }

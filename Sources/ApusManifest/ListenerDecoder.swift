@@ -38,7 +38,7 @@ extension Decoder {
         error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
         continue
       }
-      listener.options = place(options)
+      listener.options = Decoder.share(options, &tables.socketOptions)
       listeners.append(listener)
       sites.append(Site(file: file, node: address))
     }
@@ -167,12 +167,5 @@ extension Decoder {
     default:
       if let value = word(node, Words("default mptcp sctp udplite")) { options.protocol = value }
     }
-  }
-
-  /// The index of socket options: the default, the last one, or a new entry.
-  private mutating func place(_ options: SocketOptions) -> UInt16 {
-    if options == SocketOptions() { return 0 }
-    if tables.socketOptions.last != options { tables.socketOptions.append(options) }
-    return UInt16(truncatingIfNeeded: tables.socketOptions.count - 1)
   }
 }

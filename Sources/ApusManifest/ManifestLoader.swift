@@ -55,8 +55,9 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.resolveLinks()
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
+    decoder.finishTables()
     return LoadedManifest(
-      manifest: decoder.finishTables(), diagnostics: decoder.reports.diagnostics,
+      manifest: decoder.tables, diagnostics: decoder.reports.diagnostics,
       mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
   }
 
