@@ -82,22 +82,29 @@ struct Decoder: ~Copyable, Sendable {
   var listenerSites: [Site] = []
   /// One for each service.
   var serviceSites: [Site] = []
-  /// The service of a name's number, or -1.
-  var owners: [Int32] = []
+  /// The service of a name's number.
+  var owners = NameTable()
+  /// The services of all files, and the first entry of a name's number.
+  var entries: [Entry] = []
+  var firstEntries = NameTable()
+  /// The values of `system`.
+  var systemSlots = Slots()
   /// True after a key that is not in force yet.
   var usesLaterKeys = false
   /// True once there is no room for another service.
   var isFull = false
   /// What services without a key of their own start from.
-  var base = Draft()
+  var base = Draft.blank()
+  /// The service that is being decoded.
+  var draft = Draft.blank()
   /// The values of `defaults`, for those that depend on the instance.
   var defaultSlots = Slots()
 
   /// Goes on with another file.
   @inline(never) mutating func open(_ index: Int) {
-    guard index != file, let source = files.at(index) else { return }
+    guard index != file, files.indices.contains(index) else { return }
     file = index
-    document = source.document
+    document = files[index].document
   }
 
   /// Forgets the file that was added last.
@@ -155,21 +162,20 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private mutating func report(
     _ severity: Severity, at offset: Int, _ message: [UInt8]
   ) {
+    guard files.indices.contains(file) else { return }
     let place = SourcePosition.locate(offset: offset, in: document.bytes)
-    let source = files.at(file)
     reports.add(
       Diagnostic(
-        file: source?.name ?? [], line: place.line, column: place.column, path: path,
+        file: files[file].name, line: place.line, column: place.column, path: path,
         severity: severity, message: message, service: subject),
-      file: source?.number ?? 0)
+      file: files[file].number)
   }
 
   /// Line and column of a value.
   @inline(never) func place(of site: Site) -> SourcePosition {
-    guard let document = files.at(site.file)?.document else {
-      return SourcePosition(line: 1, column: 1)
-    }
-    return SourcePosition.locate(offset: document.offset(site.node), in: document.bytes)
+    guard files.indices.contains(site.file) else { return SourcePosition(line: 1, column: 1) }
+    return SourcePosition.locate(
+      offset: files[site.file].document.offset(site.node), in: files[site.file].document.bytes)
   }
 
   /// Notes that a key or value is accepted but does nothing yet.
@@ -186,7 +192,7 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private func append(
     _ place: SourcePosition, of file: Int, to message: inout [UInt8]
   ) {
-    message.append(contentsOf: files.at(file)?.name ?? [])
+    if files.indices.contains(file) { message.append(contentsOf: files[file].name) }
     message.append(UInt8(ascii: ":"))
     message.append(decimal: UInt64(place.line))
     message.append(UInt8(ascii: ":"))
@@ -253,9 +259,7 @@ struct Decoder: ~Copyable, Sendable {
   {
     leave(cursor.pathLength)
     guard let node = cursor.node else { return nil }
-    path.append(UInt8(ascii: "["))
-    path.append(decimal: UInt64(cursor.index))
-    path.append(UInt8(ascii: "]"))
+    enter(index: cursor.index)
     cursor.index += 1
     if cursor.index > most {
       tooMany(node, most)
@@ -291,6 +295,20 @@ struct Decoder: ~Copyable, Sendable {
     if length > 0 { path.append(UInt8(ascii: ".")) }
     path.append(printable: key)
     return length
+  }
+
+  /// Goes to an element of the array the path leads to.
+  @inline(never) mutating func enter(index: Int) {
+    path.append(UInt8(ascii: "["))
+    path.append(decimal: UInt64(index))
+    path.append(UInt8(ascii: "]"))
+  }
+
+  /// Goes to a service from anywhere.
+  @inline(never) mutating func standAtService(_ name: [UInt8]) {
+    path = []
+    path.append("services.")
+    path.append(printable: name)
   }
 
   /// Comes back to a path of that length.

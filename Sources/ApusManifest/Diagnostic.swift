@@ -103,6 +103,21 @@ extension [UInt8] {
     if word.count > 64 { append("...") }
   }
 
+  /// The bytes from `start` up to `end` or the last one, as an array of their own.
+  @inline(never) func part(_ start: Int, _ end: Int = Int.max) -> [UInt8] {
+    let start = Swift.max(start, 0)
+    var part: [UInt8] = []
+    for index in start..<Swift.max(start, Swift.min(end, count)) { part.append(self[index]) }
+    return part
+  }
+
+  /// Where a byte first stands, `count` where it does not.
+  @inline(never) func place(of byte: UInt8, from start: Int = 0) -> Int {
+    var index = start
+    while index < count, self[index] != byte { index += 1 }
+    return index
+  }
+
   /// Appends a number in decimal.
   @inline(never) mutating func append(decimal value: UInt64) {
     var divisor: UInt64 = 1

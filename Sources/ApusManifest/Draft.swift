@@ -2,6 +2,8 @@ internal import ApusBase
 internal import ApusJSON
 
 /// A service while it is decoded: its record and, in full, what will be shared table entries.
+///
+/// Its listeners stand in the tables already, where `service.listeners` says.
 struct Draft: Sendable {
   var service = Service()
   var restart = Restart()
@@ -10,8 +12,13 @@ struct Draft: Sendable {
   var streams = Streams()
   var directories = Directories()
   var extras = Extras()
-  var listeners: [Listener] = []
-  var listenerSites: [Site] = []
+
+  /// A service that only has a name so far; one copy of the defaults serves all, for size.
+  @inline(never) static func blank(_ name: Text = .none) -> Draft {
+    var draft = Draft()
+    draft.service.name = name
+    return draft
+  }
 }
 
 /// Where the value of each key of an object stands, by the key's number.
@@ -40,25 +47,16 @@ struct Slots: Sendable {
 }
 
 extension Decoder {
-  /// Adds a finished service to the tables; entries are shared with the service before it and with
-  /// those that have only defaults.
-  mutating func commit(_ draft: Draft, at site: Site) {
-    let index = tables.services.count
+  /// Adds the draft to the tables; entries are shared with the service before it and with those
+  /// that have only defaults.
+  @inline(never) mutating func commit(at site: Site) {
+    draft.service.restart = Decoder.share(draft.restart, &tables.restarts)
+    draft.service.stop = Decoder.share(draft.stop, &tables.stops)
+    draft.service.credentials = Decoder.share(draft.credentials, &tables.credentials)
+    draft.service.streams = Decoder.share(draft.streams, &tables.streams)
+    draft.service.directories = Decoder.share(draft.directories, &tables.directories)
+    draft.service.extras = Decoder.share(draft.extras, &tables.extras)
     tables.services.append(draft.service)
-    tables.services[index].restart = Decoder.share(draft.restart, &tables.restarts)
-    tables.services[index].stop = Decoder.share(draft.stop, &tables.stops)
-    tables.services[index].credentials = Decoder.share(draft.credentials, &tables.credentials)
-    tables.services[index].streams = Decoder.share(draft.streams, &tables.streams)
-    tables.services[index].directories = Decoder.share(draft.directories, &tables.directories)
-    tables.services[index].extras = Decoder.share(draft.extras, &tables.extras)
-    tables.services[index].listeners = TableRange(
-      start: UInt32(tables.listeners.count), count: UInt32(draft.listeners.count))
-    for listener in draft.listeners {
-      let last = tables.listeners.count
-      tables.listeners.append(listener)
-      tables.listeners[last].service = UInt16(truncatingIfNeeded: index)
-    }
-    for site in draft.listenerSites { listenerSites.append(site) }
     serviceSites.append(site)
   }
 

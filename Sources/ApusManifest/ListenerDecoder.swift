@@ -4,18 +4,14 @@ internal import ApusJSON
 /// The `listen` key.
 extension Decoder {
   /// Decodes the sockets of a service.
-  mutating func listen(_ node: JSONNode, _ draft: inout Draft) {
-    let service = draft.service.name
-    var listeners: [Listener] = []
-    var sites: [Site] = []
+  mutating func listen(_ node: JSONNode) {
+    let start = tables.listeners.count
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.sockets) {
-      guard document.kind(element) == .object else {
-        _ = expect(.object, element)
-        continue
-      }
+      guard expect(.object, element) else { continue }
       var listener = Listener()
-      listener.name = service
+      listener.name = draft.service.name
+      listener.service = UInt16(truncatingIfNeeded: tables.services.count)
       var options = SocketOptions()
       var address: JSONNode?
       var fields = object(element)
@@ -39,14 +35,14 @@ extension Decoder {
         continue
       }
       listener.options = Decoder.share(options, &tables.socketOptions)
-      listeners.append(listener)
-      sites.append(Site(file: file, node: address))
+      tables.listeners.append(listener)
+      listenerSites.append(Site(file: file, node: address))
     }
-    if document.kind(node) == .array, listeners.isEmpty, document.first(node) == nil {
+    if document.kind(node) == .array, document.first(node) == nil {
       error(node, "expected at least one socket")
     }
-    draft.listeners = listeners
-    draft.listenerSites = sites
+    draft.service.listeners = TableRange(
+      start: UInt32(start), count: UInt32(tables.listeners.count - start))
   }
 
   /// Decodes one key of a socket.

@@ -52,12 +52,13 @@ extension Decoder {
   }
 
   /// The index in `Manifest.links` of one of a service's links.
-  private func link(_ number: UInt32, of service: Int) -> Int? {
-    guard let service = tables.services.at(service), !service.flags.contains(.invalid) else {
-      return nil
-    }
+  @inline(never) private func link(_ number: UInt32, of service: Int) -> Int? {
+    guard tables.services.indices.contains(service),
+      !tables.services[service].flags.contains(.invalid)
+    else { return nil }
     var number = number
-    for range in [service.needs, service.wants, service.after] {
+    for kind in Service.linkKinds {
+      let range = tables.services[service][links: kind]
       if number < range.count { return Int(range.start + number) }
       number -= range.count
     }
@@ -93,7 +94,7 @@ extension Decoder {
     invalidate(service)
   }
 
-  private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
+  @inline(never) private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
     stand(at: pending[link])
     subject = service
     report(.error, pending[link].site.node, message: message)

@@ -1,3 +1,19 @@
+/// A number for each string of the pool, by the string's own number; -1 where none was set.
+struct NameTable: Sendable {
+  private var numbers: [Int32] = []
+
+  /// The number of a name.
+  subscript(name: Int) -> Int {
+    @inline(never) get { Int(numbers.at(name) ?? -1) }
+  }
+
+  /// Sets the number of a name.
+  @inline(never) mutating func set(_ name: Int, _ number: Int) {
+    while numbers.count <= name { numbers.append(-1) }
+    numbers[name] = Int32(truncatingIfNeeded: number)
+  }
+}
+
 /// The strings of a manifest under construction, each kept once.
 ///
 /// Equal strings have equal numbers, so that names are compared as integers. The table is open
