@@ -4,7 +4,7 @@ internal import ApusJSON
 /// The address of a listener.
 extension Decoder {
   /// Reads an address for a kind of listener.
-  mutating func address(
+  @inline(never) mutating func address(
     _ text: [UInt8], _ kind: ListenerKind, _ node: JSONNode
   ) -> ListenerAddress? {
     switch kind {
@@ -42,7 +42,7 @@ extension Decoder {
   }
 
   /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.
-  mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
     guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else {
       return Decoder.port(text).map { .port($0) }
     }
@@ -64,13 +64,13 @@ extension Decoder {
     return .ipv6(high, low, port, scope: strings.keep(scope))
   }
 
-  private static func port(_ text: [UInt8]) -> UInt16? {
+  @inline(never) private static func port(_ text: [UInt8]) -> UInt16? {
     guard let port = Scalar.number(text, most: 65535), port > 0 else { return nil }
     return UInt16(port)
   }
 
   /// `vsock:cid:port`; an empty cid is any.
-  private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
     guard text.count > 6, Words("vsock:").number(of: [UInt8](text[..<6])) != nil,
       let colon = text[6...].firstIndex(of: UInt8(ascii: ":")),
       let port = Scalar.number([UInt8](text[(colon + 1)...]), most: 0xffff_fffe)
@@ -81,7 +81,7 @@ extension Decoder {
   }
 
   /// A netlink(7) family, a space, and multicast groups as a bit mask; no groups is 0.
-  private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
     let families = Words(
       """
       route usersock firewall sock-diag nflog xfrm selinux iscsi audit fib-lookup connector \
@@ -105,7 +105,7 @@ extension Decoder {
 /// Numeric internet addresses; names are never looked up.
 enum InternetAddress {
   /// Four decimal numbers without leading zeros, as a big-endian number.
-  static func ipv4(_ text: [UInt8]) -> UInt32? {
+  @inline(never) static func ipv4(_ text: [UInt8]) -> UInt32? {
     var address: UInt32 = 0
     var position = 0
     for part in 0..<4 {
@@ -120,7 +120,7 @@ enum InternetAddress {
   }
 
   /// The text form of RFC 4291 section 2.2, as two big-endian halves.
-  static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
+  @inline(never) static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
     var groups: [UInt16] = []
     var gap: Int?
     var position = 0
@@ -159,7 +159,7 @@ enum InternetAddress {
     return halves
   }
 
-  private static func group(_ text: [UInt8]) -> UInt16? {
+  @inline(never) private static func group(_ text: [UInt8]) -> UInt16? {
     guard !text.isEmpty, text.count <= 4 else { return nil }
     var value: UInt16 = 0
     for byte in text {
@@ -178,7 +178,7 @@ enum InternetAddress {
 
 extension Scalar {
   /// A network interface name: 1 to 15 bytes without `/`, blanks and controls (netdevice(7)).
-  static func isInterfaceName(_ text: [UInt8]) -> Bool {
+  @inline(never) static func isInterfaceName(_ text: [UInt8]) -> Bool {
     !text.isEmpty && text.count <= 15 && !isDots(text)
       && text.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
   }

@@ -20,7 +20,7 @@ extension Decoder {
   private static let top = Words("apus system defaults services")
 
   /// Checks that a file is an object of version 1; false when it can not be used.
-  mutating func checkTop(isMain: Bool) -> Bool {
+  @inline(never) mutating func checkTop(isMain: Bool) -> Bool {
     let root = document.root
     guard expect(.object, root) else { return false }
     guard let version = member(root, "apus") else {
@@ -35,7 +35,7 @@ extension Decoder {
   }
 
   /// Decodes `defaults` and `system`, then every service.
-  mutating func assemble() {
+  @inline(never) mutating func assemble() {
     for index in files.indices {
       open(index)
       var cursor = object(document.root)
@@ -58,7 +58,7 @@ extension Decoder {
   }
 
   /// Decodes the keys of `system`; a key of two files is an error, the first one counts.
-  private mutating func system(_ node: JSONNode) {
+  @inline(never) private mutating func system(_ node: JSONNode) {
     var cursor = object(node)
     while let number = next(&cursor, SystemKey.names) {
       if let other = systemSlots[number] {
@@ -71,7 +71,7 @@ extension Decoder {
   }
 
   /// Decodes `defaults` into what services start from; wrong values leave the built-in default.
-  private mutating func defaults(_ node: JSONNode) {
+  @inline(never) private mutating func defaults(_ node: JSONNode) {
     var cursor = object(node)
     while let number = next(&cursor, ServiceKey.names) {
       guard let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) else { continue }
@@ -102,7 +102,7 @@ extension Decoder {
   // MARK: Entries
 
   /// Adds an entry, or links it to the one it overrides.
-  private mutating func add(_ cursor: Cursor) {
+  @inline(never) private mutating func add(_ cursor: Cursor) {
     let (name, key) = (cursor.name, cursor.key)
     guard Scalar.isServiceName(name), name.first != UInt8(ascii: "@") else {
       return error(key, "a service name is 1 to 64 of A-Z a-z 0-9 _ . @ -, not ", name)
@@ -129,7 +129,7 @@ extension Decoder {
   }
 
   /// The last value of every key of a service.
-  private mutating func gather(_ first: Int) -> Slots {
+  @inline(never) private mutating func gather(_ first: Int) -> Slots {
     var slots = Slots()
     var current = first
     while current >= 0 {
@@ -146,7 +146,7 @@ extension Decoder {
   // MARK: Services
 
   /// Makes the services of an entry: one, or a template and its instances.
-  private mutating func expand(_ index: Int) {
+  @inline(never) private mutating func expand(_ index: Int) {
     let entry = entries[index]
     let bytes = strings.bytes(of: strings.text(entry.name))
     standAtService(bytes)
@@ -186,7 +186,7 @@ extension Decoder {
   /// Adds a template and its instances.
   ///
   /// The first instance stands for all when the keys are validated; without one `1` does.
-  private mutating func template(
+  @inline(never) private mutating func template(
     _ entry: Entry, _ base: [UInt8], _ slots: Slots, _ failures: Int
   ) {
     let template = tables.services.count

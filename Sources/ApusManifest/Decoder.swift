@@ -108,7 +108,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Forgets the file that was added last.
-  mutating func discard() {
+  @inline(never) mutating func discard() {
     files.removeLast()
     file = -1
   }
@@ -179,7 +179,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Notes that a key or value is accepted but does nothing yet.
-  mutating func notInForce(_ node: JSONNode) {
+  @inline(never) mutating func notInForce(_ node: JSONNode) {
     report(.note, node, "accepted, not in force yet")
     usesLaterKeys = true
   }
@@ -326,7 +326,7 @@ struct Decoder: ~Copyable, Sendable {
     return false
   }
 
-  private mutating func report(_ duplicate: JSONError) {
+  @inline(never) private mutating func report(_ duplicate: JSONError) {
     if repeated.at(file)?.contains(duplicate.offset) ?? false { return }
     while repeated.count <= file { repeated.append([]) }
     repeated[file].append(duplicate.offset)
@@ -338,7 +338,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Notes the duplicate keys in what nothing else looks at, as in `x-` extensions.
-  mutating func reportOtherDuplicates() {
+  @inline(never) mutating func reportOtherDuplicates() {
     path = []
     for index in files.indices {
       open(index)
@@ -351,7 +351,7 @@ struct Decoder: ~Copyable, Sendable {
     return Words("$schema description").number(of: name) != nil
   }
 
-  private static func name(_ kind: JSONKind) -> StaticString {
+  @inline(never) private static func name(_ kind: JSONKind) -> StaticString {
     switch kind {
     case .object: "an object"
     case .array: "an array"

@@ -3,7 +3,7 @@ internal import ApusBase
 /// Leaves nothing of the load but tables of exactly the size they need.
 extension Decoder {
   /// Makes `tables` the finished manifest.
-  mutating func finishTables() {
+  @inline(never) mutating func finishTables() {
     dropListenersOfInvalid()
     tables.pool = strings.bytes
     Decoder.fit(&tables.pool)
@@ -25,7 +25,7 @@ extension Decoder {
   }
 
   /// An invalid service binds nothing, so nobody else should have to ask.
-  private mutating func dropListenersOfInvalid() {
+  @inline(never) private mutating func dropListenersOfInvalid() {
     var kept = 0
     for index in tables.services.indices {
       let range = tables.services[index].listeners

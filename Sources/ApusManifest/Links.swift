@@ -4,7 +4,7 @@ internal import ApusJSON
 /// Checks that need every service: names, addresses, order.
 extension Decoder {
   /// Replaces names by services; an unknown one makes its service invalid.
-  mutating func resolveLinks() {
+  @inline(never) mutating func resolveLinks() {
     for index in pending.indices {
       let link = pending[index]
       if let service = find(link) {
@@ -62,7 +62,7 @@ extension Decoder {
     enter(index: link.index)
   }
 
-  private func nearestService(to name: [UInt8]) -> [UInt8]? {
+  @inline(never) private func nearestService(to name: [UInt8]) -> [UInt8]? {
     var best: [UInt8]?
     var bestDistance = EditDistance.most(for: name) + 1
     for service in tables.services.prefix(256) where !service.flags.contains(.template) {
@@ -78,7 +78,7 @@ extension Decoder {
   }
 
   /// Takes links of `defaults` that can not be resolved away from every service that has them.
-  private mutating func forgetDefault(holding link: UInt32) {
+  @inline(never) private mutating func forgetDefault(holding link: UInt32) {
     func holds(_ range: TableRange) -> Bool {
       link >= range.start && link < range.start + range.count
     }
@@ -93,7 +93,7 @@ extension Decoder {
   }
 
   /// A service that its own defaults make depend on itself does not.
-  private mutating func dropSelfLinks() {
+  @inline(never) private mutating func dropSelfLinks() {
     for service in tables.services.indices {
       for kind in Service.linkKinds {
         let range = tables.services[service][links: kind]
@@ -126,7 +126,7 @@ extension Decoder {
   /// Refuses a listener at an address that another one has; sharing a port needs `reusePort`.
   ///
   /// The table of addresses is open addressed: 65,536 listeners must not make this quadratic.
-  mutating func refuseSharedAddresses() {
+  @inline(never) mutating func refuseSharedAddresses() {
     var size = 64
     while size < 2 * tables.listeners.count { size *= 2 }
     var slots = [UInt32](repeating: 0, count: size)
@@ -150,7 +150,7 @@ extension Decoder {
     }
   }
 
-  private mutating func refuse(_ index: Int, sharing other: Int) {
+  @inline(never) private mutating func refuse(_ index: Int, sharing other: Int) {
     let flags = tables.listeners[index].flags.intersection(tables.listeners[other].flags)
     if flags.contains(.reusePort) { return }
     let owner = Int(tables.listeners[index].service)

@@ -4,7 +4,7 @@ internal import ApusJSON
 /// The `listen` key.
 extension Decoder {
   /// Decodes the sockets of a service.
-  mutating func listen(_ node: JSONNode) {
+  @inline(never) mutating func listen(_ node: JSONNode) {
     let start = tables.listeners.count
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.sockets) {
@@ -46,7 +46,7 @@ extension Decoder {
   }
 
   /// Decodes one key of a socket.
-  private mutating func decode(
+  @inline(never) private mutating func decode(
     _ key: SocketKey, _ node: JSONNode, _ listener: inout Listener, _ options: inout SocketOptions
   ) {
     switch key {
@@ -95,7 +95,9 @@ extension Decoder {
     }
   }
 
-  private mutating func flag(_ node: JSONNode, _ flag: ListenerFlags, _ listener: inout Listener) {
+  @inline(never) private mutating func flag(
+    _ node: JSONNode, _ flag: ListenerFlags, _ listener: inout Listener
+  ) {
     guard let value = bool(node) else { return }
     if value {
       listener.flags.insert(flag)
@@ -104,7 +106,7 @@ extension Decoder {
     }
   }
 
-  private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
+  @inline(never) private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
     var value = options
     var cursor = object(node)
     while let key = next(&cursor, Words("time interval probes")) {
@@ -127,7 +129,7 @@ extension Decoder {
     options = value
   }
 
-  private mutating func option(
+  @inline(never) private mutating func option(
     _ key: SocketKey, _ node: JSONNode, _ options: inout SocketOptions
   ) {
     let most = Int64(Int32.max)

@@ -15,7 +15,7 @@ extension Decoder {
   /// Refuses the services of every cycle, and those at the top of a chain that is too long.
   ///
   /// A depth-first search with its own stack: no input can make it deep in calls.
-  mutating func refuseCycles() {
+  @inline(never) mutating func refuseCycles() {
     let unseen = -1
     let open = -2
     var depths = [Int](repeating: unseen, count: tables.services.count)
@@ -66,7 +66,7 @@ extension Decoder {
   }
 
   /// Notes a cycle once for each of its services, at the link that belongs to it.
-  private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
+  @inline(never) private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
     for turn in start..<stack.count {
       guard let link = link(stack[turn].next - 1, of: stack[turn].service) else { continue }
       var message: [UInt8] = []
@@ -86,7 +86,7 @@ extension Decoder {
     for turn in start..<stack.count { invalidate(stack[turn].service) }
   }
 
-  private mutating func refuseChain(_ service: Int) {
+  @inline(never) private mutating func refuseChain(_ service: Int) {
     guard let link = link(0, of: service) else { return }
     var message: [UInt8] = []
     message.append("the chain of dependencies is longer than 256 services")

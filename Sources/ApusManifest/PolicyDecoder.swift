@@ -7,7 +7,7 @@ extension Decoder {
     "no on-success on-failure on-abnormal on-watchdog on-abort always")
 
   /// `restart`: a policy's name or an object.
-  mutating func restart(_ node: JSONNode) {
+  @inline(never) mutating func restart(_ node: JSONNode) {
     draft.restart = Restart()
     if document.kind(node) == .string {
       policy(node)
@@ -54,7 +54,7 @@ extension Decoder {
   }
 
   /// `stop`: how a service is asked to end.
-  mutating func stop(_ node: JSONNode) {
+  @inline(never) mutating func stop(_ node: JSONNode) {
     draft.stop = Stop()
     var cursor = object(node)
     while let key = next(&cursor, Words("signal exec timeout kill")) {
@@ -76,7 +76,7 @@ extension Decoder {
   }
 
   /// The keys that say with which rights a service runs.
-  mutating func rights(_ key: ServiceKey, _ node: JSONNode) {
+  @inline(never) mutating func rights(_ key: ServiceKey, _ node: JSONNode) {
     switch key {
     case .user: if let user = principal(node) { draft.credentials.user = user }
     case .group: if let group = principal(node) { draft.credentials.group = group }
@@ -109,7 +109,7 @@ extension Decoder {
   }
 
   /// A list of names, or libcap's IAB text.
-  private mutating func capabilities(_ node: JSONNode) {
+  @inline(never) private mutating func capabilities(_ node: JSONNode) {
     guard document.kind(node) == .string else {
       draft.credentials.capabilityForm = .list
       draft.credentials.capabilities = list(node, .capability)
@@ -131,7 +131,7 @@ extension Decoder {
     draft.credentials.capabilities = keep([strings.keep(bytes)])
   }
 
-  mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
+  @inline(never) mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
     let hasPrefix = name.count > 4 && Words("cap_ CAP_").number(of: name.part(0, 4)) != nil
     let stem = name.part(hasPrefix ? 4 : 0)
@@ -140,7 +140,7 @@ extension Decoder {
   }
 
   /// `{"nofile": "1024:4096", "core": 0, "as": "64M"}`; `infinity` is no limit.
-  private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
+  @inline(never) private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
     let start = tables.resourceLimits.count
     var cursor = object(node)
     while let resource = next(&cursor, KernelNames.limits) {
@@ -153,7 +153,9 @@ extension Decoder {
       start: UInt32(start), count: UInt32(tables.resourceLimits.count - start))
   }
 
-  private mutating func resourceLimit(_ node: JSONNode) -> (soft: UInt64, hard: UInt64)? {
+  @inline(never) private mutating func resourceLimit(_ node: JSONNode) -> (
+    soft: UInt64, hard: UInt64
+  )? {
     if document.kind(node) == .number {
       return size(node).map { ($0, $0) }
     }
@@ -177,7 +179,7 @@ extension Decoder {
   }
 
   /// `directories`: names below /run, /var/lib, /var/cache and /var/log.
-  mutating func directories(_ node: JSONNode) {
+  @inline(never) mutating func directories(_ node: JSONNode) {
     draft.directories = Directories()
     var cursor = object(node)
     while let key = next(&cursor, Words("runtime state cache log")) {

@@ -113,7 +113,7 @@ extension Decoder {
   }
 
   /// Fills in what depends on other keys and refuses what contradicts itself.
-  private mutating func settle(_ slots: Slots) {
+  @inline(never) private mutating func settle(_ slots: Slots) {
     let present = draft.service.present
     let hasListeners = slots[.listen] != nil
     if present & ServiceKey.trigger.bit == 0, draft.service.accepts {
@@ -157,7 +157,7 @@ extension Decoder {
   }
 
   /// True when the text of a value holds a percent sign, so that it may depend on the instance.
-  private func hasPercent(_ site: Site) -> Bool {
+  @inline(never) private func hasPercent(_ site: Site) -> Bool {
     guard files.indices.contains(site.file) else { return false }
     let document = files[site.file].document
     let end = document.next(site.node).map { document.offset($0) } ?? document.bytes.count
@@ -167,7 +167,7 @@ extension Decoder {
 
 extension ServiceFlags {
   /// Sets or clears flags.
-  mutating func set(_ flags: ServiceFlags, _ value: Bool) {
+  @inline(never) mutating func set(_ flags: ServiceFlags, _ value: Bool) {
     if value {
       insert(flags)
     } else {

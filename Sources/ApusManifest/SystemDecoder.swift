@@ -4,7 +4,7 @@ internal import ApusJSON
 /// The `system` object.
 extension Decoder {
   /// Decodes one key of `system`.
-  mutating func decode(_ key: SystemKey, _ node: JSONNode) {
+  @inline(never) mutating func decode(_ key: SystemKey, _ node: JSONNode) {
     tables.system.present |= key.bit
     if !key.isInForce { notInForce(node) }
     switch key {
@@ -53,7 +53,7 @@ extension Decoder {
     }
   }
 
-  private mutating func mount(_ node: JSONNode) -> Mount? {
+  @inline(never) private mutating func mount(_ node: JSONNode) -> Mount? {
     let failures = reports.errors
     var mount = Mount()
     var cursor = object(node)
@@ -76,7 +76,7 @@ extension Decoder {
   }
 
   /// `key=value` strings; a value is a string or a whole number.
-  private mutating func sysctl(_ node: JSONNode) -> TableRange {
+  @inline(never) private mutating func sysctl(_ node: JSONNode) -> TableRange {
     var texts: [Text] = []
     var cursor = object(node)
     while next(&cursor) {
@@ -104,7 +104,9 @@ extension Decoder {
   }
 
   /// A word or the name of a service; `event` is the key.
-  private mutating func action(_ node: JSONNode, _ event: SystemKey) -> CtrlAltDelAction? {
+  @inline(never) private mutating func action(_ node: JSONNode, _ event: SystemKey)
+    -> CtrlAltDelAction?
+  {
     guard let name = string(node) else { return nil }
     let words = Words("reboot poweroff ignore")
     switch words.number(of: name) {
@@ -124,7 +126,7 @@ extension Decoder {
     return nil
   }
 
-  private mutating func watchdog(_ node: JSONNode) {
+  @inline(never) private mutating func watchdog(_ node: JSONNode) {
     var cursor = object(node)
     while let key = next(&cursor, Words("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
@@ -141,7 +143,7 @@ extension Decoder {
   }
 
   /// `some` is a stall and a window as psi(5) triggers take them: window 500 ms to 10 s.
-  private mutating func memoryPressure(_ node: JSONNode) {
+  @inline(never) private mutating func memoryPressure(_ node: JSONNode) {
     var cursor = object(node)
     while let key = next(&cursor, Words("some idle")) {
       let node = cursor.value
