@@ -125,7 +125,7 @@ extension Decoder {
         key, "service defined twice, first at ", entries[last].key,
         "; \"override\": true replaces keys of it")
     }
-    entries.append(entry)
+    entries.add(entry)
   }
 
   /// The last value of every key of a service.
@@ -200,7 +200,7 @@ extension Decoder {
         var name = base
         name.append(contentsOf: instance)
         if Scalar.isServiceName(name), !instance.isEmpty {
-          names.append(strings.number(of: name))
+          names.add(strings.number(of: name))
         } else {
           error(element, "not an instance name: ", instance)
         }
@@ -213,8 +213,8 @@ extension Decoder {
       let listeners = tables.listeners.count
       instance = [UInt8(ascii: "1")]
       service(slots, name: strings.text(entry.name))
-      tables.listeners.removeLast(tables.listeners.count - listeners)
-      listenerSites.removeLast(listenerSites.count - listeners)
+      tables.listeners.shorten(to: listeners)
+      listenerSites.shorten(to: listeners)
     }
     var isValid = true
     for index in names.indices {

@@ -71,8 +71,8 @@ struct Decoder: ~Copyable, Sendable {
   /// What `%i` stands for; empty outside instances.
   var instance: [UInt8] = []
   var reports = Reports()
-  /// Offsets of the duplicate keys that are noted already, for each file.
-  private var repeated: [[Int]] = []
+  /// The duplicate keys that are noted already: file and offset in one number.
+  private var repeated: [UInt64] = []
   var strings = StringPool()
   var tables = Manifest()
   var pending: [PendingLink] = []
@@ -109,7 +109,7 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Forgets the file that was added last.
   @inline(never) mutating func discard() {
-    files.removeLast()
+    files.shorten(to: files.count - 1)
     file = -1
   }
 
@@ -193,9 +193,9 @@ struct Decoder: ~Copyable, Sendable {
     _ place: SourcePosition, of file: Int, to message: inout [UInt8]
   ) {
     if files.indices.contains(file) { message.append(contentsOf: files[file].name) }
-    message.append(UInt8(ascii: ":"))
+    message.append(":")
     message.append(decimal: UInt64(place.line))
-    message.append(UInt8(ascii: ":"))
+    message.append(":")
     message.append(decimal: UInt64(place.column))
   }
 
@@ -292,16 +292,16 @@ struct Decoder: ~Copyable, Sendable {
   /// Goes one step down the path; `leave` with the result comes back.
   @inline(never) mutating func enter(_ key: [UInt8]) -> Int {
     let length = path.count
-    if length > 0 { path.append(UInt8(ascii: ".")) }
+    if length > 0 { path.append(".") }
     path.append(printable: key)
     return length
   }
 
   /// Goes to an element of the array the path leads to.
   @inline(never) mutating func enter(index: Int) {
-    path.append(UInt8(ascii: "["))
+    path.append("[")
     path.append(decimal: UInt64(index))
-    path.append(UInt8(ascii: "]"))
+    path.append("]")
   }
 
   /// Goes to a service from anywhere.
@@ -313,7 +313,7 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Comes back to a path of that length.
   @inline(never) mutating func leave(_ length: Int) {
-    if path.count > length { path.removeLast(path.count - length) }
+    path.shorten(to: length)
   }
 
   /// True for the second key of a name in an object, which is noted with both places.
@@ -327,9 +327,9 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   @inline(never) private mutating func report(_ duplicate: JSONError) {
-    if repeated.at(file)?.contains(duplicate.offset) ?? false { return }
-    while repeated.count <= file { repeated.append([]) }
-    repeated[file].append(duplicate.offset)
+    let place = UInt64(max(file, 0)) << 32 | UInt64(duplicate.offset)
+    for noted in repeated where noted == place { return }
+    repeated.add(place)
     let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
     var message: [UInt8] = []
     message.append("duplicate key, first at ")

@@ -41,7 +41,7 @@ struct Slots: Sendable {
 
   /// Notes where the value of the key of that number stands.
   @inline(never) mutating func set(_ number: Int, _ site: Site) {
-    while sites.count <= number { sites.append(Site(file: -1, node: site.node)) }
+    while sites.count <= number { sites.add(Site(file: -1, node: site.node)) }
     sites[number] = site
   }
 }
@@ -57,7 +57,7 @@ extension Decoder {
     draft.service.directories = Decoder.share(draft.directories, &tables.directories)
     draft.service.extras = Decoder.share(draft.extras, &tables.extras)
     tables.services.append(draft.service)
-    serviceSites.append(site)
+    serviceSites.add(site)
   }
 
   /// The index of an entry in a table: of the default, of the last one when it is the same, or of

@@ -39,7 +39,7 @@ extension Decoder {
         kept += 1
       }
     }
-    tables.listeners.removeLast(tables.listeners.count - kept)
+    tables.listeners.shorten(to: kept)
   }
 
   /// Moves a table to memory of exactly its size.

@@ -98,18 +98,16 @@ extension Decoder {
       for kind in Service.linkKinds {
         let range = tables.services[service][links: kind]
         guard range.count > 0, pending[Int(range.start)].service == nil else { continue }
+        var holdsSelf = false
+        for index in range.indices where Int(tables.links[index]) == service { holdsSelf = true }
+        guard holdsSelf else { continue }
         let start = tables.links.count
         for index in range.indices where Int(tables.links[index]) != service {
-          tables.links.append(tables.links[index])
-          pending.append(pending[index])
+          tables.links.add(tables.links[index])
+          pending.add(pending[index])
         }
-        let rest = TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
-        if rest.count < range.count {
-          tables.services[service][links: kind] = rest
-        } else {
-          tables.links.removeLast(tables.links.count - start)
-          pending.removeLast(pending.count - start)
-        }
+        tables.services[service][links: kind] = TableRange(
+          start: UInt32(start), count: UInt32(tables.links.count - start))
       }
     }
   }

@@ -36,7 +36,7 @@ extension Decoder {
       }
       listener.options = Decoder.share(options, &tables.socketOptions)
       tables.listeners.append(listener)
-      listenerSites.append(Site(file: file, node: address))
+      listenerSites.add(Site(file: file, node: address))
     }
     if document.kind(node) == .array, document.first(node) == nil {
       error(node, "expected at least one socket")

@@ -21,7 +21,7 @@ extension Decoder {
     var depths = [Int](repeating: unseen, count: tables.services.count)
     var stack: [Visit] = []
     for root in tables.services.indices where depths[root] == unseen {
-      stack.append(Visit(service: root))
+      stack.add(Visit(service: root))
       depths[root] = open
       while let visit = stack.last {
         let top = stack.count - 1
@@ -31,7 +31,7 @@ extension Decoder {
             refuseChain(visit.service)
             depths[visit.service] = 0
           }
-          stack.removeLast()
+          stack.shorten(to: top)
           if top > 0 { stack[top - 1].depth = max(stack[top - 1].depth, depths[visit.service]) }
           continue
         }
@@ -41,11 +41,13 @@ extension Decoder {
           stack[top].depth = max(visit.depth, depths[service])
         } else if depths[service] == unseen {
           depths[service] = open
-          stack.append(Visit(service: service))
-        } else if let start = stack.firstIndex(where: { $0.service == service }) {
+          stack.add(Visit(service: service))
+        } else {
+          var start = top
+          while start > 0, stack[start].service != service { start -= 1 }
           refuseCycle(stack, start)
           for index in start...top { depths[stack[index].service] = 0 }
-          stack.removeLast(stack.count - start)
+          stack.shorten(to: start)
         }
       }
     }

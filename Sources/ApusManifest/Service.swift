@@ -126,7 +126,7 @@ public struct Service: Sendable {
 
   /// `needs`, `wants` or `after`, by number.
   subscript(links kind: Int) -> TableRange {
-    @inline(never) get { kind == 0 ? needs : kind == 1 ? wants : after }
+    get { kind == 0 ? needs : kind == 1 ? wants : after }
     @inline(never) set {
       switch kind {
       case 0: needs = newValue

@@ -9,7 +9,7 @@ struct NameTable: Sendable {
 
   /// Sets the number of a name.
   @inline(never) mutating func set(_ name: Int, _ number: Int) {
-    while numbers.count <= name { numbers.append(-1) }
+    while numbers.count <= name { numbers.add(-1) }
     numbers[name] = Int32(truncatingIfNeeded: number)
   }
 }
@@ -38,7 +38,7 @@ struct StringPool: Sendable {
     if let found = find(word) { return found }
     if 2 * (texts.count + 1) > slots.count { grow() }
     let number = texts.count
-    texts.append(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
+    texts.add(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
     bytes.append(contentsOf: word)
     bytes.append(0)
     place(number)

@@ -87,18 +87,19 @@ extension Decoder {
         error(cursor.key, "not a kernel parameter: ", setting)
         continue
       }
-      setting.append(UInt8(ascii: "="))
+      setting.append("=")
       if document.kind(cursor.value) == .number {
         guard document.integer(cursor.value) != nil else {
           error(cursor.value, "expected a whole number or a string")
           continue
         }
-        setting.append(contentsOf: document.bytes[document.text(cursor.value)])
+        let text = document.text(cursor.value)
+        setting.append(contentsOf: document.bytes.part(text.lowerBound, text.upperBound))
       } else {
         guard let bytes = string(cursor.value) else { continue }
         setting.append(contentsOf: bytes)
       }
-      texts.append(strings.keep(setting))
+      texts.add(strings.keep(setting))
     }
     return keep(texts)
   }
@@ -119,7 +120,7 @@ extension Decoder {
       unknown(node, name, words)
       return nil
     }
-    powerLinks.append(
+    powerLinks.add(
       PendingLink(
         name: strings.number(of: name), site: Site(file: file, node: node), service: nil,
         key: .onFailure, event: event))
@@ -152,9 +153,9 @@ extension Decoder {
         continue
       }
       guard let bytes = string(node) else { continue }
-      let slash = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
-      guard slash < bytes.count, let stall = Scalar.duration([UInt8](bytes[..<slash])),
-        let window = Scalar.duration([UInt8](bytes[(slash + 1)...])), stall > .zero,
+      let slash = bytes.place(of: UInt8(ascii: "/"))
+      guard slash < bytes.count, let stall = Scalar.duration(bytes.part(0, slash)),
+        let window = Scalar.duration(bytes.part(slash + 1)), stall > .zero,
         stall <= window, window >= .milliseconds(500), window <= .seconds(10)
       else {
         error(
