@@ -33,19 +33,19 @@ public struct JSONDocument: Sendable {
   public var root: JSONNode { JSONNode(0) }
 
   /// What a value is; a key is a string.
-  public func kind(_ node: JSONNode) -> JSONKind { tape[node.position].kind }
+  @inline(never) public func kind(_ node: JSONNode) -> JSONKind { tape[node.position].kind }
 
   /// The offset of the value's first byte: of a string its opening quote.
-  public func offset(_ node: JSONNode) -> Int { tape[node.position].offset }
+  @inline(never) public func offset(_ node: JSONNode) -> Int { tape[node.position].offset }
 
   /// The first child: of an array the first element, of an object the first key.
-  public func first(_ node: JSONNode) -> JSONNode? {
+  @inline(never) public func first(_ node: JSONNode) -> JSONNode? {
     guard let index = tape.first(node.position) else { return nil }
     return JSONNode(index)
   }
 
   /// The next sibling; after a key comes its value, after the value the next key.
-  public func next(_ node: JSONNode) -> JSONNode? {
+  @inline(never) public func next(_ node: JSONNode) -> JSONNode? {
     guard let index = tape.next(node.position) else { return nil }
     return JSONNode(index)
   }
@@ -77,7 +77,7 @@ public struct JSONDocument: Sendable {
   }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
-  public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
+  @inline(never) public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
     guard literal.hasPointerRepresentation, kind(node) == .string else { return false }
     var reader = JSONStringReader(tape[node.position], in: bytes)
     let start = unsafe literal.utf8Start

@@ -13,13 +13,16 @@ struct JSONKeys {
 
   /// Looks at the keys of an object that has just ended; throws the first duplicate in the text once
   /// there are more than allowed.
-  mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8]) throws(JSONError) {
+  @inline(never) mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8])
+    throws(JSONError)
+  {
     heap.removeAll(keepingCapacity: true)
     let order = JSONKeyOrder(tape: tape, bytes: bytes)
     var child = tape.first(object)
     while let key = child {
       heap.append(order.item(key))
-      child = tape.next(key).flatMap { tape.next($0) }
+      guard let value = tape.next(key) else { break }
+      child = tape.next(value)
     }
     guard heap.count > 1 else { return }
     sort(by: order)
@@ -85,7 +88,7 @@ struct JSONKeyOrder {
   let bytes: [UInt8]
 
   /// The item of the key at `index`; the hash is FNV-1a over the decoded bytes.
-  func item(_ index: Int) -> UInt64 {
+  @inline(never) func item(_ index: Int) -> UInt64 {
     var hash: UInt32 = 2_166_136_261
     var reader = JSONStringReader(tape[index], in: bytes)
     while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }

@@ -84,7 +84,7 @@ extension Decoder {
       let start = tables.principals.count
       var cursor = array(node)
       while let element = element(&cursor) {
-        if let group = principal(element) { tables.principals.append(group) }
+        if let group = principal(element) { tables.principals.add(group) }
       }
       draft.credentials.groups = TableRange(
         start: UInt32(start), count: UInt32(tables.principals.count - start))
@@ -145,7 +145,7 @@ extension Decoder {
     var cursor = object(node)
     while let resource = next(&cursor, KernelNames.limits) {
       guard let limit = resourceLimit(cursor.value) else { continue }
-      tables.resourceLimits.append(
+      tables.resourceLimits.add(
         ResourceLimit(
           resource: UInt8(truncatingIfNeeded: resource), soft: limit.soft, hard: limit.hard))
     }

@@ -40,7 +40,7 @@ struct StringPool: Sendable {
     let number = texts.count
     texts.add(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
     bytes.append(contentsOf: word)
-    bytes.append(0)
+    bytes.add(0)
     place(number)
     return number
   }

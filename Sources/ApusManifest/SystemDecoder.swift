@@ -22,7 +22,7 @@ extension Decoder {
     case .mounts:
       var cursor = array(node)
       while let element = element(&cursor) {
-        if let mount = mount(element) { tables.system.mounts.append(mount) }
+        if let mount = mount(element) { tables.system.mounts.add(mount) }
       }
     case .modules:
       tables.system.modules = list(node, .module)
