@@ -33,19 +33,19 @@ public struct JSONDocument: Sendable {
   public var root: JSONNode { JSONNode(0) }
 
   /// What a value is; a key is a string.
-  public func kind(_ node: JSONNode) -> JSONKind { tape[node.position].kind }
+  @inline(never) public func kind(_ node: JSONNode) -> JSONKind { tape[node.position].kind }
 
   /// The offset of the value's first byte: of a string its opening quote.
-  public func offset(_ node: JSONNode) -> Int { tape[node.position].offset }
+  @inline(never) public func offset(_ node: JSONNode) -> Int { tape[node.position].offset }
 
   /// The first child: of an array the first element, of an object the first key.
-  public func first(_ node: JSONNode) -> JSONNode? {
+  @inline(never) public func first(_ node: JSONNode) -> JSONNode? {
     guard let index = tape.first(node.position) else { return nil }
     return JSONNode(index)
   }
 
   /// The next sibling; after a key comes its value, after the value the next key.
-  public func next(_ node: JSONNode) -> JSONNode? {
+  @inline(never) public func next(_ node: JSONNode) -> JSONNode? {
     guard let index = tape.next(node.position) else { return nil }
     return JSONNode(index)
   }
@@ -72,24 +72,20 @@ public struct JSONDocument: Sendable {
   ///
   /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
   public func string(_ node: JSONNode, into output: inout [UInt8]) {
-    guard var reader = reader(node.position) else { return }
+    var reader = JSONStringReader(tape[node.position], in: bytes)
     while let byte = reader.next() { output.append(byte) }
   }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
-  public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
-    guard literal.hasPointerRepresentation, var reader = reader(node.position) else { return false }
+  @inline(never) public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
+    guard literal.hasPointerRepresentation, kind(node) == .string else { return false }
+    var reader = JSONStringReader(tape[node.position], in: bytes)
     let start = unsafe literal.utf8Start
     for index in 0..<literal.utf8CodeUnitCount {
       let expected = unsafe start[index]
       guard reader.next() == expected else { return false }
     }
     return reader.next() == nil
-  }
-
-  /// The decoded bytes of a string one by one; nil for other kinds.
-  func reader(_ index: Int) -> JSONStringReader? {
-    JSONStringReader(tape[index], in: bytes)
   }
 }
 
@@ -104,9 +100,9 @@ public struct JSONNode: Equatable, Sendable {
 }
 
 extension JSONStringReader {
-  /// Reads the string an entry stands for; nil when it is none.
-  init?(_ entry: JSONEntry, in bytes: [UInt8]) {
-    guard entry.kind == .string else { return nil }
-    self.init(bytes, start: entry.offset + 1, end: entry.offset + Int(entry.extent) - 1)
+  /// Reads the string an entry stands for; nothing when it is none.
+  init(_ entry: JSONEntry, in bytes: [UInt8]) {
+    let extent = entry.kind == .string ? Int(entry.extent) : 0
+    self.init(bytes, start: entry.offset + 1, end: entry.offset + extent - 1)
   }
 }

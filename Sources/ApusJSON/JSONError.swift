@@ -69,6 +69,12 @@ public struct JSONError: Error, Equatable, Sendable {
   /// Of a limit, its value.
   public var limit: Int?
 
+  /// An error without other numbers; one copy serves all, for size.
+  @inline(never) init(_ code: Code, at offset: Int) {
+    self.code = code
+    self.offset = offset
+  }
+
   /// An error of a text, also for those who check texts by rules of their own.
   public init(_ code: Code, at offset: Int, first: Int? = nil, limit: Int? = nil) {
     self.code = code

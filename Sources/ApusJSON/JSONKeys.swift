@@ -13,13 +13,16 @@ struct JSONKeys {
 
   /// Looks at the keys of an object that has just ended; throws the first duplicate in the text once
   /// there are more than allowed.
-  mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8]) throws(JSONError) {
+  @inline(never) mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8])
+    throws(JSONError)
+  {
     heap.removeAll(keepingCapacity: true)
     let order = JSONKeyOrder(tape: tape, bytes: bytes)
     var child = tape.first(object)
     while let key = child {
       heap.append(order.item(key))
-      child = tape.next(key).flatMap { tape.next($0) }
+      guard let value = tape.next(key) else { break }
+      child = tape.next(value)
     }
     guard heap.count > 1 else { return }
     sort(by: order)
@@ -36,7 +39,7 @@ struct JSONKeys {
   }
 
   /// Puts a duplicate in its place; of too many the last in the text are forgotten.
-  private mutating func keep(_ error: JSONError) {
+  @inline(never) private mutating func keep(_ error: JSONError) {
     if duplicates.count > allowed {
       guard let last = duplicates.last, error.offset < last.offset else { return }
       duplicates[duplicates.count - 1] = error
@@ -51,7 +54,7 @@ struct JSONKeys {
   }
 
   /// Heap sort: in place, no recursion, n log n whatever the input.
-  private mutating func sort(by order: JSONKeyOrder) {
+  @inline(never) private mutating func sort(by order: JSONKeyOrder) {
     var start = heap.count / 2
     while start > 0 {
       start -= 1
@@ -65,7 +68,7 @@ struct JSONKeys {
     }
   }
 
-  private mutating func sink(_ start: Int, below end: Int, by order: JSONKeyOrder) {
+  @inline(never) private mutating func sink(_ start: Int, below end: Int, by order: JSONKeyOrder) {
     var parent = start
     while 2 * parent + 1 < end {
       var child = 2 * parent + 1
@@ -85,11 +88,10 @@ struct JSONKeyOrder {
   let bytes: [UInt8]
 
   /// The item of the key at `index`; the hash is FNV-1a over the decoded bytes.
-  func item(_ index: Int) -> UInt64 {
+  @inline(never) func item(_ index: Int) -> UInt64 {
     var hash: UInt32 = 2_166_136_261
-    if var reader = JSONStringReader(tape[index], in: bytes) {
-      while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
-    }
+    var reader = JSONStringReader(tape[index], in: bytes)
+    while let byte = reader.next() { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
     return UInt64(hash) << 32 | UInt64(UInt32(truncatingIfNeeded: index))
   }
 
@@ -97,17 +99,16 @@ struct JSONKeyOrder {
 
   private func entry(_ item: UInt64) -> JSONEntry { tape[Int(UInt32(truncatingIfNeeded: item))] }
 
-  func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
+  @inline(never) func isLess(_ left: UInt64, _ right: UInt64) -> Bool {
     let order = compare(left, right)
     return order == 0 ? left < right : order < 0
   }
 
   /// Negative, zero or positive as in memcmp(3).
-  func compare(_ left: UInt64, _ right: UInt64) -> Int {
+  @inline(never) func compare(_ left: UInt64, _ right: UInt64) -> Int {
     if left >> 32 != right >> 32 { return left < right ? -1 : 1 }
-    guard var first = JSONStringReader(entry(left), in: bytes),
-      var second = JSONStringReader(entry(right), in: bytes)
-    else { return 0 }
+    var first = JSONStringReader(entry(left), in: bytes)
+    var second = JSONStringReader(entry(right), in: bytes)
     while true {
       // A string that ends before the other is the smaller one.
       let one = first.next().map { Int($0) } ?? -1

@@ -40,11 +40,13 @@ struct JSONTape: Sendable {
 
   /// The entry at `index`; a null one when there is none.
   subscript(index: Int) -> JSONEntry {
-    guard index >= 0, index < entries.count else { return JSONEntry(.null, offset: 0) }
-    return entries[index]
+    @inline(never) get {
+      guard index >= 0, index < entries.count else { return JSONEntry(.null, offset: 0) }
+      return entries[index]
+    }
   }
 
-  mutating func append(_ entry: JSONEntry) { entries.append(entry) }
+  @inline(never) mutating func append(_ entry: JSONEntry) { entries.append(entry) }
 
   /// Notes that `index` has no sibling after it.
   mutating func markLast(_ index: Int) {
@@ -59,13 +61,13 @@ struct JSONTape: Sendable {
   }
 
   /// The first child of `index`, nil when it holds none.
-  func first(_ index: Int) -> Int? {
+  @inline(never) func first(_ index: Int) -> Int? {
     let entry = self[index]
     return entry.isContainer && entry.extent > 0 ? index + 1 : nil
   }
 
   /// The next sibling of `index`.
-  func next(_ index: Int) -> Int? {
+  @inline(never) func next(_ index: Int) -> Int? {
     let entry = self[index]
     let after = index + entry.stride
     return entry.isLast || after >= entries.count ? nil : after

@@ -4,7 +4,7 @@ internal import ApusJSON
 /// The address of a listener.
 extension Decoder {
   /// Reads an address for a kind of listener.
-  mutating func address(
+  @inline(never) mutating func address(
     _ text: [UInt8], _ kind: ListenerKind, _ node: JSONNode
   ) -> ListenerAddress? {
     switch kind {
@@ -28,7 +28,7 @@ extension Decoder {
         error(node, "the abstract socket name is longer than 107 bytes")
         return nil
       }
-      return .abstract(strings.keep([UInt8](text.dropFirst())))
+      return .abstract(strings.keep(text.part(1)))
     }
     if let address = Decoder.vsock(text) { return address }
     if kind != .seqpacket, let address = internet(text) { return address }
@@ -42,60 +42,54 @@ extension Decoder {
   }
 
   /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.
-  mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
-    guard let colon = text.lastIndex(of: UInt8(ascii: ":")) else {
-      return Decoder.port(text).map { .port($0) }
+  @inline(never) mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
+    var colon = text.count - 1
+    while colon >= 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
+    guard let port = Decoder.port(text.part(colon + 1)) else { return nil }
+    if colon < 0 { return .port(port) }
+    guard text[0] == UInt8(ascii: "[") else {
+      return InternetAddress.ipv4(text.part(0, colon)).map { .ipv4($0, port) }
     }
-    guard let port = Decoder.port([UInt8](text[(colon + 1)...])) else { return nil }
-    var host = [UInt8](text[..<colon])
-    guard host.first == UInt8(ascii: "[") else {
-      return InternetAddress.ipv4(host).map { .ipv4($0, port) }
-    }
-    guard host.last == UInt8(ascii: "]"), host.count > 2 else { return nil }
-    host.removeFirst()
-    host.removeLast()
-    var scope: [UInt8] = []
-    if let percent = host.firstIndex(of: UInt8(ascii: "%")) {
-      scope = [UInt8](host[(percent + 1)...])
-      host.removeLast(host.count - percent)
+    guard colon > 2, text[colon - 1] == UInt8(ascii: "]") else { return nil }
+    var host = text.part(1, colon - 1)
+    let percent = host.place(of: UInt8(ascii: "%"))
+    let scope = host.part(percent + 1)
+    if percent < host.count {
       guard Scalar.isInterfaceName(scope) else { return nil }
+      host.shorten(to: percent)
     }
     guard let (high, low) = InternetAddress.ipv6(host) else { return nil }
     return .ipv6(high, low, port, scope: strings.keep(scope))
   }
 
-  private static func port(_ text: [UInt8]) -> UInt16? {
+  @inline(never) private static func port(_ text: [UInt8]) -> UInt16? {
     guard let port = Scalar.number(text, most: 65535), port > 0 else { return nil }
     return UInt16(port)
   }
 
   /// `vsock:cid:port`; an empty cid is any.
-  private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
-    guard text.count > 6, Words("vsock:").number(of: [UInt8](text[..<6])) != nil,
-      let colon = text[6...].firstIndex(of: UInt8(ascii: ":")),
-      let port = Scalar.number([UInt8](text[(colon + 1)...]), most: 0xffff_fffe)
+  @inline(never) private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
+    let colon = text.place(of: UInt8(ascii: ":"), from: 6)
+    guard Words("vsock:").number(of: text.part(0, 6)) != nil,
+      let port = Scalar.number(text.part(colon + 1), most: 0xffff_fffe),
+      let cid = colon == 6
+        ? 0xffff_ffff : Scalar.number(text.part(6, colon), most: 0xffff_ffff)
     else { return nil }
-    if colon == 6 { return .vsock(UInt32.max, UInt32(port)) }
-    guard let cid = Scalar.number([UInt8](text[6..<colon]), most: 0xffff_ffff) else { return nil }
     return .vsock(UInt32(cid), UInt32(port))
   }
 
   /// A netlink(7) family, a space, and multicast groups as a bit mask; no groups is 0.
-  private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
     let families = Words(
       """
       route usersock firewall sock-diag nflog xfrm selinux iscsi audit fib-lookup connector \
       netfilter ip6-fw dnrtmsg kobject-uevent generic scsitransport ecryptfs rdma crypto
       """)
-    let space = text.firstIndex(of: 0x20) ?? text.count
-    guard let family = families.number(of: [UInt8](text[..<space])) else { return nil }
-    var groups: UInt64 = 0
-    if space < text.count {
-      guard let value = Scalar.number([UInt8](text[(space + 1)...]), most: 0xffff_ffff) else {
-        return nil
-      }
-      groups = value
-    }
+    let space = text.place(of: 0x20)
+    guard let family = families.number(of: text.part(0, space)),
+      let groups = space == text.count
+        ? 0 : Scalar.number(text.part(space + 1), most: 0xffff_ffff)
+    else { return nil }
     // The numbers skip 1 (unused) and 17.
     let number = family == 0 ? 0 : family < 16 ? family + 1 : family + 2
     return .netlink(UInt8(number), UInt32(groups))
@@ -105,7 +99,7 @@ extension Decoder {
 /// Numeric internet addresses; names are never looked up.
 enum InternetAddress {
   /// Four decimal numbers without leading zeros, as a big-endian number.
-  static func ipv4(_ text: [UInt8]) -> UInt32? {
+  @inline(never) static func ipv4(_ text: [UInt8]) -> UInt32? {
     var address: UInt32 = 0
     var position = 0
     for part in 0..<4 {
@@ -120,8 +114,9 @@ enum InternetAddress {
   }
 
   /// The text form of RFC 4291 section 2.2, as two big-endian halves.
-  static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
-    var groups: [UInt16] = []
+  @inline(never) static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
+    var halves: (UInt64, UInt64) = (0, 0)
+    var count = 0
     var gap: Int?
     var position = 0
     if text.count >= 2, text[0] == UInt8(ascii: ":"), text[1] == UInt8(ascii: ":") {
@@ -129,37 +124,47 @@ enum InternetAddress {
       position = 2
     }
     while position < text.count {
-      if groups.count >= 8 { return nil }
-      var end = position
-      while end < text.count, text[end] != UInt8(ascii: ":") { end += 1 }
-      let part = [UInt8](text[position..<end])
+      if count >= 8 { return nil }
+      let end = text.place(of: UInt8(ascii: ":"), from: position)
+      let part = text.part(position, end)
       if end == text.count, let last = ipv4(part) {
-        groups.append(UInt16(truncatingIfNeeded: last >> 16))
-        groups.append(UInt16(truncatingIfNeeded: last))
+        shift(&halves, UInt64(last >> 16))
+        shift(&halves, UInt64(last & 0xffff))
+        count += 2
         break
       }
       guard let group = group(part) else { return nil }
-      groups.append(group)
+      shift(&halves, UInt64(group))
+      count += 1
       if end == text.count { break }
       position = end + 1
       if position == text.count { return nil }
       if text[position] == UInt8(ascii: ":") {
         if gap != nil { return nil }
-        gap = groups.count
+        gap = count
         position += 1
       }
     }
-    if groups.count > 8 || (gap == nil) != (groups.count == 8) { return nil }
-    while groups.count < 8 { groups.insert(0, at: gap ?? 0) }
-    var halves: (UInt64, UInt64) = (0, 0)
-    for index in 0..<4 {
-      halves.0 = halves.0 << 16 | UInt64(groups[index])
-      halves.1 = halves.1 << 16 | UInt64(groups[index + 4])
+    if count > 8 || (gap == nil) != (count == 8) { return nil }
+    guard let gap else { return halves }
+    // The groups behind the gap stand where they belong, those before it move to the front.
+    var result: (UInt64, UInt64) = (0, 0)
+    for index in 0..<8 {
+      let isZero = index >= gap && index < gap + 8 - count
+      let place = index < gap ? index + 8 - count : index
+      let half = place < 4 ? halves.0 : halves.1
+      shift(&result, isZero ? 0 : half >> UInt64(48 - 16 * (place & 3)) & 0xffff)
     }
-    return halves
+    return result
   }
 
-  private static func group(_ text: [UInt8]) -> UInt16? {
+  /// Puts a group behind those in both halves.
+  @inline(never) private static func shift(_ halves: inout (UInt64, UInt64), _ group: UInt64) {
+    halves.0 = halves.0 << 16 | halves.1 >> 48
+    halves.1 = halves.1 << 16 | group
+  }
+
+  @inline(never) private static func group(_ text: [UInt8]) -> UInt16? {
     guard !text.isEmpty, text.count <= 4 else { return nil }
     var value: UInt16 = 0
     for byte in text {
@@ -178,7 +183,7 @@ enum InternetAddress {
 
 extension Scalar {
   /// A network interface name: 1 to 15 bytes without `/`, blanks and controls (netdevice(7)).
-  static func isInterfaceName(_ text: [UInt8]) -> Bool {
+  @inline(never) static func isInterfaceName(_ text: [UInt8]) -> Bool {
     !text.isEmpty && text.count <= 15 && !isDots(text)
       && text.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
   }

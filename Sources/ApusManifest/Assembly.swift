@@ -9,8 +9,10 @@ struct Entry: Sendable {
   var key: Site
   /// The object with the keys.
   var value: JSONNode
-  /// The next entry that overrides keys of this one, as an index of the entries.
-  var override: Int?
+  /// True for an entry whose keys override those of an earlier one.
+  var isOverride: Bool
+  /// The next entry that overrides keys of this one, as an index of the entries, or -1.
+  var override = -1
 }
 
 /// From parsed files to services: the keys at the top, defaults, overrides, templates.
@@ -18,7 +20,7 @@ extension Decoder {
   private static let top = Words("apus system defaults services")
 
   /// Checks that a file is an object of version 1; false when it can not be used.
-  mutating func checkTop(isMain: Bool) -> Bool {
+  @inline(never) mutating func checkTop(isMain: Bool) -> Bool {
     let root = document.root
     guard expect(.object, root) else { return false }
     guard let version = member(root, "apus") else {
@@ -33,52 +35,43 @@ extension Decoder {
   }
 
   /// Decodes `defaults` and `system`, then every service.
-  mutating func assemble() {
-    var entries: [Entry] = []
-    var first: [Int32] = []
-    var system = [Site?](repeating: nil, count: 32)
+  @inline(never) mutating func assemble() {
     for index in files.indices {
       open(index)
       var cursor = object(document.root)
       while let key = next(&cursor, Decoder.top) {
         switch key {
-        case 1: self.system(cursor.value, &system)
-        case 2:
-          if index == 0 {
-            defaults(cursor.value)
-          } else {
-            error(cursor.value, "\"defaults\" belong in the main file")
-          }
+        case 1: system(cursor.value)
+        case 2 where index == 0: defaults(cursor.value)
+        case 2: error(cursor.value, "\"defaults\" belong in the main file")
         case 3:
           var services = object(cursor.value)
-          while next(&services) { add(services, &entries, &first) }
+          while next(&services) { add(services) }
         default: break
         }
       }
     }
-    for index in entries.indices where isFirst(index, entries, first) {
-      expand(entries[index], entries)
-    }
+    for index in entries.indices where !entries[index].isOverride { expand(index) }
     subject = nil
     target = nil
     reportOtherDuplicates()
   }
 
   /// Decodes the keys of `system`; a key of two files is an error, the first one counts.
-  private mutating func system(_ node: JSONNode, _ sites: inout [Site?]) {
+  @inline(never) private mutating func system(_ node: JSONNode) {
     var cursor = object(node)
     while let number = next(&cursor, SystemKey.names) {
-      if let other = sites[number] {
-        twice(cursor.value, other)
+      if let other = systemSlots[number] {
+        twice(cursor.value, "defined twice, first at ", other)
       } else if let key = SystemKey(rawValue: UInt8(truncatingIfNeeded: number)) {
-        sites[number] = Site(file: file, node: cursor.value)
+        systemSlots.set(number, Site(file: file, node: cursor.value))
         decode(key, cursor.value)
       }
     }
   }
 
   /// Decodes `defaults` into what services start from; wrong values leave the built-in default.
-  private mutating func defaults(_ node: JSONNode) {
+  @inline(never) private mutating func defaults(_ node: JSONNode) {
     var cursor = object(node)
     while let number = next(&cursor, ServiceKey.names) {
       guard let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) else { continue }
@@ -87,73 +80,65 @@ extension Decoder {
         continue
       }
       let failures = reports.errors
-      var draft = base
-      decode(key, cursor.value, into: &draft)
+      draft = base
+      decode(key, cursor.value)
       guard reports.errors == failures else { continue }
       base = draft
-      defaultSlots[key] = Site(file: file, node: cursor.value)
+      defaultSlots.set(number, Site(file: file, node: cursor.value))
     }
   }
 
   /// Notes the second definition of something with both places.
-  private mutating func twice(_ node: JSONNode, _ other: Site) {
+  @inline(never) private mutating func twice(
+    _ node: JSONNode, _ text: StaticString, _ other: Site, _ more: StaticString = ""
+  ) {
     var message: [UInt8] = []
-    message.append("defined twice, first at ")
+    message.append(text)
     append(other, to: &message)
+    message.append(more)
     report(.error, node, message: message)
   }
 
   // MARK: Entries
 
   /// Adds an entry, or links it to the one it overrides.
-  private mutating func add(
-    _ cursor: Cursor, _ entries: inout [Entry], _ first: inout [Int32]
-  ) {
-    let (name, key, value) = (cursor.name, cursor.key, cursor.value)
+  @inline(never) private mutating func add(_ cursor: Cursor) {
+    let (name, key) = (cursor.name, cursor.key)
     guard Scalar.isServiceName(name), name.first != UInt8(ascii: "@") else {
       return error(key, "a service name is 1 to 64 of A-Z a-z 0-9 _ . @ -, not ", name)
     }
     let number = strings.number(of: name)
-    while first.count <= number { first.append(-1) }
-    let entry = Entry(name: number, key: Site(file: file, node: key), value: value, override: nil)
-    let isOverride = member(value, "override").map { document.kind($0) == .true } ?? false
-    guard first[number] >= 0 else {
+    var entry = Entry(
+      name: number, key: Site(file: file, node: key), value: cursor.value, isOverride: false)
+    let isOverride =
+      member(cursor.value, "override").map { document.kind($0) == .true } ?? false
+    var last = firstEntries[number]
+    if last < 0 {
       if isOverride { report(.warning, key, "overrides no service of an earlier file") }
-      first[number] = Int32(entries.count)
-      entries.append(entry)
-      return
+      firstEntries.set(number, entries.count)
+    } else if isOverride, entries[last].key.file != file {
+      while entries[last].override >= 0 { last = entries[last].override }
+      entries[last].override = entries.count
+      entry.isOverride = true
+    } else {
+      return twice(
+        key, "service defined twice, first at ", entries[last].key,
+        "; \"override\": true replaces keys of it")
     }
-    var last = Int(first[number])
-    guard isOverride, entries[last].key.file != file else {
-      let place = entries[last].key
-      var message: [UInt8] = []
-      message.append("service defined twice, first at ")
-      append(place, to: &message)
-      message.append("; \"override\": true replaces keys of it")
-      return report(.error, key, message: message)
-    }
-    while let next = entries[last].override { last = next }
-    entries[last].override = entries.count
-    entries.append(entry)
+    entries.add(entry)
   }
 
-  private func isFirst(_ index: Int, _ entries: [Entry], _ first: [Int32]) -> Bool {
-    first[entries[index].name] == Int32(index)
-  }
-
-  /// The last value of every key of a service; nil when an entry is no object.
-  private mutating func gather(_ entry: Entry, _ entries: [Entry]) -> Slots {
+  /// The last value of every key of a service.
+  @inline(never) private mutating func gather(_ first: Int) -> Slots {
     var slots = Slots()
-    var current: Entry? = entry
-    while let entry = current {
-      open(entry.key.file)
-      var cursor = object(entry.value)
+    var current = first
+    while current >= 0 {
+      open(entries[current].key.file)
+      var cursor = object(entries[current].value)
       while let number = next(&cursor, ServiceKey.names) {
-        if let key = ServiceKey(rawValue: UInt8(truncatingIfNeeded: number)) {
-          slots[key] = Site(file: file, node: cursor.value)
-        }
+        slots.set(number, Site(file: file, node: cursor.value))
       }
-      current = entry.override.flatMap { entries.at($0) }
+      current = entries[current].override
     }
     return slots
   }
@@ -161,17 +146,15 @@ extension Decoder {
   // MARK: Services
 
   /// Makes the services of an entry: one, or a template and its instances.
-  private mutating func expand(_ entry: Entry, _ entries: [Entry]) {
-    let name = strings.text(entry.name)
-    let bytes = strings.bytes(of: name)
-    path = []
-    path.append("services.")
-    path.append(printable: bytes)
+  @inline(never) private mutating func expand(_ index: Int) {
+    let entry = entries[index]
+    let bytes = strings.bytes(of: strings.text(entry.name))
+    standAtService(bytes)
     let failures = reports.errors
     guard hasRoom(entry.key) else { return }
     subject = tables.services.count
     target = subject
-    let slots = gather(entry, entries)
+    let slots = gather(index)
     open(entry.key.file)
     if bytes.last == UInt8(ascii: "@") {
       template(entry, bytes, slots, failures)
@@ -187,61 +170,64 @@ extension Decoder {
   }
 
   /// Adds one service; invalid when there were errors since `failures`.
-  private mutating func add(_ entry: Entry, _ name: Int, _ slots: Slots, _ failures: Int) {
-    let site = entry.key
-    var draft = service(slots, name: strings.text(name))
-    open(site.file)
+  @inline(never) private mutating func add(
+    _ entry: Entry, _ name: Int, _ slots: Slots, _ failures: Int
+  ) {
+    service(slots, name: strings.text(name))
+    open(entry.key.file)
     if slots[.exec] == nil, document.kind(entry.value) == .object {
-      error(site.node, "the key \"exec\" is missing")
+      error(entry.key.node, "the key \"exec\" is missing")
     }
-    own(name, site)
-    if reports.errors > failures { draft = invalid(name) }
-    commit(draft, at: site)
+    own(name, entry.key)
+    if reports.errors > failures { refuseDraft(name) }
+    commit(at: entry.key)
   }
 
   /// Adds a template and its instances.
   ///
   /// The first instance stands for all when the keys are validated; without one `1` does.
-  private mutating func template(
+  @inline(never) private mutating func template(
     _ entry: Entry, _ base: [UInt8], _ slots: Slots, _ failures: Int
   ) {
     let template = tables.services.count
-    var names: [[UInt8]] = []
+    var names: [Int] = []
     if let site = slots[.instances] {
       open(site.file)
       let length = enter(ServiceKey.instances.name)
       var cursor = array(site.node)
       while let element = element(&cursor) {
         guard let instance = string(element) else { continue }
-        if Scalar.isServiceName(base + instance), !instance.isEmpty {
-          names.append(instance)
+        var name = base
+        name.append(contentsOf: instance)
+        if Scalar.isServiceName(name), !instance.isEmpty {
+          names.add(strings.number(of: name))
         } else {
           error(element, "not an instance name: ", instance)
         }
       }
       leave(length)
     }
-    var draft = invalid(entry.name)
-    draft.service.flags = .template
-    own(entry.name, entry.key)
-    commit(draft, at: entry.key)
+    addInvalid(entry.name, entry.key)
+    tables.services[template].flags = .template
     if names.isEmpty {
+      let listeners = tables.listeners.count
       instance = [UInt8(ascii: "1")]
-      _ = service(slots, name: strings.text(entry.name))
+      service(slots, name: strings.text(entry.name))
+      tables.listeners.shorten(to: listeners)
+      listenerSites.shorten(to: listeners)
     }
     var isValid = true
     for index in names.indices {
       guard hasRoom(entry.key) else { break }
-      instance = names[index]
-      let name = strings.number(of: base + instance)
+      let name = names[index]
+      instance = strings.bytes(of: strings.text(name)).part(base.count)
       target = tables.services.count
       if index > 0 { subject = target }
       let failures = index == 0 ? failures : reports.errors
       if isValid {
         add(entry, name, slots, failures)
       } else {
-        own(name, entry.key)
-        commit(invalid(name), at: entry.key)
+        addInvalid(name, entry.key)
       }
       if index == 0, reports.errors > failures { isValid = false }
     }
@@ -251,32 +237,34 @@ extension Decoder {
     }
   }
 
-  /// A service that exists only to be shown.
-  private func invalid(_ name: Int) -> Draft {
-    var draft = Draft()
-    draft.service.name = strings.text(name)
+  /// Makes the draft a service that exists only to be shown.
+  @inline(never) private mutating func refuseDraft(_ name: Int) {
+    draft = .blank(strings.text(name))
     draft.service.flags = .invalid
     draft.service.start = .manual
-    return draft
+  }
+
+  /// Adds a service that exists only to be shown.
+  @inline(never) private mutating func addInvalid(_ name: Int, _ site: Site) {
+    own(name, site)
+    refuseDraft(name)
+    commit(at: site)
   }
 
   /// Makes the service that comes next the owner of a name, if no other is.
-  private mutating func own(_ name: Int, _ site: Site) {
-    while owners.count <= name { owners.append(-1) }
-    guard owners[name] >= 0 else {
-      owners[name] = Int32(tables.services.count)
-      return
-    }
+  @inline(never) private mutating func own(_ name: Int, _ site: Site) {
+    let owner = owners[name]
+    if owner < 0 { return owners.set(name, tables.services.count) }
     open(site.file)
     var message: [UInt8] = []
     message.append("the service \"")
     message.append(printable: strings.bytes(of: strings.text(name)))
     message.append("\" is defined twice, first at ")
-    append(serviceSites[Int(owners[name])], to: &message)
+    append(serviceSites[owner], to: &message)
     report(.error, site.node, message: message)
   }
 
-  private mutating func hasRoom(_ site: Site) -> Bool {
+  @inline(never) private mutating func hasRoom(_ site: Site) -> Bool {
     if tables.services.count < ManifestLimits.services { return true }
     open(site.file)
     subject = nil

@@ -71,8 +71,8 @@ struct Decoder: ~Copyable, Sendable {
   /// What `%i` stands for; empty outside instances.
   var instance: [UInt8] = []
   var reports = Reports()
-  /// Offsets of the duplicate keys that are noted already, for each file.
-  private var repeated: [[Int]] = []
+  /// The duplicate keys that are noted already: file and offset in one number.
+  private var repeated: [UInt64] = []
   var strings = StringPool()
   var tables = Manifest()
   var pending: [PendingLink] = []
@@ -82,35 +82,52 @@ struct Decoder: ~Copyable, Sendable {
   var listenerSites: [Site] = []
   /// One for each service.
   var serviceSites: [Site] = []
-  /// The service of a name's number, or -1.
-  var owners: [Int32] = []
+  /// The service of a name's number.
+  var owners = NameTable()
+  /// The services of all files, and the first entry of a name's number.
+  var entries: [Entry] = []
+  var firstEntries = NameTable()
+  /// The values of `system`.
+  var systemSlots = Slots()
   /// True after a key that is not in force yet.
   var usesLaterKeys = false
   /// True once there is no room for another service.
   var isFull = false
   /// What services without a key of their own start from.
-  var base = Draft()
+  var base = Draft.blank()
+  /// The service that is being decoded.
+  var draft = Draft.blank()
   /// The values of `defaults`, for those that depend on the instance.
   var defaultSlots = Slots()
 
   /// Goes on with another file.
   @inline(never) mutating func open(_ index: Int) {
-    guard index != file, let source = files.at(index) else { return }
+    guard index != file, files.indices.contains(index) else { return }
     file = index
-    document = source.document
+    document = files[index].document
   }
 
   /// Forgets the file that was added last.
-  mutating func discard() {
-    files.removeLast()
+  @inline(never) mutating func discard() {
+    files.shorten(to: files.count - 1)
     file = -1
   }
 
   // MARK: Diagnostics
 
+  /// Notes an error about a value.
+  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString) {
+    report(.error, node, text)
+  }
+
+  /// Notes an error about a value: a text and a word of the manifest.
+  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: [UInt8]) {
+    report(.error, node, text, word)
+  }
+
   /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
   @inline(never) mutating func error(
-    _ node: JSONNode, _ text: StaticString, _ word: [UInt8]? = nil, _ more: StaticString = "",
+    _ node: JSONNode, _ text: StaticString, _ word: [UInt8]?, _ more: StaticString = "",
     hint: [UInt8]? = nil
   ) {
     report(.error, node, text, word, more, hint: hint)
@@ -145,25 +162,24 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private mutating func report(
     _ severity: Severity, at offset: Int, _ message: [UInt8]
   ) {
+    guard files.indices.contains(file) else { return }
     let place = SourcePosition.locate(offset: offset, in: document.bytes)
-    let source = files.at(file)
     reports.add(
       Diagnostic(
-        file: source?.name ?? [], line: place.line, column: place.column, path: path,
+        file: files[file].name, line: place.line, column: place.column, path: path,
         severity: severity, message: message, service: subject),
-      file: source?.number ?? 0)
+      file: files[file].number)
   }
 
   /// Line and column of a value.
   @inline(never) func place(of site: Site) -> SourcePosition {
-    guard let document = files.at(site.file)?.document else {
-      return SourcePosition(line: 1, column: 1)
-    }
-    return SourcePosition.locate(offset: document.offset(site.node), in: document.bytes)
+    guard files.indices.contains(site.file) else { return SourcePosition(line: 1, column: 1) }
+    return SourcePosition.locate(
+      offset: files[site.file].document.offset(site.node), in: files[site.file].document.bytes)
   }
 
   /// Notes that a key or value is accepted but does nothing yet.
-  mutating func notInForce(_ node: JSONNode) {
+  @inline(never) mutating func notInForce(_ node: JSONNode) {
     report(.note, node, "accepted, not in force yet")
     usesLaterKeys = true
   }
@@ -176,10 +192,10 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private func append(
     _ place: SourcePosition, of file: Int, to message: inout [UInt8]
   ) {
-    message.append(contentsOf: files.at(file)?.name ?? [])
-    message.append(UInt8(ascii: ":"))
+    if files.indices.contains(file) { message.append(contentsOf: files[file].name) }
+    message.append(":")
     message.append(decimal: UInt64(place.line))
-    message.append(UInt8(ascii: ":"))
+    message.append(":")
     message.append(decimal: UInt64(place.column))
   }
 
@@ -243,9 +259,7 @@ struct Decoder: ~Copyable, Sendable {
   {
     leave(cursor.pathLength)
     guard let node = cursor.node else { return nil }
-    path.append(UInt8(ascii: "["))
-    path.append(decimal: UInt64(cursor.index))
-    path.append(UInt8(ascii: "]"))
+    enter(index: cursor.index)
     cursor.index += 1
     if cursor.index > most {
       tooMany(node, most)
@@ -278,14 +292,28 @@ struct Decoder: ~Copyable, Sendable {
   /// Goes one step down the path; `leave` with the result comes back.
   @inline(never) mutating func enter(_ key: [UInt8]) -> Int {
     let length = path.count
-    if length > 0 { path.append(UInt8(ascii: ".")) }
+    if length > 0 { path.append(".") }
     path.append(printable: key)
     return length
   }
 
+  /// Goes to an element of the array the path leads to.
+  @inline(never) mutating func enter(index: Int) {
+    path.append("[")
+    path.append(decimal: UInt64(index))
+    path.append("]")
+  }
+
+  /// Goes to a service from anywhere.
+  @inline(never) mutating func standAtService(_ name: [UInt8]) {
+    path = []
+    path.append("services.")
+    path.append(printable: name)
+  }
+
   /// Comes back to a path of that length.
   @inline(never) mutating func leave(_ length: Int) {
-    if path.count > length { path.removeLast(path.count - length) }
+    path.shorten(to: length)
   }
 
   /// True for the second key of a name in an object, which is noted with both places.
@@ -298,10 +326,10 @@ struct Decoder: ~Copyable, Sendable {
     return false
   }
 
-  private mutating func report(_ duplicate: JSONError) {
-    if repeated.at(file)?.contains(duplicate.offset) ?? false { return }
-    while repeated.count <= file { repeated.append([]) }
-    repeated[file].append(duplicate.offset)
+  @inline(never) private mutating func report(_ duplicate: JSONError) {
+    let place = UInt64(max(file, 0)) << 32 | UInt64(duplicate.offset)
+    for noted in repeated where noted == place { return }
+    repeated.add(place)
     let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
     var message: [UInt8] = []
     message.append("duplicate key, first at ")
@@ -310,7 +338,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Notes the duplicate keys in what nothing else looks at, as in `x-` extensions.
-  mutating func reportOtherDuplicates() {
+  @inline(never) mutating func reportOtherDuplicates() {
     path = []
     for index in files.indices {
       open(index)
@@ -323,7 +351,7 @@ struct Decoder: ~Copyable, Sendable {
     return Words("$schema description").number(of: name) != nil
   }
 
-  private static func name(_ kind: JSONKind) -> StaticString {
+  @inline(never) private static func name(_ kind: JSONKind) -> StaticString {
     switch kind {
     case .object: "an object"
     case .array: "an array"

@@ -75,17 +75,21 @@ struct Reports: Sendable {
     if diagnostics.count < ManifestLimits.diagnostics {
       let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
       let key = UInt64(file) << 48 | line << 24 | column
-      var index = diagnostics.count
-      while index > 0, keys[index - 1] > key { index -= 1 }
-      diagnostics.insert(diagnostic, at: index)
-      keys.insert(key, at: index)
+      diagnostics.add(diagnostic)
+      keys.add(key)
+      var index = keys.count - 1
+      while index > 0, keys[index - 1] > key {
+        keys.swapAt(index - 1, index)
+        diagnostics.swapAt(index - 1, index)
+        index -= 1
+      }
     } else if diagnostics.count == ManifestLimits.diagnostics {
       var last = diagnostic
       last.path = []
       last.service = nil
       last.message = []
       last.message.append("too many diagnostics; the rest are not shown")
-      diagnostics.append(last)
+      diagnostics.add(last)
     }
   }
 }
@@ -94,13 +98,28 @@ extension [UInt8] {
   /// Appends a literal.
   @inline(never) mutating func append(_ literal: StaticString) {
     guard literal.hasPointerRepresentation else { return }
-    for index in 0..<literal.utf8CodeUnitCount { unsafe append(literal.utf8Start[index]) }
+    for index in 0..<literal.utf8CodeUnitCount { unsafe add(literal.utf8Start[index]) }
   }
 
   /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
   @inline(never) mutating func append(printable word: [UInt8]) {
-    for byte in word.prefix(64) { append(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
+    for byte in word.part(0, 64) { add(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
     if word.count > 64 { append("...") }
+  }
+
+  /// The bytes from `start` up to `end` or the last one, as an array of their own.
+  @inline(never) func part(_ start: Int, _ end: Int = Int.max) -> [UInt8] {
+    let start = Swift.max(start, 0)
+    var part: [UInt8] = []
+    for index in start..<Swift.max(start, Swift.min(end, count)) { part.add(self[index]) }
+    return part
+  }
+
+  /// Where a byte first stands, `count` where it does not.
+  @inline(never) func place(of byte: UInt8, from start: Int = 0) -> Int {
+    var index = start
+    while index < count, self[index] != byte { index += 1 }
+    return index
   }
 
   /// Appends a number in decimal.
@@ -108,7 +127,7 @@ extension [UInt8] {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }
     while divisor > 0 {
-      append(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
+      add(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
       divisor /= 10
     }
   }

@@ -2,6 +2,8 @@ internal import ApusBase
 internal import ApusJSON
 
 /// A service while it is decoded: its record and, in full, what will be shared table entries.
+///
+/// Its listeners stand in the tables already, where `service.listeners` says.
 struct Draft: Sendable {
   var service = Service()
   var restart = Restart()
@@ -10,67 +12,64 @@ struct Draft: Sendable {
   var streams = Streams()
   var directories = Directories()
   var extras = Extras()
-  var listeners: [Listener] = []
-  var listenerSites: [Site] = []
+
+  /// A service that only has a name so far; one copy of the defaults serves all, for size.
+  @inline(never) static func blank(_ name: Text = .none) -> Draft {
+    var draft = Draft()
+    draft.service.name = name
+    return draft
+  }
 }
 
-/// Where the value of each key of a service stands, by the key's number.
+/// Where the value of each key of an object stands, by the key's number.
 struct Slots: Sendable {
-  private var sites: [Site?] = [Site?](repeating: nil, count: 64)
+  /// As long as the highest number needs; a site of no file for keys that were not given.
+  private var sites: [Site] = []
 
   init() {}
 
   /// The value of a key.
-  subscript(key: ServiceKey) -> Site? {
-    get { sites[Int(key.rawValue)] }
-    set { sites[Int(key.rawValue)] = newValue }
+  subscript(key: ServiceKey) -> Site? { self[Int(key.rawValue)] }
+
+  /// The value of the key of that number.
+  subscript(number: Int) -> Site? {
+    @inline(never) get {
+      guard let site = sites.at(number), site.file >= 0 else { return nil }
+      return site
+    }
+  }
+
+  /// Notes where the value of the key of that number stands.
+  @inline(never) mutating func set(_ number: Int, _ site: Site) {
+    while sites.count <= number { sites.add(Site(file: -1, node: site.node)) }
+    sites[number] = site
   }
 }
 
 extension Decoder {
-  /// Adds a finished service to the tables; entries are shared with the service before it and with
-  /// those that have only defaults.
-  mutating func commit(_ draft: Draft, at site: Site) {
-    var service = draft.service
-    if draft.restart != Restart() {
-      if draft.restart != tables.restarts.last { tables.restarts.append(draft.restart) }
-      service.restart = last(tables.restarts.count)
-    }
-    if draft.stop != Stop() {
-      if draft.stop != tables.stops.last { tables.stops.append(draft.stop) }
-      service.stop = last(tables.stops.count)
-    }
-    if draft.credentials != Credentials() {
-      if draft.credentials != tables.credentials.last {
-        tables.credentials.append(draft.credentials)
-      }
-      service.credentials = last(tables.credentials.count)
-    }
-    if draft.streams != Streams() {
-      if draft.streams != tables.streams.last { tables.streams.append(draft.streams) }
-      service.streams = last(tables.streams.count)
-    }
-    if draft.directories != Directories() {
-      if draft.directories != tables.directories.last {
-        tables.directories.append(draft.directories)
-      }
-      service.directories = last(tables.directories.count)
-    }
-    if draft.extras != Extras() {
-      if draft.extras != tables.extras.last { tables.extras.append(draft.extras) }
-      service.extras = last(tables.extras.count)
-    }
-    service.listeners = TableRange(
-      start: UInt32(tables.listeners.count), count: UInt32(draft.listeners.count))
-    for var listener in draft.listeners {
-      listener.service = last(tables.services.count + 1)
-      tables.listeners.append(listener)
-    }
-    listenerSites.append(contentsOf: draft.listenerSites)
-    tables.services.append(service)
-    serviceSites.append(site)
+  /// Adds the draft to the tables; entries are shared with the service before it and with those
+  /// that have only defaults.
+  @inline(never) mutating func commit(at site: Site) {
+    draft.service.restart = Decoder.share(draft.restart, &tables.restarts)
+    draft.service.stop = Decoder.share(draft.stop, &tables.stops)
+    draft.service.credentials = Decoder.share(draft.credentials, &tables.credentials)
+    draft.service.streams = Decoder.share(draft.streams, &tables.streams)
+    draft.service.directories = Decoder.share(draft.directories, &tables.directories)
+    draft.service.extras = Decoder.share(draft.extras, &tables.extras)
+    tables.services.append(draft.service)
+    serviceSites.add(site)
   }
 
-  /// The index of the last of so many entries; services limit every table to 1,025.
-  private func last(_ count: Int) -> UInt16 { UInt16(truncatingIfNeeded: count - 1) }
+  /// The index of an entry in a table: of the default, of the last one when it is the same, or of
+  /// a new one; services limit every table to 1,025.
+  @inline(never) static func share<Value: Equatable>(
+    _ value: Value, _ table: inout [Value]
+  ) -> UInt16 {
+    var index = 0
+    while index < table.count, table[index] != value {
+      index = index < table.count - 1 ? table.count - 1 : table.count
+    }
+    if index == table.count { table.append(value) }
+    return UInt16(truncatingIfNeeded: index)
+  }
 }

@@ -2,49 +2,51 @@ internal import ApusBase
 
 /// Leaves nothing of the load but tables of exactly the size they need.
 extension Decoder {
-  /// The finished manifest.
-  mutating func finishTables() -> Manifest {
-    var result = Manifest()
+  /// Makes `tables` the finished manifest.
+  @inline(never) mutating func finishTables() {
     dropListenersOfInvalid()
-    result.pool = exact(strings.bytes)
-    result.texts = exact(tables.texts)
-    result.links = exact(tables.links)
-    result.principals = exact(tables.principals)
-    result.exitStatuses = exact(tables.exitStatuses)
-    result.resourceLimits = exact(tables.resourceLimits)
-    result.services = exact(tables.services)
-    result.listeners = exact(tables.listeners)
-    result.restarts = exact(tables.restarts)
-    result.stops = exact(tables.stops)
-    result.credentials = exact(tables.credentials)
-    result.streams = exact(tables.streams)
-    result.directories = exact(tables.directories)
-    result.extras = exact(tables.extras)
-    result.socketOptions = exact(tables.socketOptions)
-    result.system = tables.system
-    result.system.mounts = exact(tables.system.mounts)
-    return result
+    tables.pool = strings.bytes
+    Decoder.fit(&tables.pool)
+    Decoder.fit(&tables.texts)
+    Decoder.fit(&tables.links)
+    Decoder.fit(&tables.principals)
+    Decoder.fit(&tables.exitStatuses)
+    Decoder.fit(&tables.resourceLimits)
+    Decoder.fit(&tables.services)
+    Decoder.fit(&tables.listeners)
+    Decoder.fit(&tables.restarts)
+    Decoder.fit(&tables.stops)
+    Decoder.fit(&tables.credentials)
+    Decoder.fit(&tables.streams)
+    Decoder.fit(&tables.directories)
+    Decoder.fit(&tables.extras)
+    Decoder.fit(&tables.socketOptions)
+    Decoder.fit(&tables.system.mounts)
   }
 
   /// An invalid service binds nothing, so nobody else should have to ask.
-  private mutating func dropListenersOfInvalid() {
-    var kept: [Listener] = []
+  @inline(never) private mutating func dropListenersOfInvalid() {
+    var kept = 0
     for index in tables.services.indices {
       let range = tables.services[index].listeners
       if tables.services[index].flags.contains(.invalid) {
         tables.services[index].listeners = .none
         continue
       }
-      tables.services[index].listeners.start = UInt32(kept.count)
-      for listener in range.indices { kept.append(tables.listeners[listener]) }
+      tables.services[index].listeners.start = UInt32(kept)
+      for listener in range.indices {
+        tables.listeners[kept] = tables.listeners[listener]
+        kept += 1
+      }
     }
-    tables.listeners = kept
+    tables.listeners.shorten(to: kept)
   }
 
-  private func exact<Element>(_ table: [Element]) -> [Element] {
-    var result: [Element] = []
-    result.reserveCapacity(table.count)
-    for element in table { result.append(element) }
-    return result
+  /// Moves a table to memory of exactly its size.
+  @inline(never) private static func fit<Element>(_ table: inout [Element]) {
+    let full = table
+    unsafe table = [Element](unsafeUninitializedCapacity: full.count) { room, count in
+      count = unsafe room.initialize(fromContentsOf: full)
+    }
   }
 }

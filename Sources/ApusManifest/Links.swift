@@ -4,11 +4,11 @@ internal import ApusJSON
 /// Checks that need every service: names, addresses, order.
 extension Decoder {
   /// Replaces names by services; an unknown one makes its service invalid.
-  mutating func resolveLinks() {
+  @inline(never) mutating func resolveLinks() {
     for index in pending.indices {
       let link = pending[index]
       if let service = find(link) {
-        tables.links[index] = UInt16(service)
+        tables.links[index] = UInt16(truncatingIfNeeded: service)
       } else if let service = link.service {
         invalidate(service)
       } else {
@@ -17,19 +17,21 @@ extension Decoder {
     }
     for link in powerLinks {
       guard let service = find(link) else { continue }
+      let action = CtrlAltDelAction.service(UInt16(truncatingIfNeeded: service))
       if link.event == .ctrlAltDel {
-        tables.system.ctrlAltDel = .service(UInt16(service))
+        tables.system.ctrlAltDel = action
       } else {
-        tables.system.powerFail = .service(UInt16(service))
+        tables.system.powerFail = action
       }
     }
     dropSelfLinks()
   }
 
   /// The service a link names; nil after an error when there is none.
-  private mutating func find(_ link: PendingLink) -> Int? {
-    let owner = link.name < owners.count ? Int(owners[link.name]) : -1
-    let isTemplate = tables.services.at(owner)?.flags.contains(.template) ?? false
+  @inline(never) private mutating func find(_ link: PendingLink) -> Int? {
+    let owner = owners[link.name]
+    let isTemplate =
+      tables.services.indices.contains(owner) && tables.services[owner].flags.contains(.template)
     if owner >= 0, !isTemplate { return owner }
     stand(at: link)
     let name = strings.bytes(of: strings.text(link.name))
@@ -42,29 +44,25 @@ extension Decoder {
   }
 
   /// The path and subject of a link, for a diagnostic.
-  mutating func stand(at link: PendingLink) {
+  @inline(never) mutating func stand(at link: PendingLink) {
     open(link.site.file)
     subject = link.service
     path = []
     if let event = link.event {
-      path.append("system.")
-      path.append(contentsOf: SystemKey.names.word(Int(event.rawValue)))
+      path.append("system")
+      _ = enter(event.name)
       return
     }
-    if let service = link.service.flatMap({ tables.services.at($0) }) {
-      path.append("services.")
-      path.append(printable: strings.bytes(of: service.name))
+    if let service = link.service, tables.services.indices.contains(service) {
+      standAtService(strings.bytes(of: tables.services[service].name))
     } else {
       path.append("defaults")
     }
-    path.append(UInt8(ascii: "."))
-    path.append(contentsOf: link.key.name)
-    path.append(UInt8(ascii: "["))
-    path.append(decimal: UInt64(link.index))
-    path.append(UInt8(ascii: "]"))
+    _ = enter(link.key.name)
+    enter(index: link.index)
   }
 
-  private func nearestService(to name: [UInt8]) -> [UInt8]? {
+  @inline(never) private func nearestService(to name: [UInt8]) -> [UInt8]? {
     var best: [UInt8]?
     var bestDistance = EditDistance.most(for: name) + 1
     for service in tables.services.prefix(256) where !service.flags.contains(.template) {
@@ -80,14 +78,14 @@ extension Decoder {
   }
 
   /// Takes links of `defaults` that can not be resolved away from every service that has them.
-  private mutating func forgetDefault(holding link: UInt32) {
+  @inline(never) private mutating func forgetDefault(holding link: UInt32) {
     func holds(_ range: TableRange) -> Bool {
       link >= range.start && link < range.start + range.count
     }
     for index in tables.services.indices {
-      if holds(tables.services[index].needs) { tables.services[index].needs = .none }
-      if holds(tables.services[index].wants) { tables.services[index].wants = .none }
-      if holds(tables.services[index].after) { tables.services[index].after = .none }
+      for kind in Service.linkKinds where holds(tables.services[index][links: kind]) {
+        tables.services[index][links: kind] = .none
+      }
     }
     for index in tables.extras.indices where holds(tables.extras[index].onFailure) {
       tables.extras[index].onFailure = .none
@@ -95,34 +93,30 @@ extension Decoder {
   }
 
   /// A service that its own defaults make depend on itself does not.
-  private mutating func dropSelfLinks() {
-    for index in tables.services.indices {
-      let service = tables.services[index]
-      tables.services[index].needs = without(index, service.needs)
-      tables.services[index].wants = without(index, service.wants)
-      tables.services[index].after = without(index, service.after)
+  @inline(never) private mutating func dropSelfLinks() {
+    for service in tables.services.indices {
+      for kind in Service.linkKinds {
+        let range = tables.services[service][links: kind]
+        guard range.count > 0, pending[Int(range.start)].service == nil else { continue }
+        var holdsSelf = false
+        for index in range.indices where Int(tables.links[index]) == service { holdsSelf = true }
+        guard holdsSelf else { continue }
+        let start = tables.links.count
+        for index in range.indices where Int(tables.links[index]) != service {
+          tables.links.add(tables.links[index])
+          pending.add(pending[index])
+        }
+        tables.services[service][links: kind] = TableRange(
+          start: UInt32(start), count: UInt32(tables.links.count - start))
+      }
     }
-  }
-
-  private mutating func without(_ service: Int, _ range: TableRange) -> TableRange {
-    guard range.count > 0, pending[Int(range.start)].service == nil,
-      tables.links[range.indices].contains(UInt16(service))
-    else { return range }
-    let start = tables.links.count
-    for index in range.indices where tables.links[index] != UInt16(service) {
-      tables.links.append(tables.links[index])
-      pending.append(pending[index])
-    }
-    return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
   }
 
   /// Makes a service one that is only shown.
-  mutating func invalidate(_ index: Int) {
+  @inline(never) mutating func invalidate(_ index: Int) {
     guard tables.services.indices.contains(index) else { return }
     tables.services[index].flags.insert(.invalid)
-    tables.services[index].needs = .none
-    tables.services[index].wants = .none
-    tables.services[index].after = .none
+    for kind in Service.linkKinds { tables.services[index][links: kind] = .none }
   }
 
   // MARK: Addresses
@@ -130,78 +124,78 @@ extension Decoder {
   /// Refuses a listener at an address that another one has; sharing a port needs `reusePort`.
   ///
   /// The table of addresses is open addressed: 65,536 listeners must not make this quadratic.
-  mutating func refuseSharedAddresses() {
+  @inline(never) mutating func refuseSharedAddresses() {
     var size = 64
     while size < 2 * tables.listeners.count { size *= 2 }
     var slots = [UInt32](repeating: 0, count: size)
     for index in tables.listeners.indices {
-      let listener = tables.listeners[index]
-      if tables.services.at(Int(listener.service))?.flags.contains(.invalid) ?? true { continue }
-      var slot = Decoder.hash(listener) & (size - 1)
-      var other: Int?
-      while slots[slot] != 0, other == nil {
-        let candidate = Int(slots[slot]) - 1
-        if Decoder.isSameAddress(tables.listeners[candidate], listener) { other = candidate }
+      let service = Int(tables.listeners[index].service)
+      if !tables.services.indices.contains(service)
+        || tables.services[service].flags.contains(.invalid)
+      {
+        continue
+      }
+      let key = AddressKey(tables.listeners[index])
+      var slot = key.hash & (size - 1)
+      while slots[slot] != 0, AddressKey(tables.listeners[Int(slots[slot]) - 1]) != key {
         slot = (slot + 1) & (size - 1)
       }
-      if let other {
-        refuse(index, sharing: other)
+      if slots[slot] == 0 {
+        slots[slot] = UInt32(truncatingIfNeeded: index + 1)
       } else {
-        slots[slot] = UInt32(index + 1)
+        refuse(index, sharing: Int(slots[slot]) - 1)
       }
     }
   }
 
-  private mutating func refuse(_ index: Int, sharing other: Int) {
-    let listener = tables.listeners[index]
-    if listener.flags.contains(.reusePort), tables.listeners[other].flags.contains(.reusePort) {
-      return
-    }
-    let owner = Int(listener.service)
+  @inline(never) private mutating func refuse(_ index: Int, sharing other: Int) {
+    let flags = tables.listeners[index].flags.intersection(tables.listeners[other].flags)
+    if flags.contains(.reusePort) { return }
+    let owner = Int(tables.listeners[index].service)
     let site = listenerSites[index]
     open(site.file)
     subject = owner
-    path = []
-    path.append("services.")
-    path.append(printable: strings.bytes(of: tables.services[owner].name))
-    path.append(".listen[")
-    path.append(decimal: UInt64(index) - UInt64(tables.services[owner].listeners.start))
-    path.append("].")
-    path.append(contentsOf: SocketKey.names.word(Int(listener.kind.rawValue)))
+    standAtService(strings.bytes(of: tables.services[owner].name))
+    path.append(".listen")
+    enter(index: index - Int(tables.services[owner].listeners.start))
+    _ = enter(SocketKey.names.word(Int(tables.listeners[index].kind.rawValue)))
     var message: [UInt8] = []
     message.append("the address is taken by ")
     message.append(
-      printable: strings.bytes(
-        of: tables.services.at(Int(tables.listeners[other].service))?.name ?? .none))
+      printable: strings.bytes(of: tables.services[Int(tables.listeners[other].service)].name))
     message.append(" at ")
     append(listenerSites[other], to: &message)
     report(.error, site.node, message: message)
     invalidate(owner)
   }
+}
 
-  /// Equal kinds and addresses; a port alone is the same as `[::]` with it.
-  private static func isSameAddress(_ left: Listener, _ right: Listener) -> Bool {
-    left.kind == right.kind && plain(left.address) == plain(right.address)
-  }
+/// A listener's kind and address as two numbers; a port alone is the same as `[::]` with it.
+private struct AddressKey: Equatable {
+  /// The form of the address, the kind, and what is short of it.
+  private var head: UInt64 = 0
+  private var high: UInt64 = 0
+  private var low: UInt64 = 0
 
-  private static func plain(_ address: ListenerAddress) -> ListenerAddress {
-    if case .port(let port) = address { return .ipv6(0, 0, port, scope: .none) }
-    return address
-  }
-
-  private static func hash(_ listener: Listener) -> Int {
-    var hash: UInt64 = UInt64(listener.kind.rawValue)
-    switch plain(listener.address) {
-    case .path(let text): hash ^= UInt64(text.offset) << 8
-    case .abstract(let text): hash ^= UInt64(text.offset) << 8 ^ 1 << 40
-    case .port(let port): hash ^= UInt64(port) << 8
-    case .ipv4(let address, let port): hash ^= UInt64(address) << 24 ^ UInt64(port) << 8
-    case .ipv6(let high, let low, let port, let scope):
-      hash ^= high ^ low << 24 ^ UInt64(port) << 8 ^ UInt64(scope.offset) << 32
-    case .vsock(let cid, let port): hash ^= UInt64(cid) << 32 ^ UInt64(port) << 8
-    case .netlink(let family, let groups): hash ^= UInt64(family) << 40 ^ UInt64(groups) << 8
+  @inline(never) init(_ listener: Listener) {
+    let form: UInt64
+    switch listener.address {
+    case .path(let text): (form, low) = (0, UInt64(text.offset))
+    case .abstract(let text): (form, low) = (1, UInt64(text.offset))
+    case .port(let port): (form, head) = (2, UInt64(port))
+    case .ipv4(let address, let port): (form, low, head) = (3, UInt64(address), UInt64(port))
+    case .ipv6(let first, let second, let port, let scope):
+      (form, high, low) = (2, first, second)
+      head = UInt64(port) | UInt64(scope.offset) << 16
+    case .vsock(let cid, let port): (form, low, head) = (4, UInt64(cid), UInt64(port))
+    case .netlink(let family, let groups):
+      (form, low, head) = (5, UInt64(family), UInt64(groups))
     }
-    hash = hash &* 0x9e37_79b9_7f4a_7c15
-    return Int(truncatingIfNeeded: hash >> 40)
+    head |= form << 56 | UInt64(listener.kind.rawValue) << 48
+  }
+
+  var hash: Int {
+    let mixed = (head ^ high &* 3 ^ low &<< 24 ^ low &>> 40) &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: mixed >> 40)
   }
 }

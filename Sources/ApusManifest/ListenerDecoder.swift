@@ -4,18 +4,14 @@ internal import ApusJSON
 /// The `listen` key.
 extension Decoder {
   /// Decodes the sockets of a service.
-  mutating func listen(_ node: JSONNode, _ draft: inout Draft) {
-    let service = draft.service.name
-    var listeners: [Listener] = []
-    var sites: [Site] = []
+  @inline(never) mutating func listen(_ node: JSONNode) {
+    let start = tables.listeners.count
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.sockets) {
-      guard document.kind(element) == .object else {
-        _ = expect(.object, element)
-        continue
-      }
+      guard expect(.object, element) else { continue }
       var listener = Listener()
-      listener.name = service
+      listener.name = draft.service.name
+      listener.service = UInt16(truncatingIfNeeded: tables.services.count)
       var options = SocketOptions()
       var address: JSONNode?
       var fields = object(element)
@@ -38,19 +34,19 @@ extension Decoder {
         error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
         continue
       }
-      listener.options = place(options)
-      listeners.append(listener)
-      sites.append(Site(file: file, node: address))
+      listener.options = Decoder.share(options, &tables.socketOptions)
+      tables.listeners.append(listener)
+      listenerSites.add(Site(file: file, node: address))
     }
-    if document.kind(node) == .array, listeners.isEmpty, document.first(node) == nil {
+    if document.kind(node) == .array, document.first(node) == nil {
       error(node, "expected at least one socket")
     }
-    draft.listeners = listeners
-    draft.listenerSites = sites
+    draft.service.listeners = TableRange(
+      start: UInt32(start), count: UInt32(tables.listeners.count - start))
   }
 
   /// Decodes one key of a socket.
-  private mutating func decode(
+  @inline(never) private mutating func decode(
     _ key: SocketKey, _ node: JSONNode, _ listener: inout Listener, _ options: inout SocketOptions
   ) {
     switch key {
@@ -99,7 +95,9 @@ extension Decoder {
     }
   }
 
-  private mutating func flag(_ node: JSONNode, _ flag: ListenerFlags, _ listener: inout Listener) {
+  @inline(never) private mutating func flag(
+    _ node: JSONNode, _ flag: ListenerFlags, _ listener: inout Listener
+  ) {
     guard let value = bool(node) else { return }
     if value {
       listener.flags.insert(flag)
@@ -108,7 +106,7 @@ extension Decoder {
     }
   }
 
-  private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
+  @inline(never) private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
     var value = options
     var cursor = object(node)
     while let key = next(&cursor, Words("time interval probes")) {
@@ -131,7 +129,7 @@ extension Decoder {
     options = value
   }
 
-  private mutating func option(
+  @inline(never) private mutating func option(
     _ key: SocketKey, _ node: JSONNode, _ options: inout SocketOptions
   ) {
     let most = Int64(Int32.max)
@@ -167,12 +165,5 @@ extension Decoder {
     default:
       if let value = word(node, Words("default mptcp sctp udplite")) { options.protocol = value }
     }
-  }
-
-  /// The index of socket options: the default, the last one, or a new entry.
-  private mutating func place(_ options: SocketOptions) -> UInt16 {
-    if options == SocketOptions() { return 0 }
-    if tables.socketOptions.last != options { tables.socketOptions.append(options) }
-    return UInt16(truncatingIfNeeded: tables.socketOptions.count - 1)
   }
 }

@@ -39,13 +39,21 @@ public struct Manifest: Sendable {
   public var system = System()
 
   /// An empty table.
-  public init() {}
+  @inline(never) public init() {}
 }
 
 extension Array {
   /// The element at `index`, or nil outside the array: the checked accessor of the pure core.
   @inlinable public func at(_ index: Int) -> Element? {
     indices.contains(index) ? self[index] : nil
+  }
+
+  /// Appends an element; one copy for each type serves all, for size.
+  @inline(never) mutating func add(_ element: Element) { append(element) }
+
+  /// Drops everything after the first `count` elements.
+  @inline(never) mutating func shorten(to count: Int) {
+    while self.count > count { _ = popLast() }
   }
 }
 

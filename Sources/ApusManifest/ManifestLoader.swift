@@ -55,12 +55,15 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.resolveLinks()
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
+    decoder.finishTables()
     return LoadedManifest(
-      manifest: decoder.finishTables(), diagnostics: decoder.reports.diagnostics,
+      manifest: decoder.tables, diagnostics: decoder.reports.diagnostics,
       mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
   }
 
-  private mutating func refuse(_ name: [UInt8], _ place: SourcePosition, _ message: [UInt8]) {
+  @inline(never) private mutating func refuse(
+    _ name: [UInt8], _ place: SourcePosition, _ message: [UInt8]
+  ) {
     decoder.reports.add(
       Diagnostic(
         file: name, line: place.line, column: place.column, path: [], severity: .error,
@@ -96,7 +99,7 @@ public struct LoadedManifest: Sendable {
     return nil
   }
 
-  private func isInstance(_ service: ServiceIndex) -> Bool {
+  @inline(never) private func isInstance(_ service: ServiceIndex) -> Bool {
     guard let name = manifest.services.at(service)?.name else { return false }
     let bytes = manifest.pool[
       (Int(name.offset)..<Int(name.offset + name.count)).clamped(to: manifest.pool.indices)]

@@ -37,19 +37,17 @@ enum KernelNames {
   /// SIGRTMIN is 34 and SIGRTMAX 64, as for glibc and systemd; musl's own SIGRTMIN is 35.
   static func signal(_ name: [UInt8]) -> UInt8? {
     if let index = signals.number(of: name) { return UInt8(index + 1) }
-    guard name.count >= 8, let base = Words("SIGRTMIN SIGRTMAX").number(of: [UInt8](name[..<8]))
-    else { return nil }
+    guard let base = Words("SIGRTMIN SIGRTMAX").number(of: name.part(0, 8)) else { return nil }
     if name.count == 8 { return base == 0 ? 34 : 64 }
     guard name[8] == (base == 0 ? UInt8(ascii: "+") : UInt8(ascii: "-")),
-      let offset = Scalar.number([UInt8](name[9...]), most: 30)
+      let offset = Scalar.number(name.part(9), most: 30)
     else { return nil }
     return base == 0 ? 34 + UInt8(offset) : 64 - UInt8(offset)
   }
 
   /// A capability's number, with or without `cap_`.
   static func capability(_ name: [UInt8]) -> Int? {
-    var prefix: [UInt8] = []
-    prefix.append("cap_")
-    return capabilities.number(of: name.starts(with: prefix) ? [UInt8](name.dropFirst(4)) : name)
+    let hasPrefix = Words("cap_").number(of: name.part(0, 4)) != nil
+    return capabilities.number(of: name.part(hasPrefix ? 4 : 0))
   }
 }

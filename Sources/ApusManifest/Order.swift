@@ -15,13 +15,13 @@ extension Decoder {
   /// Refuses the services of every cycle, and those at the top of a chain that is too long.
   ///
   /// A depth-first search with its own stack: no input can make it deep in calls.
-  mutating func refuseCycles() {
+  @inline(never) mutating func refuseCycles() {
     let unseen = -1
     let open = -2
     var depths = [Int](repeating: unseen, count: tables.services.count)
     var stack: [Visit] = []
     for root in tables.services.indices where depths[root] == unseen {
-      stack.append(Visit(service: root))
+      stack.add(Visit(service: root))
       depths[root] = open
       while let visit = stack.last {
         let top = stack.count - 1
@@ -31,7 +31,7 @@ extension Decoder {
             refuseChain(visit.service)
             depths[visit.service] = 0
           }
-          stack.removeLast()
+          stack.shorten(to: top)
           if top > 0 { stack[top - 1].depth = max(stack[top - 1].depth, depths[visit.service]) }
           continue
         }
@@ -41,23 +41,26 @@ extension Decoder {
           stack[top].depth = max(visit.depth, depths[service])
         } else if depths[service] == unseen {
           depths[service] = open
-          stack.append(Visit(service: service))
-        } else if let start = stack.firstIndex(where: { $0.service == service }) {
+          stack.add(Visit(service: service))
+        } else {
+          var start = top
+          while start > 0, stack[start].service != service { start -= 1 }
           refuseCycle(stack, start)
           for index in start...top { depths[stack[index].service] = 0 }
-          stack.removeLast(stack.count - start)
+          stack.shorten(to: start)
         }
       }
     }
   }
 
   /// The index in `Manifest.links` of one of a service's links.
-  private func link(_ number: UInt32, of service: Int) -> Int? {
-    guard let service = tables.services.at(service), !service.flags.contains(.invalid) else {
-      return nil
-    }
+  @inline(never) private func link(_ number: UInt32, of service: Int) -> Int? {
+    guard tables.services.indices.contains(service),
+      !tables.services[service].flags.contains(.invalid)
+    else { return nil }
     var number = number
-    for range in [service.needs, service.wants, service.after] {
+    for kind in Service.linkKinds {
+      let range = tables.services[service][links: kind]
       if number < range.count { return Int(range.start + number) }
       number -= range.count
     }
@@ -65,7 +68,7 @@ extension Decoder {
   }
 
   /// Notes a cycle once for each of its services, at the link that belongs to it.
-  private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
+  @inline(never) private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
     for turn in start..<stack.count {
       guard let link = link(stack[turn].next - 1, of: stack[turn].service) else { continue }
       var message: [UInt8] = []
@@ -85,7 +88,7 @@ extension Decoder {
     for turn in start..<stack.count { invalidate(stack[turn].service) }
   }
 
-  private mutating func refuseChain(_ service: Int) {
+  @inline(never) private mutating func refuseChain(_ service: Int) {
     guard let link = link(0, of: service) else { return }
     var message: [UInt8] = []
     message.append("the chain of dependencies is longer than 256 services")
@@ -93,7 +96,7 @@ extension Decoder {
     invalidate(service)
   }
 
-  private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
+  @inline(never) private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
     stand(at: pending[link])
     subject = service
     report(.error, pending[link].site.node, message: message)

@@ -7,10 +7,10 @@ extension Decoder {
     "no on-success on-failure on-abnormal on-watchdog on-abort always")
 
   /// `restart`: a policy's name or an object.
-  mutating func restart(_ node: JSONNode, _ restart: inout Restart) {
-    var value = Restart()
+  @inline(never) mutating func restart(_ node: JSONNode) {
+    draft.restart = Restart()
     if document.kind(node) == .string {
-      policy(node, &value)
+      policy(node)
     } else {
       let words = Words(
         "policy delay factor maxDelay jitter resetAfter limit onLimit neverOn alwaysOn")
@@ -18,65 +18,65 @@ extension Decoder {
       while let key = next(&cursor, words) {
         let node = cursor.value
         switch key {
-        case 0: policy(node, &value)
-        case 1: delay(node, &value.delay)
+        case 0: policy(node)
+        case 1: if let delay = delay(node) { draft.restart.delay = delay }
         case 2:
-          if let factor = permille(node, 1000, 1_000_000) { value.factorPermille = factor }
-        case 3: delay(node, &value.maxDelay)
-        case 4: if let jitter = permille(node, 0, 1000) { value.jitterPermille = jitter }
-        case 5: if let reset = duration(node) { value.resetAfter = reset }
-        case 6: if let limit = rate(node) { value.limit = limit }
+          if let factor = permille(node, 1000, 1_000_000) { draft.restart.factorPermille = factor }
+        case 3: if let delay = delay(node) { draft.restart.maxDelay = delay }
+        case 4: if let jitter = permille(node, 0, 1000) { draft.restart.jitterPermille = jitter }
+        case 5: if let reset = duration(node) { draft.restart.resetAfter = reset }
+        case 6: if let limit = rate(node) { draft.restart.limit = limit }
         case 7:
           if let number = word(node, Words("stop reboot poweroff rescue")),
             let action = LimitAction(rawValue: number)
           {
-            value.onLimit = action
+            draft.restart.onLimit = action
           }
-        case 8: value.neverOn = exitStatuses(node)
-        default: value.alwaysOn = exitStatuses(node)
+        case 8: draft.restart.neverOn = exitStatuses(node)
+        default: draft.restart.alwaysOn = exitStatuses(node)
         }
       }
     }
-    if value.maxDelay < value.delay { value.maxDelay = value.delay }
-    restart = value
+    if draft.restart.maxDelay < draft.restart.delay {
+      draft.restart.maxDelay = draft.restart.delay
+    }
   }
 
-  private mutating func policy(_ node: JSONNode, _ restart: inout Restart) {
+  @inline(never) private mutating func policy(_ node: JSONNode) {
     if let number = word(node, Decoder.policies), let policy = RestartPolicy(rawValue: number) {
-      restart.policy = policy
+      draft.restart.policy = policy
     }
   }
 
   /// A delay is never zero: a service that dies at once must not keep the processor busy.
-  private mutating func delay(_ node: JSONNode, _ delay: inout Interval) {
-    if let value = duration(node, never: false, least: .milliseconds(1)) { delay = value }
+  @inline(never) private mutating func delay(_ node: JSONNode) -> Interval? {
+    duration(node, never: false, least: .milliseconds(1))
   }
 
   /// `stop`: how a service is asked to end.
-  mutating func stop(_ node: JSONNode, _ stop: inout Stop) {
-    var value = Stop()
+  @inline(never) mutating func stop(_ node: JSONNode) {
+    draft.stop = Stop()
     var cursor = object(node)
     while let key = next(&cursor, Words("signal exec timeout kill")) {
       let node = cursor.value
       switch key {
-      case 0: if let signal = signal(node) { value.signal = signal }
+      case 0: if let signal = signal(node) { draft.stop.signal = signal }
       case 1:
-        value.exec = command(node)
+        draft.stop.exec = command(node)
         notInForce(node)
-      case 2: if let timeout = duration(node, never: false) { value.timeout = timeout }
+      case 2: if let timeout = duration(node, never: false) { draft.stop.timeout = timeout }
       default:
         if let number = word(node, Words("all mixed main")),
           let scope = StopScope(rawValue: number)
         {
-          value.scope = scope
+          draft.stop.scope = scope
         }
       }
     }
-    stop = value
   }
 
   /// The keys that say with which rights a service runs.
-  mutating func rights(_ key: ServiceKey, _ node: JSONNode, _ draft: inout Draft) {
+  @inline(never) mutating func rights(_ key: ServiceKey, _ node: JSONNode) {
     switch key {
     case .user: if let user = principal(node) { draft.credentials.user = user }
     case .group: if let group = principal(node) { draft.credentials.group = group }
@@ -84,11 +84,11 @@ extension Decoder {
       let start = tables.principals.count
       var cursor = array(node)
       while let element = element(&cursor) {
-        if let group = principal(element) { tables.principals.append(group) }
+        if let group = principal(element) { tables.principals.add(group) }
       }
       draft.credentials.groups = TableRange(
         start: UInt32(start), count: UInt32(tables.principals.count - start))
-    case .capabilities: capabilities(node, &draft.credentials)
+    case .capabilities: capabilities(node)
     case .noNewPrivileges: if let value = bool(node) { draft.credentials.noNewPrivileges = value }
     case .secureBits:
       var bits: UInt8 = 0
@@ -109,42 +109,43 @@ extension Decoder {
   }
 
   /// A list of names, or libcap's IAB text.
-  private mutating func capabilities(_ node: JSONNode, _ credentials: inout Credentials) {
+  @inline(never) private mutating func capabilities(_ node: JSONNode) {
     guard document.kind(node) == .string else {
-      credentials.capabilityForm = .list
-      credentials.capabilities = list(node, .capability)
+      draft.credentials.capabilityForm = .list
+      draft.credentials.capabilities = list(node, .capability)
       return
     }
     guard let bytes = string(node) else { return }
     var start = 0
-    for index in 0...bytes.count where index == bytes.count || bytes[index] == UInt8(ascii: ",") {
-      var name = [UInt8](bytes[start..<index])
-      while let first = name.first, Words("! ^ %").number(of: [first]) != nil { name.removeFirst() }
-      start = index + 1
-      if bytes.isEmpty { break }
-      _ = capability(name, node)
+    while start < bytes.count {
+      let end = bytes.place(of: UInt8(ascii: ","), from: start)
+      while start < end, Words("! ^ %").number(of: bytes.part(start, start + 1)) != nil {
+        start += 1
+      }
+      _ = capability(bytes.part(start, end), node)
+      start = end + 1
+      // A comma at the end is followed by an empty name.
+      if start == bytes.count { _ = capability([], node) }
     }
-    credentials.capabilityForm = .text
-    credentials.capabilities = keep([strings.keep(bytes)])
+    draft.credentials.capabilityForm = .text
+    draft.credentials.capabilities = keep([strings.keep(bytes)])
   }
 
-  mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
+  @inline(never) mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
-    var stem = name
-    if stem.count > 4, Words("cap_ CAP_").number(of: [UInt8](stem[..<4])) != nil {
-      stem.removeFirst(4)
-    }
+    let hasPrefix = name.count > 4 && Words("cap_ CAP_").number(of: name.part(0, 4)) != nil
+    let stem = name.part(hasPrefix ? 4 : 0)
     error(node, "unknown capability ", name, hint: KernelNames.capabilities.nearest(to: stem))
     return nil
   }
 
   /// `{"nofile": "1024:4096", "core": 0, "as": "64M"}`; `infinity` is no limit.
-  private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
+  @inline(never) private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
     let start = tables.resourceLimits.count
     var cursor = object(node)
     while let resource = next(&cursor, KernelNames.limits) {
       guard let limit = resourceLimit(cursor.value) else { continue }
-      tables.resourceLimits.append(
+      tables.resourceLimits.add(
         ResourceLimit(
           resource: UInt8(truncatingIfNeeded: resource), soft: limit.soft, hard: limit.hard))
     }
@@ -152,14 +153,16 @@ extension Decoder {
       start: UInt32(start), count: UInt32(tables.resourceLimits.count - start))
   }
 
-  private mutating func resourceLimit(_ node: JSONNode) -> (soft: UInt64, hard: UInt64)? {
+  @inline(never) private mutating func resourceLimit(_ node: JSONNode) -> (
+    soft: UInt64, hard: UInt64
+  )? {
     if document.kind(node) == .number {
       return size(node).map { ($0, $0) }
     }
     guard let bytes = string(node) else { return nil }
-    let colon = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
-    let soft = Decoder.limit([UInt8](bytes[..<colon]))
-    let hard = colon == bytes.count ? soft : Decoder.limit([UInt8](bytes[(colon + 1)...]))
+    let colon = bytes.place(of: UInt8(ascii: ":"))
+    let soft = Decoder.limit(bytes.part(0, colon))
+    let hard = colon == bytes.count ? soft : Decoder.limit(bytes.part(colon + 1))
     guard let soft, let hard else {
       error(node, "expected a limit like 1024, \"64M\" or \"1024:4096\", found ", bytes)
       return nil
@@ -171,50 +174,49 @@ extension Decoder {
     return (soft, hard)
   }
 
-  private static func limit(_ text: [UInt8]) -> UInt64? {
+  @inline(never) private static func limit(_ text: [UInt8]) -> UInt64? {
     Words("infinity").number(of: text) != nil ? .max : Scalar.size(text)
   }
 
   /// `directories`: names below /run, /var/lib, /var/cache and /var/log.
-  mutating func directories(_ node: JSONNode, _ directories: inout Directories) {
-    var value = Directories()
+  @inline(never) mutating func directories(_ node: JSONNode) {
+    draft.directories = Directories()
     var cursor = object(node)
     while let key = next(&cursor, Words("runtime state cache log")) {
       let range = list(cursor.value, .relativePath)
       switch key {
-      case 0: value.runtime = range
-      case 1: value.state = range
-      case 2: value.cache = range
-      default: value.log = range
+      case 0: draft.directories.runtime = range
+      case 1: draft.directories.state = range
+      case 2: draft.directories.cache = range
+      default: draft.directories.log = range
       }
     }
-    directories = value
   }
 
-  /// A standard stream.
-  mutating func stream(_ node: JSONNode, isInput: Bool, _ target: inout StreamTarget) {
-    guard let bytes = string(node) else { return }
-    let colon = bytes.firstIndex(of: UInt8(ascii: ":")) ?? bytes.count
-    if colon < bytes.count, let kind = Words("file append").number(of: [UInt8](bytes[..<colon])),
+  /// Where a standard stream goes.
+  @inline(never) mutating func stream(_ node: JSONNode, isInput: Bool) -> StreamTarget? {
+    guard let bytes = string(node) else { return nil }
+    let colon = bytes.place(of: UInt8(ascii: ":"))
+    if colon < bytes.count, let kind = Words("file append").number(of: bytes.part(0, colon)),
       !isInput || kind == 0
     {
-      let rest = [UInt8](bytes[(colon + 1)...])
-      guard isPath(rest, node) else { return }
-      target = kind == 0 ? .file(strings.keep(rest)) : .append(strings.keep(rest))
-      return
+      let rest = bytes.part(colon + 1)
+      guard isPath(rest, node) else { return nil }
+      return kind == 0 ? .file(strings.keep(rest)) : .append(strings.keep(rest))
     }
     let words =
       isInput
       ? Words("null console inherit socket file:PATH")
       : Words("null console inherit socket log kmsg file:PATH append:PATH")
     switch words.number(of: bytes) {
-    case 0: target = .null
-    case 1: target = .console
-    case 2: target = .inherit
-    case 3: target = .socket
-    case 4 where !isInput: target = .log
-    case 5 where !isInput: target = .kmsg
+    case 0: return .null
+    case 1: return .console
+    case 2: return .inherit
+    case 3: return .socket
+    case 4 where !isInput: return .log
+    case 5 where !isInput: return .kmsg
     default: unknown(node, bytes, words)
     }
+    return nil
   }
 }

@@ -14,8 +14,8 @@ enum Scalar {
     while true {
       guard let value = number(text, &position) else { return nil }
       let start = position
-      while position < text.count, text[position] != 0x20 { position += 1 }
-      guard let unit = Words("d h min s ms").number(of: [UInt8](text[start..<position])),
+      position = text.place(of: 0x20, from: position)
+      guard let unit = Words("d h min s ms").number(of: text.part(start, position)),
         unit > lastUnit, value <= Int64.max
       else { return nil }
       let (product, tooLarge) = Int64(value).multipliedReportingOverflow(by: microseconds[unit])
@@ -34,7 +34,7 @@ enum Scalar {
     guard let value = number(text, &position) else { return nil }
     if position == text.count { return value }
     guard position == text.count - 1,
-      let unit = Words("K M G T").number(of: [UInt8](text[position...]))
+      let unit = Words("K M G T").number(of: text.part(position))
     else { return nil }
     let (size, overflow) = value.multipliedReportingOverflow(by: 1 << UInt64(10 * (unit + 1)))
     return overflow ? nil : size
@@ -45,7 +45,7 @@ enum Scalar {
     var position = 0
     guard let count = number(text, &position), count <= UInt64(UInt32.max), position < text.count,
       text[position] == UInt8(ascii: "/"),
-      let window = duration([UInt8](text[(position + 1)...])), window > .zero
+      let window = duration(text.part(position + 1)), window > .zero
     else { return nil }
     return Rate(count: UInt32(count), window: window)
   }
@@ -103,7 +103,8 @@ enum Scalar {
     guard let first = text.first, digit(first) == nil, first != UInt8(ascii: "-"),
       first != UInt8(ascii: ".")
     else { return false }
-    let stem = text.count > 1 && text.last == UInt8(ascii: "$") ? [UInt8](text.dropLast()) : text
+    let stem =
+      text.count > 1 && text.last == UInt8(ascii: "$") ? text.part(0, text.count - 1) : text
     return isName(stem, most: 32, also: "_.-")
   }
 
@@ -115,7 +116,9 @@ enum Scalar {
     for byte in text {
       let letter = byte | 0x20
       let isLetter = letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "z")
-      guard isLetter || digit(byte) != nil || others.contains(byte) else { return false }
+      guard isLetter || digit(byte) != nil || others.place(of: byte) < others.count else {
+        return false
+      }
     }
     return true
   }
@@ -128,9 +131,10 @@ enum Scalar {
   /// True when a component of the path is `..`.
   @inline(never) static func climbs(_ path: [UInt8]) -> Bool {
     var start = 0
-    for index in 0...path.count where index == path.count || path[index] == UInt8(ascii: "/") {
-      if index - start == 2, isDots([UInt8](path[start..<index])) { return true }
-      start = index + 1
+    while start < path.count {
+      let end = path.place(of: UInt8(ascii: "/"), from: start)
+      if end - start == 2, isDots(path.part(start, end)) { return true }
+      start = end + 1
     }
     return false
   }

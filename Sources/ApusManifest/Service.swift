@@ -121,6 +121,21 @@ public struct Service: Sendable {
   /// A service with every default.
   public init() {}
 
+  /// The numbers of `needs`, `wants` and `after`.
+  static let linkKinds = 0..<3
+
+  /// `needs`, `wants` or `after`, by number.
+  subscript(links kind: Int) -> TableRange {
+    get { kind == 0 ? needs : kind == 1 ? wants : after }
+    @inline(never) set {
+      switch kind {
+      case 0: needs = newValue
+      case 1: wants = newValue
+      default: after = newValue
+      }
+    }
+  }
+
   /// True when each connection gets a process of its own.
   public var accepts: Bool { flags.contains(.accept) }
 }

@@ -5,35 +5,34 @@ internal import ApusJSON
 extension Decoder {
   /// Decodes every key that has a value, then checks the keys against each other.
   ///
-  /// `own` says which keys the service itself gave; `base` already holds the others.
-  mutating func service(_ slots: Slots, name: Text) -> Draft {
-    var draft = base
+  /// `slots` says which keys the service itself gave; `base` already holds the others.
+  @inline(never) mutating func service(_ slots: Slots, name: Text) {
+    draft = base
     draft.service.name = name
     for number in 0..<UInt8(64) {
       guard let key = ServiceKey(rawValue: number) else { break }
       if let site = slots[key] {
-        decode(key, at: site, into: &draft)
+        decode(key, at: site)
       } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {
         let before = path
         path = []
         path.append("defaults")
-        decode(key, at: site, into: &draft)
+        decode(key, at: site)
         path = before
       }
     }
-    settle(&draft, slots)
-    return draft
+    settle(slots)
   }
 
-  private mutating func decode(_ key: ServiceKey, at site: Site, into draft: inout Draft) {
+  @inline(never) private mutating func decode(_ key: ServiceKey, at site: Site) {
     open(site.file)
     let length = enter(key.name)
-    decode(key, site.node, into: &draft)
+    decode(key, site.node)
     leave(length)
   }
 
-  /// Decodes one key.
-  mutating func decode(_ key: ServiceKey, _ node: JSONNode, into draft: inout Draft) {
+  /// Decodes one key into the draft.
+  @inline(never) mutating func decode(_ key: ServiceKey, _ node: JSONNode) {
     draft.service.present |= key.bit
     usesLaterKeys = false
     defer { if usesLaterKeys { draft.service.flags.insert(.notInForce) } }
@@ -53,16 +52,16 @@ extension Decoder {
       {
         draft.service.start = start
       }
-    case .remain: flag(node, .remain, &draft)
-    case .accept: flag(node, .accept, &draft)
-    case .critical: flag(node, .critical, &draft)
-    case .reclaim: flag(node, .reclaim, &draft)
-    case .main: flag(node, .main, &draft)
+    case .remain: flag(node, .remain)
+    case .accept: flag(node, .accept)
+    case .critical: flag(node, .critical)
+    case .reclaim: flag(node, .reclaim)
+    case .main: flag(node, .main)
     case .stdio:
       if let number = word(node, Words("fd socket")) {
         draft.service.flags.set(.socketStdio, number == 1)
       }
-    case .listen: listen(node, &draft)
+    case .listen: listen(node)
     case .maxConnections:
       if let most = integer(node, 1, 65535) {
         draft.service.maxConnections = UInt16(truncatingIfNeeded: most)
@@ -83,36 +82,38 @@ extension Decoder {
     case .wants: draft.service.wants = links(node, key)
     case .after: draft.service.after = links(node, key)
     case .onFailure: draft.extras.onFailure = links(node, key)
-    case .restart: restart(node, &draft.restart)
+    case .restart: restart(node)
     case .successExit: draft.extras.successExit = exitStatuses(node)
-    case .stop: stop(node, &draft.stop)
+    case .stop: stop(node)
     case .user, .group, .groups, .capabilities, .noNewPrivileges, .secureBits, .umask, .rlimits,
       .nice, .oomScoreAdjust:
-      rights(key, node, &draft)
+      rights(key, node)
     case .environment: draft.service.environment = environment(node)
     case .workingDirectory:
       if let path = path(node) { draft.service.workingDirectory = path }
     case .tty:
       if let path = path(node) { draft.service.terminal = path }
-    case .directories: directories(node, &draft.directories)
-    case .stdin: stream(node, isInput: true, &draft.streams.input)
-    case .stdout: stream(node, isInput: false, &draft.streams.output)
-    case .stderr: stream(node, isInput: false, &draft.streams.error)
+    case .directories: directories(node)
+    case .stdin: if let target = stream(node, isInput: true) { draft.streams.input = target }
+    case .stdout: if let target = stream(node, isInput: false) { draft.streams.output = target }
+    case .stderr: if let target = stream(node, isInput: false) { draft.streams.error = target }
     case .override: _ = bool(node)
     case .instances: break
     case .pidFile, .idleStop, .ready, .reload, .pre, .post, .watchdog, .runtimeMax, .fdStore,
       .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
       .environmentFile, .log:
-      rare(key, node, &draft.extras)
+      var extras = draft.extras
+      rare(key, node, &extras)
+      draft.extras = extras
     }
   }
 
-  private mutating func flag(_ node: JSONNode, _ flag: ServiceFlags, _ draft: inout Draft) {
+  @inline(never) private mutating func flag(_ node: JSONNode, _ flag: ServiceFlags) {
     if let value = bool(node) { draft.service.flags.set(flag, value) }
   }
 
   /// Fills in what depends on other keys and refuses what contradicts itself.
-  private mutating func settle(_ draft: inout Draft, _ slots: Slots) {
+  @inline(never) private mutating func settle(_ slots: Slots) {
     let present = draft.service.present
     let hasListeners = slots[.listen] != nil
     if present & ServiceKey.trigger.bit == 0, draft.service.accepts {
@@ -127,51 +128,46 @@ extension Decoder {
       if slots[.stdout] == nil { draft.streams.output = .socket }
     }
     if !hasListeners {
-      conflict(slots[.accept], draft.service.accepts, "accept", "without \"listen\"")
-      conflict(slots[.start], draft.service.start == .demand, "start", "without \"listen\"")
+      conflict(slots, .accept, draft.service.accepts, "without \"listen\"")
+      conflict(slots, .start, draft.service.start == .demand, "without \"listen\"")
       conflict(
-        slots[.stdio], draft.service.flags.contains(.socketStdio), "stdio", "without \"listen\"")
+        slots, .stdio, draft.service.flags.contains(.socketStdio), "without \"listen\"")
       draft.service.flags.remove([.accept, .socketStdio])
       if draft.service.start == .demand { draft.service.start = .boot }
     }
     conflict(
-      slots[.start], draft.service.start == .timer && present & ServiceKey.timer.bit == 0, "start",
+      slots, .start, draft.service.start == .timer && present & ServiceKey.timer.bit == 0,
       "without \"timer\"")
     conflict(
-      slots[.remain], draft.service.flags.contains(.remain) && draft.service.type != .oneshot,
-      "remain", "without \"type\": \"oneshot\"")
+      slots, .remain, draft.service.flags.contains(.remain) && draft.service.type != .oneshot,
+      "without \"type\": \"oneshot\"")
     conflict(
-      slots[.pidFile], draft.service.type != .forking, "pidFile", "without \"type\": \"forking\"")
+      slots, .pidFile, draft.service.type != .forking, "without \"type\": \"forking\"")
   }
 
   /// Notes that a service's own key makes no sense with its others.
-  private mutating func conflict(
-    _ site: Site?, _ isWrong: Bool, _ key: StaticString, _ why: StaticString
+  @inline(never) private mutating func conflict(
+    _ slots: Slots, _ key: ServiceKey, _ isWrong: Bool, _ why: StaticString
   ) {
-    guard isWrong, let site else { return }
+    guard isWrong, let site = slots[key] else { return }
     open(site.file)
-    let length = path.count
-    path.append(".")
-    path.append(key)
+    let length = enter(key.name)
     error(site.node, "has no meaning ", nil, why)
     leave(length)
   }
 
   /// True when the text of a value holds a percent sign, so that it may depend on the instance.
-  private func hasPercent(_ site: Site) -> Bool {
-    guard let document = files.at(site.file)?.document else { return false }
-    let start = document.offset(site.node)
+  @inline(never) private func hasPercent(_ site: Site) -> Bool {
+    guard files.indices.contains(site.file) else { return false }
+    let document = files[site.file].document
     let end = document.next(site.node).map { document.offset($0) } ?? document.bytes.count
-    for index in start..<max(start, end) where document.bytes[index] == UInt8(ascii: "%") {
-      return true
-    }
-    return false
+    return document.bytes.place(of: UInt8(ascii: "%"), from: document.offset(site.node)) < end
   }
 }
 
 extension ServiceFlags {
   /// Sets or clears flags.
-  mutating func set(_ flags: ServiceFlags, _ value: Bool) {
+  @inline(never) mutating func set(_ flags: ServiceFlags, _ value: Bool) {
     if value {
       insert(flags)
     } else {

@@ -1,3 +1,19 @@
+/// A number for each string of the pool, by the string's own number; -1 where none was set.
+struct NameTable: Sendable {
+  private var numbers: [Int32] = []
+
+  /// The number of a name.
+  subscript(name: Int) -> Int {
+    @inline(never) get { Int(numbers.at(name) ?? -1) }
+  }
+
+  /// Sets the number of a name.
+  @inline(never) mutating func set(_ name: Int, _ number: Int) {
+    while numbers.count <= name { numbers.add(-1) }
+    numbers[name] = Int32(truncatingIfNeeded: number)
+  }
+}
+
 /// The strings of a manifest under construction, each kept once.
 ///
 /// Equal strings have equal numbers, so that names are compared as integers. The table is open
@@ -22,9 +38,9 @@ struct StringPool: Sendable {
     if let found = find(word) { return found }
     if 2 * (texts.count + 1) > slots.count { grow() }
     let number = texts.count
-    texts.append(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
+    texts.add(Text(offset: UInt32(bytes.count), count: UInt32(word.count)))
     bytes.append(contentsOf: word)
-    bytes.append(0)
+    bytes.add(0)
     place(number)
     return number
   }

@@ -4,7 +4,7 @@ internal import ApusJSON
 /// The `system` object.
 extension Decoder {
   /// Decodes one key of `system`.
-  mutating func decode(_ key: SystemKey, _ node: JSONNode) {
+  @inline(never) mutating func decode(_ key: SystemKey, _ node: JSONNode) {
     tables.system.present |= key.bit
     if !key.isInForce { notInForce(node) }
     switch key {
@@ -22,7 +22,7 @@ extension Decoder {
     case .mounts:
       var cursor = array(node)
       while let element = element(&cursor) {
-        if let mount = mount(element) { tables.system.mounts.append(mount) }
+        if let mount = mount(element) { tables.system.mounts.add(mount) }
       }
     case .modules:
       tables.system.modules = list(node, .module)
@@ -53,7 +53,7 @@ extension Decoder {
     }
   }
 
-  private mutating func mount(_ node: JSONNode) -> Mount? {
+  @inline(never) private mutating func mount(_ node: JSONNode) -> Mount? {
     let failures = reports.errors
     var mount = Mount()
     var cursor = object(node)
@@ -76,7 +76,7 @@ extension Decoder {
   }
 
   /// `key=value` strings; a value is a string or a whole number.
-  private mutating func sysctl(_ node: JSONNode) -> TableRange {
+  @inline(never) private mutating func sysctl(_ node: JSONNode) -> TableRange {
     var texts: [Text] = []
     var cursor = object(node)
     while next(&cursor) {
@@ -87,24 +87,27 @@ extension Decoder {
         error(cursor.key, "not a kernel parameter: ", setting)
         continue
       }
-      setting.append(UInt8(ascii: "="))
+      setting.append("=")
       if document.kind(cursor.value) == .number {
         guard document.integer(cursor.value) != nil else {
           error(cursor.value, "expected a whole number or a string")
           continue
         }
-        setting.append(contentsOf: document.bytes[document.text(cursor.value)])
+        let text = document.text(cursor.value)
+        setting.append(contentsOf: document.bytes.part(text.lowerBound, text.upperBound))
       } else {
         guard let bytes = string(cursor.value) else { continue }
         setting.append(contentsOf: bytes)
       }
-      texts.append(strings.keep(setting))
+      texts.add(strings.keep(setting))
     }
     return keep(texts)
   }
 
   /// A word or the name of a service; `event` is the key.
-  private mutating func action(_ node: JSONNode, _ event: SystemKey) -> CtrlAltDelAction? {
+  @inline(never) private mutating func action(_ node: JSONNode, _ event: SystemKey)
+    -> CtrlAltDelAction?
+  {
     guard let name = string(node) else { return nil }
     let words = Words("reboot poweroff ignore")
     switch words.number(of: name) {
@@ -117,14 +120,14 @@ extension Decoder {
       unknown(node, name, words)
       return nil
     }
-    powerLinks.append(
+    powerLinks.add(
       PendingLink(
         name: strings.number(of: name), site: Site(file: file, node: node), service: nil,
         key: .onFailure, event: event))
     return nil
   }
 
-  private mutating func watchdog(_ node: JSONNode) {
+  @inline(never) private mutating func watchdog(_ node: JSONNode) {
     var cursor = object(node)
     while let key = next(&cursor, Words("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
@@ -141,7 +144,7 @@ extension Decoder {
   }
 
   /// `some` is a stall and a window as psi(5) triggers take them: window 500 ms to 10 s.
-  private mutating func memoryPressure(_ node: JSONNode) {
+  @inline(never) private mutating func memoryPressure(_ node: JSONNode) {
     var cursor = object(node)
     while let key = next(&cursor, Words("some idle")) {
       let node = cursor.value
@@ -150,9 +153,9 @@ extension Decoder {
         continue
       }
       guard let bytes = string(node) else { continue }
-      let slash = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
-      guard slash < bytes.count, let stall = Scalar.duration([UInt8](bytes[..<slash])),
-        let window = Scalar.duration([UInt8](bytes[(slash + 1)...])), stall > .zero,
+      let slash = bytes.place(of: UInt8(ascii: "/"))
+      guard slash < bytes.count, let stall = Scalar.duration(bytes.part(0, slash)),
+        let window = Scalar.duration(bytes.part(slash + 1)), stall > .zero,
         stall <= window, window >= .milliseconds(500), window <= .seconds(10)
       else {
         error(

@@ -38,64 +38,40 @@ public struct UserDatabase: Sendable {
   }
 
   /// The id of a group.
-  public func group(named name: [UInt8]) -> UInt32? {
+  @inline(never) public func group(named name: [UInt8]) -> UInt32? {
     guard !name.isEmpty else { return nil }
     var lines = Lines(group, fields: 4)
-    while let fields = lines.next() {
-      if equals(group, fields[0], name), let gid = UserDatabase.id(group[fields[2]]) {
-        return gid
-      }
+    while lines.next() {
+      if lines.equals(0, name), let gid = lines.id(2) { return gid }
     }
     return nil
   }
 
   /// The groups that list a user as a member, in the order of the file and without the primary
   /// group; at most 65,536 of them, NGROUPS_MAX of Linux.
-  public func groups(of name: [UInt8]) -> [UInt32] {
+  @inline(never) public func groups(of name: [UInt8]) -> [UInt32] {
     var groups: [UInt32] = []
     guard !name.isEmpty else { return groups }
     var lines = Lines(group, fields: 4)
-    while let fields = lines.next(), groups.count < 65536 {
-      guard let gid = UserDatabase.id(group[fields[2]]), lists(fields[3], name),
-        !groups.contains(gid)
-      else { continue }
-      groups.append(gid)
+    while groups.count < 65536, lines.next() {
+      guard let gid = lines.id(2), lines.lists(3, name) else { continue }
+      var isNew = true
+      for other in groups where other == gid { isNew = false }
+      if isNew { groups.add(gid) }
     }
     return groups
   }
 
-  /// True when a list of members, separated by commas, holds a name.
-  private func lists(_ members: Range<Int>, _ name: [UInt8]) -> Bool {
-    var start = members.lowerBound
-    for index in members.lowerBound...members.upperBound
-    where index == members.upperBound || group[index] == UInt8(ascii: ",") {
-      if equals(group, start..<index, name) { return true }
-      start = index + 1
-    }
-    return false
-  }
-
-  private func first(named name: [UInt8], id: UInt32?) -> User? {
+  @inline(never) private func first(named name: [UInt8], id: UInt32?) -> User? {
     var lines = Lines(passwd, fields: 7)
-    while let fields = lines.next() {
-      guard !fields[0].isEmpty, let uid = UserDatabase.id(passwd[fields[2]]),
-        let gid = UserDatabase.id(passwd[fields[3]])
-      else { continue }
-      if id == nil ? equals(passwd, fields[0], name) : uid == id {
-        return User(uid: uid, gid: gid, name: fields[0], home: fields[5], shell: fields[6])
+    while lines.next() {
+      guard !lines.field(0).isEmpty, let uid = lines.id(2), let gid = lines.id(3) else { continue }
+      if id == nil ? lines.equals(0, name) : uid == id {
+        return User(
+          uid: uid, gid: gid, name: lines.field(0), home: lines.field(5), shell: lines.field(6))
       }
     }
     return nil
-  }
-
-  private func equals(_ bytes: [UInt8], _ range: Range<Int>, _ name: [UInt8]) -> Bool {
-    guard range.count == name.count else { return false }
-    for index in name.indices where bytes[range.lowerBound + index] != name[index] { return false }
-    return true
-  }
-
-  private static func id(_ text: ArraySlice<UInt8>) -> UInt32? {
-    Scalar.number([UInt8](text), most: 0xffff_fffe).map { UInt32(truncatingIfNeeded: $0) }
   }
 }
 
@@ -104,29 +80,63 @@ private struct Lines {
   private let bytes: [UInt8]
   private let count: Int
   private var position = 0
+  /// Where the fields of the line start, and where one behind the last would.
+  private var starts: [Int] = []
 
   init(_ bytes: [UInt8], fields count: Int) {
     self.bytes = bytes
     self.count = count
   }
 
-  /// The fields of the next line that has exactly as many as it must have.
-  mutating func next() -> [Range<Int>]? {
+  /// Goes to the next line that has exactly as many fields as it must have.
+  @inline(never) mutating func next() -> Bool {
     while position < bytes.count {
-      var fields: [Range<Int>] = []
-      var start = position
-      var end = position
-      while end < bytes.count, bytes[end] != UInt8(ascii: "\n") {
-        if bytes[end] == UInt8(ascii: ":") {
-          fields.append(start..<end)
-          start = end + 1
-        }
-        end += 1
+      starts.shorten(to: 0)
+      starts.add(position)
+      let end = bytes.place(of: UInt8(ascii: "\n"), from: position)
+      while position <= end {
+        if position == end || bytes[position] == UInt8(ascii: ":") { starts.add(position + 1) }
+        position += 1
       }
-      fields.append(start..<end)
-      position = end + 1
-      if fields.count == count { return fields }
+      if starts.count == count + 1 { return true }
     }
-    return nil
+    return false
+  }
+
+  /// Where a field of the line stands.
+  @inline(never) func field(_ number: Int) -> Range<Int> {
+    guard number + 1 < starts.count else { return 0..<0 }
+    return starts[number]..<starts[number + 1] - 1
+  }
+
+  /// The id a field holds.
+  @inline(never) func id(_ number: Int) -> UInt32? {
+    let field = field(number)
+    return Scalar.number(bytes.part(field.lowerBound, field.upperBound), most: 0xffff_fffe)
+      .map { UInt32(truncatingIfNeeded: $0) }
+  }
+
+  /// True when a field is a name.
+  @inline(never) func equals(_ number: Int, _ name: [UInt8]) -> Bool {
+    let field = field(number)
+    return equals(field.lowerBound, field.upperBound, name)
+  }
+
+  /// True when a field, a list of names separated by commas, holds a name.
+  @inline(never) func lists(_ number: Int, _ name: [UInt8]) -> Bool {
+    let field = field(number)
+    var start = field.lowerBound
+    while start <= field.upperBound {
+      let end = min(bytes.place(of: UInt8(ascii: ","), from: start), field.upperBound)
+      if equals(start, end, name) { return true }
+      start = end + 1
+    }
+    return false
+  }
+
+  @inline(never) private func equals(_ start: Int, _ end: Int, _ name: [UInt8]) -> Bool {
+    guard end - start == name.count else { return false }
+    for index in name.indices where bytes[start + index] != name[index] { return false }
+    return true
   }
 }

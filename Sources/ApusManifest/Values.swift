@@ -13,7 +13,7 @@ extension Decoder {
     guard expect(.string, node) else { return nil }
     var bytes: [UInt8] = []
     document.string(node, into: &bytes)
-    if bytes.contains(0) {
+    if bytes.place(of: 0) < bytes.count {
       error(node, "a NUL byte is not allowed in a string")
       return nil
     }
@@ -22,7 +22,6 @@ extension Decoder {
 
   /// Replaces `%i` by the instance and `%%` by a percent sign; any other `%` stays.
   static func expand(_ bytes: [UInt8], _ instance: [UInt8]) -> [UInt8] {
-    guard bytes.contains(UInt8(ascii: "%")) else { return bytes }
     var result: [UInt8] = []
     var index = 0
     while index < bytes.count {
@@ -31,11 +30,11 @@ extension Decoder {
         if next == UInt8(ascii: "i") {
           result.append(contentsOf: instance)
         } else {
-          result.append(next)
+          result.add(next)
         }
         index += 2
       } else {
-        result.append(bytes[index])
+        result.add(bytes[index])
         index += 1
       }
     }
@@ -109,10 +108,10 @@ extension Decoder {
     var message: [UInt8] = []
     message.append(fraction == 0 ? "expected a whole number" : "expected a number of 3 decimals")
     message.append(" from ")
-    if least < 0 { message.append(UInt8(ascii: "-")) }
+    if least < 0 { message.append("-") }
     message.append(decimal: (least / unit).magnitude)
     message.append(" to ")
-    if most < 0 { message.append(UInt8(ascii: "-")) }
+    if most < 0 { message.append("-") }
     message.append(decimal: (most / unit).magnitude)
     report(.error, node, message: message)
   }
@@ -224,10 +223,11 @@ extension Decoder {
     if let number = KernelNames.signal(bytes) { return number }
     var prefixed: [UInt8] = []
     prefixed.append("SIG")
-    let hint =
-      KernelNames.signals.number(of: prefixed + bytes) != nil
-      ? prefixed + bytes : KernelNames.signals.nearest(to: bytes)
-    error(node, "unknown signal ", bytes, hint: hint)
+    prefixed.append(contentsOf: bytes)
+    let isPrefixed = KernelNames.signals.number(of: prefixed) != nil
+    error(
+      node, "unknown signal ", bytes,
+      hint: isPrefixed ? prefixed : KernelNames.signals.nearest(to: bytes))
     return nil
   }
 
@@ -238,7 +238,7 @@ extension Decoder {
     var texts: [Text] = []
     var cursor = array(node)
     while let element = element(&cursor) {
-      if let text = text(element, rule) { texts.append(text) }
+      if let text = text(element, rule) { texts.add(text) }
     }
     return keep(texts)
   }
@@ -249,10 +249,10 @@ extension Decoder {
     switch rule {
     case .path: return isPath(bytes, node) ? strings.keep(bytes) : nil
     case .optionalPath:
-      let path = bytes.first == UInt8(ascii: "-") ? [UInt8](bytes.dropFirst()) : bytes
+      let path = bytes.first == UInt8(ascii: "-") ? bytes.part(1) : bytes
       return isPath(path, node) ? strings.keep(bytes) : nil
     case .systemCall:
-      let name = bytes.first == UInt8(ascii: "@") ? [UInt8](bytes.dropFirst()) : bytes
+      let name = bytes.first == UInt8(ascii: "@") ? bytes.part(1) : bytes
       if Scalar.isName(name, most: 32, also: "_-") { return strings.keep(bytes) }
       error(node, "not a system call or @group: ", bytes)
     case .capability:
@@ -283,7 +283,7 @@ extension Decoder {
       if index == list.count { return TableRange(start: UInt32(start), count: UInt32(index)) }
       start += 1
     }
-    tables.texts.append(contentsOf: list)
+    for text in list { tables.texts.add(text) }
     return TableRange(start: UInt32(count), count: UInt32(list.count))
   }
 
@@ -294,11 +294,11 @@ extension Decoder {
     while let element = element(&cursor) {
       if document.kind(element) == .number {
         if let code = integer(element, 0, 255) {
-          tables.exitStatuses.append(
+          tables.exitStatuses.add(
             ExitStatus(isSignal: false, number: UInt8(truncatingIfNeeded: code)))
         }
       } else if let signal = signal(element) {
-        tables.exitStatuses.append(ExitStatus(isSignal: true, number: signal))
+        tables.exitStatuses.add(ExitStatus(isSignal: true, number: signal))
       }
     }
     return TableRange(
@@ -315,11 +315,11 @@ extension Decoder {
         error(element, "not a service name: ", name)
         continue
       }
-      pending.append(
+      pending.add(
         PendingLink(
           name: strings.number(of: name), site: Site(file: file, node: element),
           service: target, key: key, index: cursor.index - 1))
-      tables.links.append(0)
+      tables.links.add(0)
     }
     return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
   }
@@ -332,7 +332,7 @@ extension Decoder {
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.arguments) {
       if let bytes = string(element), !isFirst || isPath(bytes, element) {
-        texts.append(strings.keep(bytes))
+        texts.add(strings.keep(bytes))
       }
       isFirst = false
     }
@@ -352,11 +352,11 @@ extension Decoder {
       }
       guard let bytes = string(cursor.value) else { continue }
       var setting = cursor.name
-      setting.append(UInt8(ascii: "="))
+      setting.append("=")
       setting.append(contentsOf: bytes)
       total += setting.count + 1
       if total <= ManifestLimits.environmentBytes {
-        texts.append(strings.keep(setting))
+        texts.add(strings.keep(setting))
       } else if total - setting.count - 1 <= ManifestLimits.environmentBytes {
         error(cursor.value, "the environment is larger than 65536 bytes")
       }

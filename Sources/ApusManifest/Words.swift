@@ -34,7 +34,7 @@ struct Words: Sendable {
     while let end = end(of: start) {
       if number == wanted {
         var word: [UInt8] = []
-        for index in start..<end { word.append(byte(index)) }
+        for index in start..<end { word.add(byte(index)) }
         return word
       }
       number += 1
@@ -98,7 +98,7 @@ enum EditDistance {
     var before: [Int] = []
     var last: [Int] = []
     var row: [Int] = []
-    for column in 0...right.count { row.append(column) }
+    for column in 0...right.count { row.add(column) }
     before = row
     for line in 0..<left.count {
       before = last

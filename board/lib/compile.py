@@ -20,7 +20,9 @@ from pathlib import Path
 TRAIT = "Embedded"
 PRODUCT = "apus"
 # One copy of what the compiler says twice; whole functions and parts of them.
+# A function with a large frame stays on its own: inlined, its locals are far from the stack pointer.
 LINK_TIME = ["--lto-O2", "-mllvm", "-enable-machine-outliner=always",
+             "-mllvm", "-inline-max-stacksize=64",
              "-mllvm", "-enable-linkonceodr-outlining",
              "--lto-newpm-passes=lto<Oz>,"
              "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
