@@ -155,8 +155,13 @@ struct AccountTable {
 
 extension Manifest {
   /// The bytes of a string.
+  @inline(never)
   func bytes(_ text: Text) -> [UInt8] {
-    let range = Int(text.offset)..<Int(text.offset) + Int(text.count)
-    return Array(pool[range.clamped(to: pool.indices)])
+    var result: [UInt8] = []
+    result.reserveCapacity(Int(text.count) + 1)
+    for index in Int(text.offset)..<Int(text.offset) + Int(text.count) where index < pool.count {
+      result.append(pool[index])
+    }
+    return result
   }
 }

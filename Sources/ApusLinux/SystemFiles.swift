@@ -4,6 +4,68 @@ internal import CApus
 // Small files of the kernel and of /etc, and how PID 1 says what went wrong with them.
 
 extension [UInt8] {
+  /// The bytes with a NUL behind them.
+  var terminated: [UInt8] {
+    @inline(never) get {
+      var copy = self
+      copy.append(0)
+      return copy
+    }
+  }
+
+  /// True when it begins with that literal.
+  @inline(never)
+  func starts(with prefix: StaticString) -> Bool {
+    count >= prefix.utf8CodeUnitCount && matches(prefix, at: 0)
+  }
+
+  /// True when it ends with that literal.
+  @inline(never)
+  func ends(with suffix: StaticString) -> Bool {
+    count >= suffix.utf8CodeUnitCount && matches(suffix, at: count - suffix.utf8CodeUnitCount)
+  }
+
+  /// True when it is that literal.
+  @inline(never)
+  func equals(_ literal: StaticString) -> Bool {
+    count == literal.utf8CodeUnitCount && matches(literal, at: 0)
+  }
+
+  /// True when that literal stands there.
+  private func matches(_ literal: StaticString, at start: Int) -> Bool {
+    for index in 0..<literal.utf8CodeUnitCount
+    where unsafe self[start + index] != literal.utf8Start[index] { return false }
+    return true
+  }
+
+  /// All but the first bytes.
+  @inline(never)
+  func dropping(_ skipped: Int) -> [UInt8] {
+    var rest: [UInt8] = []
+    for index in Swift.min(skipped, count)..<count { rest.append(self[index]) }
+    return rest
+  }
+
+  /// Appends a literal.
+  @inline(never)
+  mutating func append(_ literal: StaticString) {
+    for index in 0..<literal.utf8CodeUnitCount { append(unsafe literal.utf8Start[index]) }
+  }
+
+  /// Becomes what stands in `text` from `place` to the next `separator`, and moves `place` behind
+  /// that; false at the end of the text.
+  @inline(never)
+  mutating func read(_ text: [UInt8], from place: inout Int, upTo separator: UInt8) -> Bool {
+    removeAll(keepingCapacity: true)
+    if place >= text.count { return false }
+    while place < text.count, text[place] != separator {
+      append(text[place])
+      place += 1
+    }
+    place += 1
+    return true
+  }
+
   /// Lends the bytes, which must end in a NUL, as a path.
   func withCPath<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
     unsafe withUnsafeBufferPointer {
@@ -20,34 +82,31 @@ extension StaticString {
 }
 
 /// The bytes of a file, at most `limit`.
-///
-/// Files of /proc have no size, so at least 4 KiB are asked for.
+@inline(never)
 func readFile(_ path: [UInt8], limit: Int) throws(Errno) -> [UInt8] {
-  let terminated = path + [0]
-  let size = unsafe terminated.withCPath { unsafe capus_file_size($0) }
-  guard size >= 0 else { throw Errno(Int32(truncatingIfNeeded: 0 &- size)) }
-  let capacity = Swift.min(limit, Swift.max(4096, Int(clamping: size) &+ 1))
-  var bytes = [UInt8](repeating: 0, count: capacity)
-  let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-    unsafe terminated.withCPath {
+  let terminated = path.terminated
+  var count: Int64 = 0
+  // Address space only: pages count once they are read into.
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, used in
+    count = unsafe terminated.withCPath {
       unsafe capus_read_file($0, buffer.baseAddress, buffer.count)
     }
+    used = Int(Swift.max(0, count))
   }
   guard count >= 0 else { throw Errno(Int32(truncatingIfNeeded: 0 &- count)) }
-  bytes.removeLast(bytes.count - Int(count))
   return bytes
 }
 
-/// The bytes of a file with a literal path.
-func readFile(_ path: StaticString, limit: Int) throws(Errno) -> [UInt8] {
-  var bytes: [UInt8] = []
-  bytes.append(path)
-  return try readFile(bytes, limit: limit)
+/// The bytes of a file with a literal path; none when it can not be read.
+@inline(never)
+func textFile(_ path: StaticString, limit: Int) -> [UInt8] {
+  (try? readFile(bytes(path), limit: limit)) ?? []
 }
 
 /// Says a line on the console: PID 1's own words before and after there is a supervisor.
 ///
 /// Never waits; a line the console does not take is dropped.
+@inline(never)
 func say(_ write: (inout ByteWriter) -> Void) {
   var line = ByteWriter(capacity: 512)
   line.text("apus: ")
@@ -59,6 +118,7 @@ func say(_ write: (inout ByteWriter) -> Void) {
 }
 
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
+@inline(never)
 func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
   say {
     $0.text("cannot ")
@@ -71,8 +131,7 @@ func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
 }
 
 /// Says that something with a literal name failed.
+@inline(never)
 func complain(_ deed: StaticString, _ subject: StaticString, _ error: Errno) {
-  var bytes: [UInt8] = []
-  bytes.append(subject)
-  complain(deed, bytes, error)
+  complain(deed, bytes(subject), error)
 }

@@ -18,7 +18,7 @@ public func runInit() -> Never {
   capus_block_signals()
   var setup = SystemSetup()
   setup.prepare()
-  let line = KernelCommandLine(parsing: (try? readFile("/proc/cmdline", limit: 65536)) ?? [])
+  let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
   if line.isRescue {
     say { $0.text("a rescue shell, as the kernel command line asks") }
     runRescue(RescuePlan())
@@ -46,16 +46,14 @@ public func runInit() -> Never {
 /// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
 private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  let loaded = loadManifest(main: main)
-  report(loaded)
-  if loaded.mainFileUsable { return loaded.manifest }
-  let fallback = loadManifest(main: bytes("/etc/apus.fallback.json"))
-  report(fallback)
-  return fallback.mainFileUsable ? fallback.manifest : nil
-}
-
-private func report(_ loaded: LoadedManifest) {
-  for diagnostic in loaded.diagnostics { say { diagnostic.write(into: &$0) } }
+  for path in [main, bytes("/etc/apus.fallback.json")] {
+    let loaded = loadManifest(main: path)
+    for index in loaded.diagnostics.indices {
+      say { loaded.diagnostics[index].write(into: &$0) }
+    }
+    if loaded.mainFileUsable { return loaded.manifest }
+  }
+  return nil
 }
 
 /// Marks the services that `apus.mask=` names; a name that is none is said.

@@ -10,9 +10,10 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+#include "raw.h"
 
 static int32_t result(int32_t value) {
   return value < 0 ? -errno : value;
@@ -79,26 +80,28 @@ int32_t capus_exists(const char *path) {
   return access(path, F_OK) == 0;
 }
 
-int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0)
-    return -errno;
+int64_t capus_read_all(int32_t fd, uint8_t *bytes, size_t capacity) {
   size_t count = 0;
   while (count < capacity) {
-    ssize_t got = read(fd, bytes + count, capacity - count);
-    if (got < 0 && errno == EINTR)
+    long got = raw3(SYS_read, fd, bytes + count, capacity - count);
+    if (got == -EINTR)
       continue;
-    if (got < 0) {
-      int error = errno;
-      close(fd);
-      return -error;
-    }
+    if (got < 0)
+      return got;
     if (got == 0)
       break;
     count += (size_t)got;
   }
-  close(fd);
   return (int64_t)count;
+}
+
+int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    return -errno;
+  int64_t count = capus_read_all(fd, bytes, capacity);
+  close(fd);
+  return count;
 }
 
 int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count) {
@@ -108,11 +111,6 @@ int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count) {
   int32_t outcome = write(fd, bytes, count) < 0 ? -errno : 0;
   close(fd);
   return outcome;
-}
-
-int64_t capus_file_size(const char *path) {
-  struct stat status;
-  return stat(path, &status) < 0 ? -errno : status.st_size;
 }
 
 int32_t capus_set_host_name(const uint8_t *name, size_t count) {
@@ -140,8 +138,7 @@ int32_t capus_load_module(const char *path, int32_t is_compressed) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return -errno;
-  int32_t outcome =
-      result((int32_t)syscall(SYS_finit_module, fd, "", is_compressed ? COMPRESSED_FILE : 0));
+  int32_t outcome = (int32_t)raw3(SYS_finit_module, fd, "", is_compressed ? COMPRESSED_FILE : 0);
   close(fd);
   return outcome;
 }

@@ -209,31 +209,6 @@ void capus_pause(void) {
   poll(NULL, 0, 100);
 }
 
-int64_t capus_directory_names(int32_t fd, char *names, size_t capacity) {
-  struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t length;
-    uint8_t type;
-    char name[];
-  };
-  char block[2048] __attribute__((aligned(8)));
-  long count = raw3(SYS_getdents64, fd, block, sizeof block);
-  size_t used = 0;
-  for (long at = 0; at < count;) {
-    const struct entry *entry = (const struct entry *)(block + at);
-    for (const char *from = entry->name;; from++) {
-      if (used == capacity)
-        return -ERANGE;
-      names[used++] = *from;
-      if (*from == 0)
-        break;
-    }
-    at += entry->length;
-  }
-  return count < 0 ? count : (int64_t)used;
-}
-
 void *capus_reserve(size_t count) {
   void *memory =
       mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

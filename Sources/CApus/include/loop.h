@@ -62,8 +62,6 @@ int64_t capus_read(int32_t fd, void *bytes, size_t count);
 int64_t capus_write(int32_t fd, const void *bytes, size_t count);
 /* Writes only if that does not wait: -EAGAIN when the other side takes nothing now. */
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count);
-/* The next names of a directory, each ended by a NUL; 0 at the end. */
-int64_t capus_directory_names(int32_t fd, char *names, size_t capacity);
 /* Reserves memory that costs nothing until it is touched; NULL when there is none. */
 void *capus_reserve(size_t count);
 int32_t capus_page_size(void);
