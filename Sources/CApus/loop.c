@@ -73,7 +73,7 @@ int32_t capus_timer_create(int32_t epoll, uint64_t data) {
     return -errno;
   int32_t result = control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, data);
   if (result < 0) {
-    close(fd);
+    raw1(SYS_close, fd);
     return result;
   }
   return fd;
@@ -196,9 +196,7 @@ void capus_pause(void) {
 }
 
 void *capus_reserve(size_t count) {
-  void *memory =
-      mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? NULL : memory;
+  return raw_map(count, MAP_NORESERVE);
 }
 
 int32_t capus_guard(void *page, size_t count) {

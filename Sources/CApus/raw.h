@@ -6,7 +6,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #if defined(__x86_64__)
@@ -81,6 +83,7 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_FCNTL SYS_fcntl64
 /* With 64-bit times (Linux 5.1). */
 #define NR_CLOCK_GETTIME 403
+#define NR_MMAP SYS_mmap2
 #define NR_SIGTIMEDWAIT 421
 #else
 #define NR_SETGROUPS SYS_setgroups
@@ -92,6 +95,7 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_FCHOWN SYS_fchown
 #define NR_FCNTL SYS_fcntl
 #define NR_CLOCK_GETTIME SYS_clock_gettime
+#define NR_MMAP SYS_mmap
 #define NR_SIGTIMEDWAIT SYS_rt_sigtimedwait
 #endif
 
@@ -103,6 +107,13 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 /* open(2); the C library's can be cancelled and takes more arguments. */
 static inline int raw_open(const char *path, int flags) {
   return (int)raw4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_LARGEFILE, 0);
+}
+
+/* Fresh memory, NULL when there is none. */
+static inline void *raw_map(size_t size, int flags) {
+  long start = raw6(NR_MMAP, 0, (long)size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  return (unsigned long)start > -4096UL ? NULL : (void *)start;
 }
 
 /* What statx(2) tells, the same on every architecture. */
