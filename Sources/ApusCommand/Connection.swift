@@ -37,7 +37,7 @@ enum Connection {
             ? "the supervisor went away before it had answered" : "the supervisor is going down")
       case .end: if isListing { return frames }
       case .supervisor, .service, .socket, .bootSummary, .bootEntry:
-        if isListing { frames.append(frame) }
+        if isListing { frames.push(frame) }
       }
     }
     throw nonsense(.length, context: &context)

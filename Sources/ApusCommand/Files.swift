@@ -40,9 +40,9 @@ enum Files {
     var path = folder
     for index in 0..<(try check(count)) {
       if names[index] != 0 {
-        path.append(names[index])
+        path.push(names[index])
       } else {
-        paths.append(path)
+        paths.push(path)
         path = folder
       }
     }

@@ -56,13 +56,14 @@ struct Invocation: ~Copyable {
     var onlyOperands = false
     var wantsHelp = false
     var wantsControl = false
-    for word in words.dropFirst() {
+    for index in words.indices where index > 0 {
+      let word = words[index]
       if wantsControl {
         control = word
         wantsControl = false
       } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
         if hasVerb {
-          operands.append(word)
+          operands.push(word)
         } else if let known = Verb(word: word) {
           verb = known
           hasVerb = true
@@ -81,7 +82,7 @@ struct Invocation: ~Copyable {
       } else if word.starts(with: "--control=") {
         control = word.dropping(10)
       } else if hasVerb, verb == .run {
-        operands.append(word)
+        operands.push(word)
       } else {
         let option = Options(spelling: word)
         guard hasVerb, !option.isEmpty, verb.options.contains(option) else {
@@ -148,7 +149,8 @@ struct Invocation: ~Copyable {
 
   /// busybox's `reboot [-d SEC] [-n] [-f]`: -f is at once; -n is accepted, apus always syncs.
   private mutating func readPower(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for word in words.dropFirst() {
+    for index in words.indices where index > 0 {
+      let word = words[index]
       if word.isAmong("-f --force --now") {
         options.insert(.now)
       } else if Invocation.isHelp(word) {
@@ -162,7 +164,8 @@ struct Invocation: ~Copyable {
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.
   private mutating func readShutdown(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for word in words.dropFirst() {
+    for index in words.indices where index > 0 {
+      let word = words[index]
       if word.isAmong("-r --reboot") {
         verb = .reboot
       } else if word.isAmong("-H --halt") {

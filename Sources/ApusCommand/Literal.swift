@@ -1,10 +1,13 @@
 /// Comparing and copying literals as bytes: comparing `String` would link the Unicode tables.
 extension [UInt8] {
+  /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
+  @inline(never) mutating func push(_ byte: UInt8) { append(byte) }
+
   /// The bytes of a literal.
   @inline(never) package init(_ literal: StaticString) {
     self = []
     guard literal.hasPointerRepresentation else { return }
-    for index in 0..<literal.utf8CodeUnitCount { unsafe append(literal.utf8Start[index]) }
+    for index in 0..<literal.utf8CodeUnitCount { unsafe push(literal.utf8Start[index]) }
   }
 
   /// The bytes of a C string.
@@ -12,7 +15,7 @@ extension [UInt8] {
     self = []
     var next = unsafe string
     while unsafe next.pointee != 0 {
-      unsafe append(UInt8(bitPattern: next.pointee))
+      unsafe push(UInt8(bitPattern: next.pointee))
       unsafe next += 1
     }
   }
@@ -20,7 +23,7 @@ extension [UInt8] {
   /// These bytes and those of a literal.
   @inline(never) func with(_ literal: StaticString) -> [UInt8] {
     var bytes = self
-    for index in 0..<literal.utf8CodeUnitCount { unsafe bytes.append(literal.utf8Start[index]) }
+    for index in 0..<literal.utf8CodeUnitCount { unsafe bytes.push(literal.utf8Start[index]) }
     return bytes
   }
 
@@ -78,7 +81,7 @@ extension [UInt8] {
   /// All but the first bytes.
   @inline(never) func dropping(_ skipped: Int) -> [UInt8] {
     var rest: [UInt8] = []
-    for index in Swift.min(skipped, count)..<count { rest.append(self[index]) }
+    for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
     return rest
   }
 
@@ -95,6 +98,11 @@ extension [UInt8] {
     for index in indices where self[index] == UInt8(ascii: "/") { start = index + 1 }
     return dropping(start)
   }
+}
+
+extension [[UInt8]] {
+  /// Appends an element; see `push` of bytes.
+  @inline(never) package mutating func push(_ element: [UInt8]) { append(element) }
 }
 
 /// Where a supervisor is controlled.

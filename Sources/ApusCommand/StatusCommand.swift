@@ -26,7 +26,7 @@ enum StatusCommand {
     for name in invocation.operands {
       let before = services.count
       for index in all.indices where all[index].name.same(as: name) { services.append(index) }
-      if services.count == before { missing.append(name) }
+      if services.count == before { missing.push(name) }
     }
     if !isNamed { for index in all.indices { services.append(index) } }
     if invocation.options.contains(.json) {

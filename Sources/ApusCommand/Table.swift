@@ -62,7 +62,7 @@ package struct Table {
 
   /// Ends a cell.
   @inline(never) package mutating func next() {
-    cells.append(cell.bytes)
+    cells.push(cell.bytes)
     cell.reset()
   }
 
@@ -180,7 +180,7 @@ package struct Table {
         if characters + 3 >= width { break }
         characters += 1
       }
-      kept.append(byte)
+      kept.push(byte)
     }
     return kept.with("...")
   }

@@ -25,7 +25,7 @@ public struct KernelCommandLine: Equatable, Sendable {
         take(word)
         word = []
       } else {
-        word.append(byte)
+        word.push(byte)
       }
     }
   }
@@ -37,7 +37,7 @@ public struct KernelCommandLine: Equatable, Sendable {
       var place = 10
       var name: [UInt8] = []
       while name.read(word, from: &place, upTo: UInt8(ascii: ",")) {
-        if !name.isEmpty { masks.append(name) }
+        if !name.isEmpty { masks.push(name) }
       }
     } else if word.equals("apus.debug") {
       isDebug = true

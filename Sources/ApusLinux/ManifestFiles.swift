@@ -24,7 +24,7 @@ public func loadManifest(main path: [UInt8]) -> LoadedManifest {
   }
   for byte in names {
     if byte != 0 {
-      file.append(byte)
+      file.push(byte)
     } else {
       add(file, to: &loader)
       file.removeLast(file.count - folder)

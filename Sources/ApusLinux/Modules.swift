@@ -39,10 +39,10 @@ public struct ModuleIndex: Sendable {
     _ = word.read(line, from: &place, upTo: UInt8(ascii: ":"))
     var listed = [word]
     while word.read(line, from: &place, upTo: UInt8(ascii: " ")) {
-      if !word.isEmpty { listed.append(word) }
+      if !word.isEmpty { listed.push(word) }
     }
     var paths: [[UInt8]] = []
-    while let path = listed.popLast() { paths.append(path) }
+    while let path = listed.popLast() { paths.push(path) }
     return paths
   }
 
@@ -80,7 +80,7 @@ struct ModuleLoader {
       unsafe capus_kernel_release($0.baseAddress, $0.count)
     }
     guard count > 0 else { return }
-    for index in 0..<Int(count) { folder.append(release[index]) }
+    for index in 0..<Int(count) { folder.push(release[index]) }
     folder.append("/")
     var path = folder
     path.append("modules.dep")
@@ -95,7 +95,7 @@ struct ModuleLoader {
     }
     for path in paths {
       var whole = path.starts(with: "/") ? [] : folder
-      for byte in path { whole.append(byte) }
+      for byte in path { whole.push(byte) }
       let isCompressed: Int32 = path.ends(with: "o") ? 0 : 1
       let answer = unsafe whole.terminated.withCPath { unsafe capus_load_module($0, isCompressed) }
       if answer != 0 - Errno.exists.code { try checked(answer) }
@@ -106,7 +106,7 @@ struct ModuleLoader {
   private func isPresent(_ name: [UInt8]) -> Bool {
     var path = bytes("/sys/module/")
     for letter in name {
-      path.append(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
+      path.push(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
     }
     return unsafe path.terminated.withCPath { unsafe capus_exists($0) } == 1
   }

@@ -24,10 +24,10 @@ public struct MountOptions: Equatable, Sendable {
     var word: [UInt8] = []
     while word.read(text, from: &place, upTo: UInt8(ascii: ",")) {
       if word.isEmpty || take(word) { continue }
-      if !data.isEmpty { data.append(UInt8(ascii: ",")) }
-      for byte in word { data.append(byte) }
+      if !data.isEmpty { data.push(UInt8(ascii: ",")) }
+      for byte in word { data.push(byte) }
     }
-    data.append(0)
+    data.push(0)
   }
 
   /// Sets or clears the MS_* bits of a word; false when it has none.
@@ -128,7 +128,7 @@ public func mountPoints(in text: [UInt8]) -> [[UInt8]] {
     var start = 0
     _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
     _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
-    if !field.isEmpty { points.append(unescaped(field)) }
+    if !field.isEmpty { points.push(unescaped(field)) }
   }
   return points
 }
@@ -142,7 +142,7 @@ private func unescaped(_ field: [UInt8]) -> [UInt8] {
       byte = field[index + 1] << 6 | (field[index + 2] & 7) << 3 | field[index + 3] & 7
       index += 3
     }
-    bytes.append(byte)
+    bytes.push(byte)
     index += 1
   }
   return bytes

@@ -77,7 +77,7 @@ private func unmountAll() {
       if answer >= 0 { hasProgress = true }
       if answer == 0 - Errno.timedOut.code {
         complain("unmount", point, .timedOut)
-        hung.append(point)
+        hung.push(point)
       }
     }
     if !hasProgress { break }
@@ -96,7 +96,7 @@ private func leftMounts(without hung: [[UInt8]]) -> [[UInt8]] {
   for point in mountPoints(in: text) where !isInterface(point) {
     var isLeft = true
     for other in hung where other == point { isLeft = false }
-    if isLeft { left.append(point) }
+    if isLeft { left.push(point) }
   }
   return left
 }

@@ -22,7 +22,7 @@ public struct RescuePlan: Sendable {
     if !system.console.isEmpty { console = manifest.terminated(system.console) }
     for index in system.rescue.indices {
       guard let text = manifest.texts.at(index) else { continue }
-      for byte in manifest.terminated(text) { arguments.append(byte) }
+      for byte in manifest.terminated(text) { arguments.push(byte) }
     }
   }
 

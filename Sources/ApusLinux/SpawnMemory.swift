@@ -24,7 +24,7 @@ internal import CApus
     let stride = pageBytes + stackBytes + self.planBytes
     unsafe base = capus_reserve(min(count, 64) * stride)
     free.reserveCapacity(count)
-    for slot in (0..<min(count, 64)).reversed() { free.append(UInt8(slot)) }
+    for slot in (0..<min(count, 64)).reversed() { free.push(UInt8(slot)) }
   }
 
   /// A free slot, or nil when all are in flight.

@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 internal import CApus
 
 // Small files of the kernel and of /etc, and how PID 1 says what went wrong with them.
@@ -8,10 +9,14 @@ extension [UInt8] {
   var terminated: [UInt8] {
     @inline(never) get {
       var copy = self
-      copy.append(0)
+      copy.push(0)
       return copy
     }
   }
+
+  /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
+  @inline(never)
+  mutating func push(_ byte: UInt8) { append(byte) }
 
   /// True when it begins with that literal.
   @inline(never)
@@ -42,14 +47,14 @@ extension [UInt8] {
   @inline(never)
   func dropping(_ skipped: Int) -> [UInt8] {
     var rest: [UInt8] = []
-    for index in Swift.min(skipped, count)..<count { rest.append(self[index]) }
+    for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
     return rest
   }
 
   /// Appends a literal.
   @inline(never)
   mutating func append(_ literal: StaticString) {
-    for index in 0..<literal.utf8CodeUnitCount { append(unsafe literal.utf8Start[index]) }
+    for index in 0..<literal.utf8CodeUnitCount { push(unsafe literal.utf8Start[index]) }
   }
 
   /// Becomes what stands in `text` from `place` to the next `separator`, and moves `place` behind
@@ -59,7 +64,7 @@ extension [UInt8] {
     removeAll(keepingCapacity: true)
     if place >= text.count { return false }
     while place < text.count, text[place] != separator {
-      append(text[place])
+      push(text[place])
       place += 1
     }
     place += 1
@@ -72,6 +77,12 @@ extension [UInt8] {
       unsafe body(UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: CChar.self))
     }
   }
+}
+
+extension [[UInt8]] {
+  /// Appends an element; see `push` of bytes.
+  @inline(never)
+  mutating func push(_ element: [UInt8]) { append(element) }
 }
 
 extension StaticString {
@@ -103,31 +114,53 @@ func textFile(_ path: StaticString, limit: Int) -> [UInt8] {
   (try? readFile(bytes(path), limit: limit)) ?? []
 }
 
-/// Says a line on the console: PID 1's own words before and after there is a supervisor.
-///
-/// Never waits; a line the console does not take is dropped.
+// PID 1's own words on the console, before and after there is a supervisor. They never wait; a line
+// the console does not take is dropped.
+
+/// Starts a line.
 @inline(never)
-func say(_ write: (inout ByteWriter) -> Void) {
+private func beginLine() -> ByteWriter {
   var line = ByteWriter(capacity: 512)
   line.text("apus: ")
-  write(&line)
+  return line
+}
+
+/// Ends a line and writes it.
+@inline(never)
+func finish(_ line: inout ByteWriter) {
   line.text("\n")
   unsafe line.bytes.withUnsafeBufferPointer {
     _ = unsafe capus_write(2, $0.baseAddress, $0.count)
   }
 }
 
+/// Says something.
+@inline(never)
+func say(_ words: StaticString) {
+  var line = beginLine()
+  line.text(words)
+  finish(&line)
+}
+
+/// Says what a manifest's diagnostic says.
+@inline(never)
+func say(_ diagnostic: Diagnostic) {
+  var line = beginLine()
+  diagnostic.write(into: &line)
+  finish(&line)
+}
+
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
 @inline(never)
 func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
-  say {
-    $0.text("cannot ")
-    $0.text(deed)
-    $0.text(" ")
-    $0.bytes(subject)
-    $0.text(": ")
-    $0.errno(error)
-  }
+  var line = beginLine()
+  line.text("cannot ")
+  line.text(deed)
+  line.text(" ")
+  line.bytes(subject)
+  line.text(": ")
+  line.errno(error)
+  finish(&line)
 }
 
 /// Says that something with a literal name failed.

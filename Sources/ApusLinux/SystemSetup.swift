@@ -72,7 +72,7 @@ private func setHostName(_ manifest: Manifest) {
   if name.isEmpty {
     for byte in textFile("/etc/hostname", limit: 256) {
       if byte <= 32 { break }
-      name.append(byte)
+      name.push(byte)
     }
   }
   if name.isEmpty { return }
@@ -121,7 +121,7 @@ public func settingPath(_ setting: [UInt8]) -> (path: [UInt8], value: [UInt8])? 
       if separator == dot { mapped = letter == dot ? slash : dot }
       if letter == dot, index > 0, setting[index - 1] == dot { return nil }
     }
-    path.append(mapped)
+    path.push(mapped)
   }
   return nil
 }
@@ -165,6 +165,6 @@ private func makeFolders(_ path: [UInt8]) {
     if !folder.isEmpty, byte == UInt8(ascii: "/") || byte == 0 {
       _ = unsafe folder.terminated.withCPath { unsafe capus_make_path($0, 0o755) }
     }
-    folder.append(byte)
+    folder.push(byte)
   }
 }

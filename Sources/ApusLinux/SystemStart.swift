@@ -20,11 +20,11 @@ public func runInit() -> Never {
   setup.prepare()
   let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
   if line.isRescue {
-    say { $0.text("a rescue shell, as the kernel command line asks") }
+    say("a rescue shell, as the kernel command line asks")
     runRescue(RescuePlan())
   }
   guard var manifest = findManifest(line) else {
-    say { $0.text("no manifest is usable: a rescue shell") }
+    say("no manifest is usable: a rescue shell")
     runRescue(RescuePlan())
   }
   mask(line.masks, in: &manifest)
@@ -48,9 +48,7 @@ private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
   for path in [main, bytes("/etc/apus.fallback.json")] {
     let loaded = loadManifest(main: path)
-    for index in loaded.diagnostics.indices {
-      say { loaded.diagnostics[index].write(into: &$0) }
-    }
+    for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
     if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil
@@ -85,7 +83,7 @@ final class ConsoleBoard: Board {
     line.text("apus: ")
     line.decimal(Int64(count))
     line.text(count == 1 ? " socket bound" : " sockets bound")
-    finish()
+    finish(&line)
   }
 
   override func rescue() {
@@ -107,7 +105,7 @@ final class ConsoleBoard: Board {
       line.text(entry.stage.word)
       line.text(" ")
       line.text(entry.name)
-      finish()
+      finish(&line)
     }
     line.reset()
     line.text("apus: boot ")
@@ -115,14 +113,7 @@ final class ConsoleBoard: Board {
     line.text(" ms  up, ")
     line.milliseconds((now - start).microseconds)
     line.text(" ms after init started")
-    finish()
-  }
-
-  private func finish() {
-    line.text("\n")
-    unsafe line.bytes.withUnsafeBufferPointer {
-      _ = unsafe capus_write(2, $0.baseAddress, $0.count)
-    }
+    finish(&line)
   }
 }
 

@@ -102,8 +102,6 @@ void capus_inspect(struct capus_self *self) {
   self->pid = getpid();
   self->uid = geteuid();
   self->gid = getegid();
-  long count = raw2(NR_GETGROUPS, 64, self->groups);
-  self->group_count = count < 0 ? -1 : (int32_t)count;
   inspect_capabilities(self);
   /* The system call has no negative values: 20 minus the nice value. */
   self->nice = 20 - (int32_t)raw2(SYS_getpriority, PRIO_PROCESS, 0);
@@ -111,8 +109,17 @@ void capus_inspect(struct capus_self *self) {
   const char *at = text;
   if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
     self->oom_score_adjust = (int32_t)number(&at);
-  for (int resource = 0; resource < 16; resource++)
-    raw4(SYS_prlimit64, 0, resource, 0, self->limits[resource]);
+}
+
+int32_t capus_own_groups(uint32_t *groups, int32_t capacity) {
+  return (int32_t)raw2(NR_GETGROUPS, capacity, groups);
+}
+
+void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard) {
+  uint64_t limits[2] = {0, 0};
+  raw4(SYS_prlimit64, 0, resource, 0, limits);
+  *soft = limits[0];
+  *hard = limits[1];
 }
 
 char **capus_arguments(int32_t *count) {

@@ -13,7 +13,7 @@ func commandLine() -> [[UInt8]] {
   var result: [[UInt8]] = []
   for index in 0..<Int(count) {
     if let words = unsafe words, let word = unsafe words[index] {
-      unsafe result.append([UInt8](string: word))
+      unsafe result.push([UInt8](string: word))
     }
   }
   return result

@@ -89,15 +89,15 @@ void capus_pause(void);
 struct capus_self {
   int32_t pid;
   uint32_t uid, gid;
-  int32_t group_count;
-  uint32_t groups[64];
   uint64_t effective, permitted, bounding;
   uint32_t last_capability;
   int32_t nice;
   int32_t oom_score_adjust;
-  uint64_t limits[16][2];
 };
 void capus_inspect(struct capus_self *self);
+/* Its supplementary groups, how many there are, or -errno; and its limits by RLIMIT_* number. */
+int32_t capus_own_groups(uint32_t *groups, int32_t capacity);
+void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard);
 /* Resident memory of a process in bytes (/proc/PID/statm), or -errno. */
 int64_t capus_resident_bytes(int32_t pid);
 /* Writes /proc/PID/oom_score_adj. */
