@@ -12,7 +12,7 @@ enum BootCommand {
     for frame in frames {
       do throws(FrameError) {
         if frame[1] == ReplyKind.bootSummary.rawValue {
-          summary = try BootSummaryReply(decoding: frame)
+          summary = try decoded(frame)
         } else {
           entries.append(try BootEntryReply(decoding: frame))
         }
@@ -27,6 +27,11 @@ enum BootCommand {
     } else {
       table(summary, entries, context: &context)
     }
+  }
+
+  @inline(never)
+  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> BootSummaryReply {
+    try BootSummaryReply(decoding: frame)
   }
 
   /// Slowest first; what took equally long stays in the order of time. By insertion: a boot has

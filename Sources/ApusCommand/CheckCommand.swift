@@ -47,7 +47,7 @@ enum CheckCommand {
 
   /// A diagnostic as one line that can not steer a terminal.
   private static func plain(_ diagnostic: Diagnostic, context: inout Context) {
-    var raw = ByteWriter(capacity: 8192)
+    var raw = ByteWriter.room(8192)
     diagnostic.write(into: &raw)
     context.error.writer.printable(raw.bytes)
     context.error.endLine()

@@ -86,7 +86,7 @@ enum Connection {
   private static func send(
     _ command: Command, name: [UInt8], _ options: Options, to fd: Int32, context: inout Context
   ) throws(Failure) {
-    var writer = ByteWriter(capacity: Frame.limit)
+    var writer = ByteWriter.room(Frame.limit)
     RequestFrame.encode(
       command, name: name, noWait: options.contains(.noWait), now: options.contains(.now),
       into: &writer)

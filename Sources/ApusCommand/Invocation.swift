@@ -30,6 +30,16 @@ struct Invocation: ~Copyable {
   /// Everything that is no option.
   var operands: [[UInt8]] = []
 
+  /// What has been seen of `apus …` so far: the command, `--`, `--help`, and `--control` whose path
+  /// comes next.
+  private var hasVerb = false
+  private var onlyOperands = false
+  private var wantsHelp = false
+  private var wantsControl = false
+
+  /// Nothing read yet.
+  init() {}
+
   /// The operand, where there is exactly one.
   var onlyOperand: [UInt8] { operands.count == 1 ? operands[0] : [] }
 
@@ -52,51 +62,7 @@ struct Invocation: ~Copyable {
   private mutating func readCommand(
     _ words: [[UInt8]], context: inout Context
   ) throws(Failure) {
-    var hasVerb = false
-    var onlyOperands = false
-    var wantsHelp = false
-    var wantsControl = false
-    for index in words.indices where index > 0 {
-      let word = words[index]
-      if wantsControl {
-        control = word
-        wantsControl = false
-      } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
-        if hasVerb {
-          operands.push(word)
-        } else if let known = Verb(word: word) {
-          verb = known
-          hasVerb = true
-        } else {
-          throw Invocation.unknown(word, context: &context)
-        }
-      } else if word.equals("--") {
-        onlyOperands = true
-      } else if Invocation.isHelp(word) {
-        wantsHelp = true
-      } else if !hasVerb, word.equals("--version") {
-        verb = .version
-        hasVerb = true
-      } else if word.equals("--control") {
-        wantsControl = true
-      } else if word.starts(with: "--control=") {
-        control = word.dropping(10)
-      } else if hasVerb, verb == .run {
-        operands.push(word)
-      } else {
-        let option = Options(spelling: word)
-        guard hasVerb, !option.isEmpty, verb.options.contains(option) else {
-          context.begin("unknown option ")
-          context.error.writer.safe(word)
-          if hasVerb {
-            context.error.writer.text(" of ")
-            context.error.writer.text(verb.word)
-          }
-          throw context.end(.usage)
-        }
-        options.insert(option)
-      }
-    }
+    for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
     if wantsControl { throw context.failure(.usage, "option --control needs a path") }
     if wantsHelp {
       explain(hasVerb)
@@ -106,13 +72,58 @@ struct Invocation: ~Copyable {
     try checkOperands(context: &context)
   }
 
+  /// Takes the next word.
+  @inline(never)
+  private mutating func take(_ word: [UInt8], context: inout Context) throws(Failure) {
+    if wantsControl {
+      control = word
+      wantsControl = false
+    } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
+      if hasVerb {
+        operands.push(word)
+      } else if let known = Verb(word: word) {
+        verb = known
+        hasVerb = true
+      } else {
+        throw Invocation.unknown(word, context: &context)
+      }
+    } else if word.equals("--") {
+      onlyOperands = true
+    } else if Invocation.isHelp(word) {
+      wantsHelp = true
+    } else if !hasVerb, word.equals("--version") {
+      verb = .version
+      hasVerb = true
+    } else if word.equals("--control") {
+      wantsControl = true
+    } else if word.starts(with: "--control=") {
+      control = word.dropping(10)
+    } else if hasVerb, verb == .run {
+      operands.push(word)
+    } else {
+      let option = Options(spelling: word)
+      guard hasVerb, !option.isEmpty, verb.options.contains(option) else {
+        context.begin("unknown option ")
+        context.error.writer.safe(word)
+        if hasVerb {
+          context.error.writer.text(" of ")
+          context.error.writer.text(verb.word)
+        }
+        throw context.end(.usage)
+      }
+      options.insert(option)
+    }
+  }
+
   /// Becomes a request for the page of the command, or for the overview without one.
   private mutating func explain(_ hasVerb: Bool) {
     operands = hasVerb ? [[UInt8](verb.word)] : []
     verb = .help
   }
 
-  private static func isHelp(_ word: [UInt8]) -> Bool { word.equals("--help") || word.equals("-h") }
+  @inline(never) private static func isHelp(_ word: [UInt8]) -> Bool {
+    word.equals("--help") || word.equals("-h")
+  }
 
   /// Refuses too few or too many operands, and names no service can have.
   private func checkOperands(context: inout Context) throws(Failure) {
@@ -149,7 +160,7 @@ struct Invocation: ~Copyable {
 
   /// busybox's `reboot [-d SEC] [-n] [-f]`: -f is at once; -n is accepted, apus always syncs.
   private mutating func readPower(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for index in words.indices where index > 0 {
+    for index in 1..<max(1, words.count) {
       let word = words[index]
       if word.isAmong("-f --force --now") {
         options.insert(.now)
@@ -164,7 +175,7 @@ struct Invocation: ~Copyable {
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.
   private mutating func readShutdown(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for index in words.indices where index > 0 {
+    for index in 1..<max(1, words.count) {
       let word = words[index]
       if word.isAmong("-r --reboot") {
         verb = .reboot

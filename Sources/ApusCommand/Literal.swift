@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// Comparing and copying literals as bytes: comparing `String` would link the Unicode tables.
 extension [UInt8] {
   /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
@@ -112,4 +114,9 @@ package enum ControlPath {
 
   /// That of a user's session, below XDG_RUNTIME_DIR.
   package static func session(in folder: [UInt8]) -> [UInt8] { folder.with("/apus/control") }
+}
+
+extension ByteWriter {
+  /// A writer with room for so many bytes; one copy of the code that makes it.
+  @inline(never) static func room(_ capacity: Int) -> ByteWriter { ByteWriter(capacity: capacity) }
 }

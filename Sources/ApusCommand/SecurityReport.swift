@@ -51,7 +51,7 @@ enum SecurityReport {
     let service = manifest.services[index]
     if service.flags.contains(.template) { return }
     let rights = manifest.credentials(of: service)
-    var text = ByteWriter(capacity: 8192)
+    var text = ByteWriter.room(8192)
     json.beginObject()
     text.text(service.name, of: manifest)
     json.member("service", &text)

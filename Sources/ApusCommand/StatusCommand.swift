@@ -12,7 +12,7 @@ enum StatusCommand {
     for frame in frames {
       do throws(FrameError) {
         if frame[1] == ReplyKind.supervisor.rawValue {
-          supervisor = try SupervisorReply(decoding: frame)
+          supervisor = try decoded(frame)
         } else {
           all.append(try ServiceReply(decoding: frame))
         }
@@ -41,6 +41,11 @@ enum StatusCommand {
     for index in services where isNamed && !isRunning(all[index].record.state) {
       throw Failure(.notRunning)
     }
+  }
+
+  @inline(never)
+  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> SupervisorReply {
+    try SupervisorReply(decoding: frame)
   }
 
   /// True for a service that has a process, or is up without one.

@@ -41,7 +41,7 @@ package struct Table {
   private var tints: [Tint] = []
   private var tinted = 0
   /// The cell being written; `next` ends it.
-  package var cell = ByteWriter(capacity: 4096)
+  package var cell = ByteWriter.room(4096)
 
   /// A table without columns.
   package init() {}

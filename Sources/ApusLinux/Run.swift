@@ -30,7 +30,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   let start = Instant(microseconds: capus_now())
   let loaded = loadManifest(main: options.manifestPath)
   for index in loaded.diagnostics.indices {
-    var line = ByteWriter(capacity: 1024)
+    var line = ByteWriter.room(1024)
     loaded.diagnostics[index].write(into: &line)
     finishNow(&line)
   }
@@ -41,7 +41,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
       loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: [])
     return end.exitCode
   } catch {
-    var line = ByteWriter(capacity: 1024)
+    var line = ByteWriter.room(1024)
     line.text("apus: cannot supervise: ")
     line.errno(error)
     finishNow(&line)

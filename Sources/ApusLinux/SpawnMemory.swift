@@ -119,16 +119,4 @@ internal import CApus
       divisor /= 10
     }
   }
-
-  /// Appends a number in hexadecimal.
-  mutating func hex(_ value: UInt32) {
-    var shift: UInt32 = 28
-    while shift > 0, value >> shift == 0 { shift -= 4 }
-    while true {
-      let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
-      byte(digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a"))
-      if shift == 0 { return }
-      shift -= 4
-    }
-  }
 }

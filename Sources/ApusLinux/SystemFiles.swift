@@ -120,7 +120,7 @@ func textFile(_ path: StaticString, limit: Int) -> [UInt8] {
 /// Starts a line.
 @inline(never)
 private func beginLine() -> ByteWriter {
-  var line = ByteWriter(capacity: 512)
+  var line = ByteWriter.room(512)
   line.text("apus: ")
   return line
 }
@@ -167,4 +167,9 @@ func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
 @inline(never)
 func complain(_ deed: StaticString, _ subject: StaticString, _ error: Errno) {
   complain(deed, bytes(subject), error)
+}
+
+extension ByteWriter {
+  /// A writer with room for so many bytes; one copy of the code that makes it.
+  @inline(never) static func room(_ capacity: Int) -> ByteWriter { ByteWriter(capacity: capacity) }
 }

@@ -19,6 +19,11 @@ public struct SystemSetup {
   mutating func timed(_ stage: BootStage, _ name: StaticString, _ body: () -> Void) {
     let start = capus_now()
     body()
+    note(stage, name, since: start)
+  }
+
+  @inline(never)
+  private mutating func note(_ stage: BootStage, _ name: StaticString, since start: Int64) {
     entries.append(
       SetupEntry(
         stage: stage, name: name, at: Instant(microseconds: start),

@@ -70,7 +70,7 @@ final class ConsoleBoard: Board {
   private let rescuePlan: RescuePlan
   private let start: Instant
   private let setup: [SetupEntry]
-  private var line = ByteWriter(capacity: 160)
+  private var line = ByteWriter.room(160)
 
   init(_ manifest: Manifest, start: Instant, setup: [SetupEntry]) {
     rescuePlan = RescuePlan(manifest)

@@ -53,3 +53,49 @@ int32_t capus_accept(int32_t fd, struct capus_peer *peer) {
   describe(connection, &address, peer);
   return connection;
 }
+
+static char *write_number(char *text, unsigned value, unsigned base) {
+  if (value >= base)
+    text = write_number(text, value / base, base);
+  *text = "0123456789abcdef"[value % base];
+  return text + 1;
+}
+
+static unsigned group_of(const struct capus_peer *peer, int group) {
+  return (unsigned)peer->address[2 * group] << 8 | peer->address[2 * group + 1];
+}
+
+const char *capus_peer_text(const struct capus_peer *peer) {
+  static char text[48];
+  char *end = text;
+  if (peer->family == AF_INET) {
+    for (int index = 0; index < 4; index++) {
+      if (index > 0)
+        *end++ = '.';
+      end = write_number(end, peer->address[index], 10);
+    }
+  } else {
+    /* Two colons stand for the longest run of zeros, the first of equally long ones. */
+    int zeros = 8, length = 1;
+    for (int group = 0, run = 0; group < 8; group++) {
+      run = group_of(peer, group) == 0 ? run + 1 : 0;
+      if (run > length) {
+        length = run;
+        zeros = group + 1 - run;
+      }
+    }
+    for (int group = 0; group < 8; group++) {
+      if (group == zeros) {
+        *end++ = ':';
+        *end++ = ':';
+        group += length - 1;
+        continue;
+      }
+      if (end > text && end[-1] != ':')
+        *end++ = ':';
+      end = write_number(end, group_of(peer, group), 16);
+    }
+  }
+  *end = 0;
+  return text;
+}

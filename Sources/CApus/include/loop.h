@@ -77,6 +77,8 @@ struct capus_peer {
   uint64_t cookie;     /* SO_COOKIE, 0 without one */
 };
 int32_t capus_accept(int32_t fd, struct capus_peer *peer);
+/* Its address as people write it (RFC 5952), until the next call. */
+const char *capus_peer_text(const struct capus_peer *peer);
 
 /* The command line, and one variable of the environment or NULL. Only before anything changes the
  * environment. */
