@@ -3,17 +3,20 @@ internal import ApusWire
 
 /// `apus boot`: where the time of the boot went.
 enum BootCommand {
-  static func run(_ invocation: Invocation, context: inout Context) throws(Failure) {
-    let connection = try Connection(invocation, context: &context)
-    let frames = try connection.listing(.boot, name: [], context: &context)
+  static func run(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    let frames = try Connection.listing(.boot, invocation, context: &context)
     var summary: BootSummaryReply?
     var entries: [BootEntryReply] = []
     for frame in frames {
-      if let reply = try? BootEntryReply(decoding: frame) {
-        entries.append(reply)
-      } else if let reply = try? BootSummaryReply(decoding: frame) {
-        summary = reply
-      } else {
+      do throws(FrameError) {
+        if frame[1] == ReplyKind.bootSummary.rawValue {
+          summary = try decoded(frame)
+        } else {
+          entries.append(try BootEntryReply(decoding: frame))
+        }
+      } catch {
         throw Connection.nonsense(.value, context: &context)
       }
     }
@@ -24,6 +27,11 @@ enum BootCommand {
     } else {
       table(summary, entries, context: &context)
     }
+  }
+
+  @inline(never)
+  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> BootSummaryReply {
+    try BootSummaryReply(decoding: frame)
   }
 
   /// Slowest first; what took equally long stays in the order of time. By insertion: a boot has

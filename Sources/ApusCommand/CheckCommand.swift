@@ -4,10 +4,11 @@ internal import ApusManifest
 
 /// `apus check`: everything there is to say about a manifest, before it meets a board.
 enum CheckCommand {
-  static func run(_ invocation: Invocation, context: inout Context) throws(Failure) {
+  static func run(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
     var loader = ManifestLoader()
-    let standard = [UInt8]("/etc/apus.json")
-    let operands = invocation.operands.isEmpty ? [standard] : invocation.operands
+    let operands = invocation.operands.isEmpty ? [[UInt8]("/etc/apus.json")] : invocation.operands
     for file in operands { add(file, to: &loader) }
     if operands.count == 1 { addDropIns(of: operands[0], to: &loader) }
     let loaded = loader.finish()
@@ -15,21 +16,20 @@ enum CheckCommand {
     if invocation.options.contains(.json) {
       json(loaded, security: wantsSecurity, context: &context)
     } else {
-      for diagnostic in loaded.diagnostics {
-        let line = plain(diagnostic)
-        context.error.writer.bytes(line)
-        context.error.endLine()
+      for index in loaded.diagnostics.indices {
+        plain(loaded.diagnostics[index], context: &context)
       }
       if wantsSecurity { SecurityReport.table(loaded.manifest, context: &context) }
     }
     if loaded.hasErrors { throw Failure(.failed) }
     if !invocation.options.contains(.json), !wantsSecurity {
-      summary(operands[0], loaded, context: &context)
+      summary(operands[0], loaded.manifest, context: &context)
     }
   }
 
+  @inline(never)
   private static func add(_ file: [UInt8], to loader: inout ManifestLoader) {
-    do {
+    do throws(Errno) {
       let bytes = try Files.read(file, limit: JSONLimits.manifest.bytes)
       loader.add(file: file, bytes: bytes)
     } catch {
@@ -38,7 +38,7 @@ enum CheckCommand {
   }
 
   private static func addDropIns(of main: [UInt8], to loader: inout ManifestLoader) {
-    do {
+    do throws(Errno) {
       for file in try Files.dropIns(of: main) { add(file, to: &loader) }
     } catch {
       loader.addUnreadable(file: Files.folder(of: main), errno: error)
@@ -46,26 +46,24 @@ enum CheckCommand {
   }
 
   /// A diagnostic as one line that can not steer a terminal.
-  private static func plain(_ diagnostic: Diagnostic) -> [UInt8] {
-    var raw = ByteWriter(capacity: 8192)
+  private static func plain(_ diagnostic: Diagnostic, context: inout Context) {
+    var raw = ByteWriter.room(8192)
     diagnostic.write(into: &raw)
-    var line = ByteWriter(capacity: 8192)
-    line.printable(raw.bytes)
-    return line.bytes
+    context.error.writer.printable(raw.bytes)
+    context.error.endLine()
   }
 
   private static func summary(
-    _ file: [UInt8], _ loaded: LoadedManifest, context: inout Context
+    _ file: [UInt8], _ manifest: Manifest, context: inout Context
   ) {
     var services = 0
-    for service in loaded.manifest.services where !service.flags.contains(.template) {
-      services += 1
-    }
+    for index in manifest.services.indices
+    where !manifest.services[index].flags.contains(.template) { services += 1 }
     context.output.writer.safe(file)
     context.output.writer.text(": ok, ")
     count(services, "service", context: &context)
     context.output.writer.text(", ")
-    count(loaded.manifest.listeners.count, "socket", context: &context)
+    count(manifest.listeners.count, "socket", context: &context)
     context.output.endLine()
   }
 
@@ -80,7 +78,8 @@ enum CheckCommand {
     var json = JSONStream()
     json.beginObject()
     json.beginArray("diagnostics")
-    for diagnostic in loaded.diagnostics {
+    for index in loaded.diagnostics.indices {
+      let diagnostic = loaded.diagnostics[index]
       json.beginObject()
       json.member("file", diagnostic.file)
       json.member("line", Int64(diagnostic.line))

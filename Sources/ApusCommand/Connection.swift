@@ -3,111 +3,121 @@ internal import ApusWire
 internal import CApus
 
 /// One request to the supervisor and the frames that answer it.
-struct Connection: ~Copyable {
-  private let fd: Int32
-  private let timeoutMs: UInt32
-
+enum Connection {
   /// A listing longer than this is no listing of ours.
   private static let frameLimit = 1 << 17
 
-  /// Connects to the control socket: `--control`, APUS_CONTROL, or the first of
-  /// `$XDG_RUNTIME_DIR/apus/control` and `/run/apus/control` behind which somebody listens.
-  init(_ invocation: Invocation, context: inout Context) throws(Failure) {
-    var paths: [[UInt8]] = []
-    if let given = invocation.control ?? context.control {
-      paths = [given]
-    } else {
-      if let directory = context.runtimeDirectory {
-        paths.append(directory + [UInt8]("/apus/control"))
+  /// Sends a request and gives the frames of a listing, whole and without the last one.
+  ///
+  /// A deed waits for its answer as long as it takes and has no frames. A supervisor that goes away
+  /// instead of answering a request for the end of the board has done what was asked.
+  @inline(never)
+  static func ask(
+    _ command: Command, name: [UInt8], _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) -> [[UInt8]] {
+    let fd = try connect(invocation, context: &context)
+    defer { _ = capus_close(fd) }
+    try send(command, name: name, invocation.options, to: fd, context: &context)
+    let isListing = command.isListing
+    let isBoard = !isListing && command.naming == .never
+    var frames: [[UInt8]] = []
+    while frames.count < frameLimit {
+      let frame = try receive(fd, patient: !isListing, context: &context)
+      var kind = ReplyKind.goingDown
+      if !frame.isEmpty { kind = try self.kind(of: frame, context: &context) }
+      switch kind {
+      case .answer:
+        try accept(frame, name: name, context: &context)
+        return frames
+      case .goingDown:
+        if isBoard { return frames }
+        throw context.failure(
+          .noSupervisor,
+          frame.isEmpty
+            ? "the supervisor went away before it had answered" : "the supervisor is going down")
+      case .end: if isListing { return frames }
+      case .supervisor, .service, .socket, .bootSummary, .bootEntry:
+        if isListing { frames.push(frame) }
       }
-      paths.append([UInt8]("/run/apus/control"))
     }
-    timeoutMs = context.timeoutMs
-    var failure = Errno.noEntry
-    var failed: [UInt8] = []
-    for path in paths {
-      let fd = unsafe path.withUnsafeBufferPointer {
-        unsafe capus_client_connect($0.baseAddress, UInt32(clamping: $0.count), context.timeoutMs)
-      }
-      if fd >= 0 {
-        self.fd = fd
-        return
-      }
-      failure = Errno(-fd)
-      failed = path
-      if failure != .noEntry, failure != Errno(111) { break }
-    }
-    let isRefused = failure == .accessDenied || failure == .notPermitted
-    context.complain(failure) {
-      $0.text(isRefused ? "not permitted to use " : "no supervisor answers at ")
-      $0.safe(failed)
-    }
-    throw Failure(isRefused ? .notPermitted : .noSupervisor)
+    throw nonsense(.length, context: &context)
   }
 
-  deinit { capus_client_close(fd) }
+  /// Asks for a listing: of the one service that is named, else of all.
+  static func listing(
+    _ command: Command, _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) -> [[UInt8]] {
+    try ask(command, name: invocation.onlyOperand, invocation, context: &context)
+  }
+
+  /// Connects to the control socket: `--control`, APUS_CONTROL, or the first of
+  /// `$XDG_RUNTIME_DIR/apus/control` and `/run/apus/control` behind which somebody listens.
+  private static func connect(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) -> Int32 {
+    var path = invocation.control ?? context.control ?? context.runtimeControl ?? ControlPath.board
+    var failure = dial(path, context)
+    if failure >= 0 { return failure }
+    if failure == -2 || failure == -111, invocation.control == nil, context.control == nil,
+      context.runtimeDirectory != nil
+    {
+      path = ControlPath.board
+      failure = dial(path, context)
+      if failure >= 0 { return failure }
+    }
+    let errno = Errno(0 &- failure)
+    let isRefused = errno == .accessDenied || errno == .notPermitted
+    throw context.failure(
+      isRefused ? .notPermitted : .noSupervisor,
+      isRefused ? "not permitted to use " : "no supervisor answers at ", path, errno)
+  }
+
+  @inline(never)
+  private static func dial(_ path: [UInt8], _ context: borrowing Context) -> Int32 {
+    let timeout = context.timeoutMs
+    return unsafe path.withUnsafeBufferPointer {
+      unsafe capus_client_connect($0.baseAddress, UInt32(clamping: $0.count), timeout)
+    }
+  }
 
   /// Sends a request.
   ///
   /// A supervisor that has already closed may have left an answer, so that is no error yet.
-  func send(
-    _ command: Command, name: [UInt8] = [], options: Options = [], context: inout Context
+  private static func send(
+    _ command: Command, name: [UInt8], _ options: Options, to fd: Int32, context: inout Context
   ) throws(Failure) {
-    var writer = ByteWriter(capacity: Frame.limit)
+    var writer = ByteWriter.room(Frame.limit)
     RequestFrame.encode(
       command, name: name, noWait: options.contains(.noWait), now: options.contains(.now),
       into: &writer)
     let result = unsafe writer.bytes.withUnsafeBufferPointer {
       unsafe capus_client_send(fd, $0.baseAddress, UInt32(clamping: $0.count))
     }
-    let errno = Errno(-result)
-    if result < 0, errno != .brokenPipe, errno != Errno(104) {
-      context.complain(errno) { $0.text("cannot send to the supervisor") }
-      throw Failure(.noSupervisor)
+    let errno = Errno(0 &- result)
+    if result < 0, errno != .brokenPipe, errno != .connectionReset {
+      throw context.failure(.noSupervisor, "cannot send to the supervisor", [], errno)
     }
   }
 
-  /// Receives one frame; nil when the supervisor has closed. `patient` waits for ever.
-  func receive(patient: Bool, context: inout Context) throws(Failure) -> [UInt8]? {
+  /// Receives one frame, empty when the supervisor has closed. `patient` waits for ever.
+  private static func receive(
+    _ fd: Int32, patient: Bool, context: inout Context
+  ) throws(Failure) -> [UInt8] {
     var frame = [UInt8](repeating: 0, count: Frame.limit)
-    let timeout = patient ? -1 : Int32(clamping: timeoutMs)
+    let timeout = patient ? -1 : Int32(clamping: context.timeoutMs)
     let count = unsafe frame.withUnsafeMutableBufferPointer {
       unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.limit), timeout)
     }
-    if count == 0 { return nil }
-    if count < 0 {
-      let errno = Errno(-count)
-      if errno == Errno(104) { return nil }
-      context.complain(errno) { $0.text("no answer from the supervisor") }
-      throw Failure(.noSupervisor)
+    let errno = Errno(0 &- count)
+    if count < 0, errno != .connectionReset {
+      throw context.failure(.noSupervisor, "no answer from the supervisor", [], errno)
     }
-    frame.removeLast(frame.count - Int(count))
+    frame.removeLast(Frame.limit - Int(max(0, count)))
     return frame
   }
 
-  /// Asks for a listing and gives its frames, whole and without the last one.
-  func listing(
-    _ command: Command, name: [UInt8], context: inout Context
-  ) throws(Failure) -> [[UInt8]] {
-    try send(command, name: name, context: &context)
-    var frames: [[UInt8]] = []
-    while frames.count < Connection.frameLimit {
-      guard let frame = try receive(patient: false, context: &context) else {
-        throw Connection.wentAway(context: &context)
-      }
-      switch try Connection.kind(of: frame, context: &context) {
-      case .end: return frames
-      case .answer:
-        try Connection.accept(frame, name: name, context: &context)
-        return frames
-      case .goingDown: throw Connection.goingDown(context: &context)
-      case .supervisor, .service, .socket, .bootSummary, .bootEntry: frames.append(frame)
-      }
-    }
-    throw Connection.nonsense(.length, context: &context)
-  }
-
   /// The kind of a frame.
+  @inline(never)
   static func kind(of frame: [UInt8], context: inout Context) throws(Failure) -> ReplyKind {
     do {
       return try ReplyKind(decoding: frame)
@@ -117,60 +127,41 @@ struct Connection: ~Copyable {
   }
 
   /// Takes an `answer` frame: good news is silent, bad news ends the command with its code.
-  static func accept(
+  private static func accept(
     _ frame: [UInt8], name: [UInt8], context: inout Context
   ) throws(Failure) {
     guard let answer = try? AnswerReply(decoding: frame) else {
       throw nonsense(.value, context: &context)
     }
     let service = answer.service.isEmpty ? name : answer.service
-    switch answer.code {
-    case .done: return
-    case .noSuchService: throw noSuchService(service, context: &context)
-    case .failed, .notPermitted:
-      let isRefused = answer.code == .notPermitted
-      context.complain {
-        if !service.isEmpty {
-          $0.safe(service)
-          $0.text(": ")
-        }
-        if !answer.text.isEmpty {
-          $0.safe(answer.text)
-        } else {
-          $0.text(isRefused ? "not permitted" : "failed")
-        }
-      }
-      throw Failure(isRefused ? .notPermitted : .failed)
+    if answer.code == .done { return }
+    if answer.code == .noSuchService { throw noSuchService(service, context: &context) }
+    let isRefused = answer.code == .notPermitted
+    context.begin(service.isEmpty ? "" : ": ", after: service)
+    if answer.text.isEmpty {
+      context.error.writer.text(isRefused ? "not permitted" : "failed")
+    } else {
+      context.error.writer.safe(answer.text)
     }
+    throw context.end(isRefused ? .notPermitted : .failed)
   }
 
   /// Says that nobody has that name.
+  @inline(never)
   static func noSuchService(_ name: [UInt8], context: inout Context) -> Failure {
-    context.complain {
-      $0.text("no such service: ")
-      $0.safe(name)
-    }
-    return Failure(.noSuchService)
-  }
-
-  /// Says that it is too late to ask.
-  static func goingDown(context: inout Context) -> Failure {
-    context.complain { $0.text("the supervisor is going down") }
-    return Failure(.noSupervisor)
-  }
-
-  /// Says that the supervisor closed in the middle.
-  static func wentAway(context: inout Context) -> Failure {
-    context.complain { $0.text("the supervisor went away before it had answered") }
-    return Failure(.noSupervisor)
+    context.failure(.noSuchService, "no such service: ", name)
   }
 
   /// Says what the supervisor did not understand or do.
+  @inline(never)
   static func nonsense(_ error: FrameError, context: inout Context) -> Failure {
-    context.complain {
-      $0.text("cannot understand the supervisor: ")
-      $0.text(error.message)
-    }
-    return Failure(.failed)
+    context.begin("cannot understand the supervisor: ")
+    context.error.writer.text(error.message)
+    return context.end(.failed)
   }
+}
+
+extension Errno {
+  /// ECONNRESET.
+  fileprivate static var connectionReset: Errno { Errno(104) }
 }

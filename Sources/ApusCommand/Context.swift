@@ -35,46 +35,48 @@ package struct Context: ~Copyable {
     control = Context.variable("APUS_CONTROL")
     runtimeDirectory = Context.variable("XDG_RUNTIME_DIR")
     colour = Context.variable("NO_COLOR") == nil && capus_client_is_terminal(1) == 1
-    now = capus_client_boottime()
-    wallOffset = capus_client_realtime() - now
+    now = capus_now()
+    wallOffset = capus_wall_time() - now
   }
 
   /// A variable of the environment; an empty one counts as not set.
-  private static func variable(_ name: StaticString) -> [UInt8]? {
+  @inline(never) package static func variable(_ name: StaticString) -> [UInt8]? {
     guard
-      let value = unsafe capus_client_variable(
+      let value = unsafe capus_environment(
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
     else { return nil }
-    var bytes: [UInt8] = []
-    var index = 0
-    while unsafe value[index] != 0 {
-      unsafe bytes.append(UInt8(bitPattern: value[index]))
-      index += 1
-    }
+    let bytes = unsafe [UInt8](string: value)
     return bytes.isEmpty ? nil : bytes
   }
 
-  /// Says what is wrong, as one line on standard error.
-  mutating func complain(_ write: (inout ByteWriter) -> Void) {
+  /// Where the supervisor of a user's session is controlled, if there is a place for it.
+  var runtimeControl: [UInt8]? { runtimeDirectory.map { ControlPath.session(in: $0) } }
+
+  /// Starts a line on standard error: `apus: SUBJECT TEXT`.
+  @inline(never) mutating func begin(_ text: StaticString, after subject: [UInt8] = []) {
     output.flush()
     error.writer.text("apus: ")
-    write(&error.writer)
+    error.writer.safe(subject)
+    error.writer.text(text)
+  }
+
+  /// Ends the line that `begin` started, and the command.
+  @inline(never) mutating func end(_ code: Failure.Code) -> Failure {
     error.endLine()
+    return Failure(code)
   }
 
-  /// Says what is wrong with the command line.
-  mutating func usage(_ write: (inout ByteWriter) -> Void) -> Failure {
-    complain(write)
-    return Failure(.usage)
-  }
-
-  /// Says what is wrong and with which error.
-  mutating func complain(_ errno: Errno, _ write: (inout ByteWriter) -> Void) {
-    complain {
-      write(&$0)
-      $0.text(": ")
-      $0.errno(errno)
+  /// Says what is wrong, and with which error, as one line on standard error.
+  @inline(never) mutating func failure(
+    _ code: Failure.Code, _ text: StaticString, _ subject: [UInt8] = [], _ errno: Errno? = nil
+  ) -> Failure {
+    begin(text)
+    error.writer.safe(subject)
+    if let errno {
+      error.writer.text(": ")
+      error.writer.errno(errno)
     }
+    return end(code)
   }
 
   /// A moment as wall time in microseconds; nil for one that never comes.

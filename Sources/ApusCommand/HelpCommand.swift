@@ -2,17 +2,16 @@ internal import ApusBase
 
 /// `apus help`: an overview, or the page of one command.
 enum HelpCommand {
-  static func run(_ invocation: Invocation, context: inout Context) throws(Failure) {
+  static func run(_ invocation: borrowing Invocation, context: inout Context) throws(Failure) {
     guard let word = invocation.operands.first else {
       overview(context: &context)
       return
     }
     guard let verb = Verb(word: word) else {
-      throw context.usage {
-        $0.text("no help on ")
-        $0.safe(word)
-        $0.text("; apus help lists the commands")
-      }
+      context.begin("no help on ")
+      context.error.writer.safe(word)
+      context.error.writer.text("; apus help lists the commands")
+      throw context.end(.usage)
     }
     page(verb, context: &context)
   }

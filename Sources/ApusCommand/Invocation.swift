@@ -20,169 +20,172 @@ package struct Failure: Error, Sendable {
 }
 
 /// A command line, taken apart.
-struct Invocation {
+struct Invocation: ~Copyable {
   /// The command.
-  var verb: Verb
+  var verb = Verb.help
   /// Its options.
   var options: Options = []
   /// `--control`.
   var control: [UInt8]?
   /// Everything that is no option.
   var operands: [[UInt8]] = []
-}
 
-extension Invocation {
+  /// What has been seen of `apus …` so far: the command, `--`, `--help`, and `--control` whose path
+  /// comes next.
+  private var hasVerb = false
+  private var onlyOperands = false
+  private var wantsHelp = false
+  private var wantsControl = false
+
+  /// Nothing read yet.
+  init() {}
+
+  /// The operand, where there is exactly one.
+  var onlyOperand: [UInt8] { operands.count == 1 ? operands[0] : [] }
+
   /// Takes a command line apart; `arguments[0]` is the name the program was called by.
-  init(_ arguments: [[UInt8]], context: inout Context) throws(Failure) {
+  mutating func read(_ arguments: [[UInt8]], context: inout Context) throws(Failure) {
     let name = (arguments.first ?? []).lastPathComponent
-    switch Verb(word: name) {
-    case .reboot?, .poweroff?, .halt?:
-      self.init(verb: Verb(word: name) ?? .help)
-      try readPower(arguments, context: &context)
-      return
-    default: break
-    }
     if name.equals("shutdown") {
-      self.init(verb: .poweroff)
+      verb = .poweroff
       try readShutdown(arguments, context: &context)
-      return
+    } else if let named = Verb(word: name), named == .reboot || named == .poweroff || named == .halt
+    {
+      verb = named
+      try readPower(arguments, context: &context)
+    } else {
+      try readCommand(arguments, context: &context)
     }
-    try self.init(words: arguments, context: &context)
   }
 
   /// `apus [--control PATH] COMMAND [OPTION…] [OPERAND…]`; options and operands may mix.
-  private init(words: [[UInt8]], context: inout Context) throws(Failure) {
-    var verb: Verb?
-    var control: [UInt8]?
-    var options: Options = []
-    var operands: [[UInt8]] = []
-    var onlyOperands = false
-    var wantsHelp = false
-    var index = 1
-    while index < words.count {
-      let word = words[index]
-      index += 1
-      if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
-        if verb != nil {
-          operands.append(word)
-        } else if let known = Verb(word: word) {
-          verb = known
-        } else {
-          throw Invocation.unknown(word, context: &context)
-        }
-      } else if word.equals("--") {
-        onlyOperands = true
-      } else if word.equals("--help") || word.equals("-h") {
-        wantsHelp = true
-      } else if verb == nil, word.equals("--version") {
-        verb = .version
-      } else if word.equals("--control") {
-        guard index < words.count else {
-          throw context.usage { $0.text("option --control needs a path") }
-        }
-        control = words[index]
-        index += 1
-      } else if word.starts(with: "--control=") {
-        control = [UInt8](word.dropFirst(10))
-      } else if verb == .run {
-        operands.append(word)
-      } else if let verb, let option = Options(spelling: word), verb.options.contains(option) {
-        options.insert(option)
-      } else {
-        throw context.usage {
-          $0.text("unknown option ")
-          $0.safe(word)
-          if let verb {
-            $0.text(" of ")
-            $0.text(verb.word)
-          }
-        }
-      }
-    }
+  private mutating func readCommand(
+    _ words: [[UInt8]], context: inout Context
+  ) throws(Failure) {
+    for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
+    if wantsControl { throw context.failure(.usage, "option --control needs a path") }
     if wantsHelp {
-      self.init(verb: .help, operands: verb.map { [[UInt8]($0.word)] } ?? [])
+      explain(hasVerb)
       return
     }
-    guard let verb else {
-      throw context.usage { $0.text("no command; apus help lists them") }
-    }
-    self.init(verb: verb, options: options, control: control, operands: operands)
+    guard hasVerb else { throw context.failure(.usage, "no command; apus help lists them") }
     try checkOperands(context: &context)
+  }
+
+  /// Takes the next word.
+  @inline(never)
+  private mutating func take(_ word: [UInt8], context: inout Context) throws(Failure) {
+    if wantsControl {
+      control = word
+      wantsControl = false
+    } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
+      if hasVerb {
+        operands.push(word)
+      } else if let known = Verb(word: word) {
+        verb = known
+        hasVerb = true
+      } else {
+        throw Invocation.unknown(word, context: &context)
+      }
+    } else if word.equals("--") {
+      onlyOperands = true
+    } else if Invocation.isHelp(word) {
+      wantsHelp = true
+    } else if !hasVerb, word.equals("--version") {
+      verb = .version
+      hasVerb = true
+    } else if word.equals("--control") {
+      wantsControl = true
+    } else if word.starts(with: "--control=") {
+      control = word.dropping(10)
+    } else if hasVerb, verb == .run {
+      operands.push(word)
+    } else {
+      let option = Options(spelling: word)
+      guard hasVerb, !option.isEmpty, verb.options.contains(option) else {
+        context.begin("unknown option ")
+        context.error.writer.safe(word)
+        if hasVerb {
+          context.error.writer.text(" of ")
+          context.error.writer.text(verb.word)
+        }
+        throw context.end(.usage)
+      }
+      options.insert(option)
+    }
+  }
+
+  /// Becomes a request for the page of the command, or for the overview without one.
+  private mutating func explain(_ hasVerb: Bool) {
+    operands = hasVerb ? [[UInt8](verb.word)] : []
+    verb = .help
+  }
+
+  @inline(never) private static func isHelp(_ word: [UInt8]) -> Bool {
+    word.equals("--help") || word.equals("-h")
   }
 
   /// Refuses too few or too many operands, and names no service can have.
   private func checkOperands(context: inout Context) throws(Failure) {
-    let verb = verb
-    if operands.count < verb.operands.lowerBound {
-      throw context.usage {
-        $0.text(verb.word)
-        $0.text(" needs the name of a service")
+    let (least, most) = verb.operands
+    if operands.count < least || operands.count > most {
+      context.begin("")
+      context.error.writer.text(verb.word)
+      if operands.count < least {
+        context.error.writer.text(" needs the name of a service")
+      } else {
+        context.error.writer.text(" takes no operand ")
+        context.error.writer.safe(operands[most])
       }
-    }
-    if operands.count > verb.operands.upperBound {
-      let extra = operands[verb.operands.upperBound]
-      throw context.usage {
-        $0.text(verb.word)
-        $0.text(" takes no operand ")
-        $0.safe(extra)
-      }
+      throw context.end(.usage)
     }
     guard verb.takesServices else { return }
     for name in operands where !ServiceName.isValid(name.span) {
-      throw context.usage {
-        $0.text("not a service name: ")
-        $0.safe(name)
-      }
+      throw context.failure(.usage, "not a service name: ", name)
     }
   }
 
   private static func unknown(_ word: [UInt8], context: inout Context) -> Failure {
-    let meant = Suggestion.verb(for: word)
-    return context.usage {
-      $0.text("unknown command ")
-      $0.safe(word)
-      if let meant {
-        $0.text("; did you mean ")
-        $0.text(meant.word)
-        $0.text("?")
-      }
+    context.begin("unknown command ")
+    context.error.writer.safe(word)
+    if let meant = Suggestion.verb(for: word) {
+      context.error.writer.text("; did you mean ")
+      context.error.writer.text(meant.word)
+      context.error.writer.text("?")
     }
+    return context.end(.usage)
   }
-}
 
-/// The names that scripts and people know from other inits.
-extension Invocation {
+  // The names that scripts and people know from other inits.
+
   /// busybox's `reboot [-d SEC] [-n] [-f]`: -f is at once; -n is accepted, apus always syncs.
   private mutating func readPower(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for word in words.dropFirst() {
-      if word.equals("-f") || word.equals("--force") || word.equals("--now") {
+    for index in 1..<max(1, words.count) {
+      let word = words[index]
+      if word.isAmong("-f --force --now") {
         options.insert(.now)
-      } else if word.equals("--help") || word.equals("-h") {
-        self = Invocation(verb: .help, operands: [[UInt8](verb.word)])
+      } else if Invocation.isHelp(word) {
+        explain(true)
         return
       } else if !word.equals("-n") {
-        throw context.usage {
-          $0.text("unknown option ")
-          $0.safe(word)
-        }
+        throw context.failure(.usage, "unknown option ", word)
       }
     }
   }
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.
   private mutating func readShutdown(_ words: [[UInt8]], context: inout Context) throws(Failure) {
-    for word in words.dropFirst() {
-      if word.equals("-r") || word.equals("--reboot") {
+    for index in 1..<max(1, words.count) {
+      let word = words[index]
+      if word.isAmong("-r --reboot") {
         verb = .reboot
-      } else if word.equals("-H") || word.equals("--halt") {
+      } else if word.isAmong("-H --halt") {
         verb = .halt
-      } else if word.equals("-h") || word.equals("-P") || word.equals("--poweroff") {
+      } else if word.isAmong("-h -P --poweroff") {
         verb = .poweroff
-      } else if !word.equals("now"), !word.equals("+0") {
-        throw context.usage {
-          $0.text("shutdown takes -r, -h, -P or -H and the time now, not ")
-          $0.safe(word)
-        }
+      } else if !word.isAmong("now +0") {
+        throw context.failure(
+          .usage, "shutdown takes -r, -h, -P or -H and the time now, not ", word)
       }
     }
   }

@@ -38,6 +38,12 @@ struct JSONStream {
     json.string(text)
   }
 
+  /// Writes a member that is a string and empties its writer.
+  @inline(never) mutating func member(_ key: StaticString, _ text: inout ByteWriter) {
+    member(key, text.bytes)
+    text.reset()
+  }
+
   /// Writes a member that is one of a set of words.
   @inline(never) mutating func member(_ key: StaticString, word: StaticString) {
     json.key(key)

@@ -5,7 +5,7 @@ internal import CApus
 /// A stream that a command writes to: a descriptor, or a buffer where a test looks at it.
 package struct Output: ~Copyable {
   /// What is not written yet.
-  package var writer = ByteWriter(capacity: Output.capacity)
+  package var writer = ByteWriter.room(Output.capacity)
   /// What was written when there is no descriptor.
   package private(set) var kept: [UInt8] = []
   /// The errno of the first write that failed.

@@ -14,39 +14,38 @@ public func runCommand(_ arguments: [[UInt8]]) -> Int32 {
 /// Runs a command in a world of the caller's making.
 package func runCommand(_ arguments: [[UInt8]], context: inout Context) -> Int32 {
   var code: Int32 = 0
-  do {
-    let invocation = try Invocation(arguments, context: &context)
+  do throws(Failure) {
+    var invocation = Invocation()
+    try invocation.read(arguments, context: &context)
     try perform(invocation, context: &context)
   } catch {
     code = error.code
   }
   context.output.flush()
-  if let failure = context.output.failure {
-    context.complain(failure) { $0.text("cannot write standard output") }
-    code = Failure.Code.failed.rawValue
+  if let errno = context.output.failure {
+    code = context.failure(.failed, "cannot write standard output", [], errno).code
   }
   context.error.flush()
   return code
 }
 
-private func perform(_ invocation: Invocation, context: inout Context) throws(Failure) {
+private func perform(
+  _ invocation: borrowing Invocation, context: inout Context
+) throws(Failure) {
   switch invocation.verb {
   case .check: try CheckCommand.run(invocation, context: &context)
   case .status: try StatusCommand.run(invocation, context: &context)
   case .listSockets: try SocketsCommand.run(invocation, context: &context)
   case .boot: try BootCommand.run(invocation, context: &context)
-  case .start, .stop, .restart, .reload, .reset, .kill:
+  case .start, .stop, .restart, .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec:
     guard let command = invocation.verb.request else { return }
-    try DeedCommand.services(command, invocation, context: &context)
-  case .reboot, .poweroff, .halt, .kexec:
-    guard let command = invocation.verb.request else { return }
-    try DeedCommand.board(command, invocation, context: &context)
+    try DeedCommand.run(command, invocation, context: &context)
   case .help: try HelpCommand.run(invocation, context: &context)
   case .version:
     context.output.writer.text("apus ")
     context.output.writer.text(ApusVersion.text)
     context.output.endLine()
   case .run:
-    throw context.usage { $0.text("usage: apus run [--manifest FILE] [--control PATH]") }
+    throw context.failure(.usage, "usage: apus run [--manifest FILE] [--control PATH]")
   }
 }

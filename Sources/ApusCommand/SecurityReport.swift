@@ -11,63 +11,75 @@ enum SecurityReport {
     table.column("NEW PRIVILEGES", least: 14)
     table.column("NETWORK", least: 12)
     table.column("LOCAL", least: 8)
-    for service in manifest.services where !service.flags.contains(.template) {
-      let rights = manifest.credentials(of: service)
-      table.row(tint: isRoot(rights.user, manifest) ? .warning : .plain, column: 1)
-      table.cell.text(service.name, of: manifest)
-      table.next()
-      user(rights.user, manifest, &table.cell)
-      table.next()
-      capabilities(rights, manifest, &table.cell)
-      table.next()
-      table.word(gainsPrivileges(rights, manifest) ? "yes" : "no")
-      addresses(service, manifest, fromNetwork: true, &table.cell)
-      table.next()
-      addresses(service, manifest, fromNetwork: false, &table.cell)
-      table.next()
-    }
+    for index in manifest.services.indices { row(index, manifest, &table) }
     table.render(into: &context.output, colour: context.colour)
   }
 
+  private static func row(_ index: Int, _ manifest: Manifest, _ table: inout Table) {
+    let service = manifest.services[index]
+    if service.flags.contains(.template) { return }
+    let rights = manifest.credentials(of: service)
+    table.row(tint: isRoot(rights.user, manifest) ? .warning : .plain, column: 1)
+    table.cell.text(service.name, of: manifest)
+    table.next()
+    user(rights.user, manifest, &table.cell)
+    table.next()
+    capabilities(rights, manifest, &table.cell)
+    table.next()
+    table.word(gainsPrivileges(rights, manifest) ? "yes" : "no")
+    for fromNetwork in [true, false] {
+      var isFirst = true
+      for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
+        if !isFirst { table.cell.byte(UInt8(ascii: " ")) }
+        isFirst = false
+        table.cell.text(manifest.listeners[index].spelling, of: manifest)
+      }
+      table.next()
+    }
+  }
+
   static func json(_ manifest: Manifest, _ json: inout JSONStream, context: inout Context) {
-    var text = ByteWriter(capacity: 8192)
     json.beginArray("security")
-    for service in manifest.services where !service.flags.contains(.template) {
-      let rights = manifest.credentials(of: service)
-      json.beginObject()
-      text.reset()
-      text.text(service.name, of: manifest)
-      json.member("service", text.bytes)
-      text.reset()
-      user(rights.user, manifest, &text)
-      json.member("user", text.bytes)
-      text.reset()
-      capabilities(rights, manifest, &text)
-      json.member("capabilities", text.bytes)
-      json.member("newPrivileges", gainsPrivileges(rights, manifest))
-      list(service, manifest, fromNetwork: true, &json)
-      list(service, manifest, fromNetwork: false, &json)
-      json.endObject()
+    for index in manifest.services.indices {
+      object(index, manifest, &json)
       json.drain(into: &context.output)
     }
     json.endArray()
   }
 
-  private static func list(
-    _ service: Service, _ manifest: Manifest, fromNetwork: Bool, _ json: inout JSONStream
-  ) {
-    json.beginArray(fromNetwork ? "network" : "local")
-    for index in service.listeners.indices {
-      guard let listener = manifest.listeners.at(index), isNetwork(listener.address) == fromNetwork
-      else { continue }
-      var text = ByteWriter(capacity: 256)
-      text.text(listener.spelling, of: manifest)
-      json.element(text.bytes)
+  private static func object(_ index: Int, _ manifest: Manifest, _ json: inout JSONStream) {
+    let service = manifest.services[index]
+    if service.flags.contains(.template) { return }
+    let rights = manifest.credentials(of: service)
+    var text = ByteWriter.room(8192)
+    json.beginObject()
+    text.text(service.name, of: manifest)
+    json.member("service", &text)
+    user(rights.user, manifest, &text)
+    json.member("user", &text)
+    capabilities(rights, manifest, &text)
+    json.member("capabilities", &text)
+    json.member("newPrivileges", gainsPrivileges(rights, manifest))
+    for fromNetwork in [true, false] {
+      json.beginArray(fromNetwork ? "network" : "local")
+      for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
+        text.text(manifest.listeners[index].spelling, of: manifest)
+        json.element(text.bytes)
+        text.reset()
+      }
+      json.endArray()
     }
-    json.endArray()
+    json.endObject()
   }
 
-  private static func isRoot(_ user: Principal, _ manifest: Manifest) -> Bool {
+  /// True for a listener of the manifest that other machines can reach, or can not.
+  @inline(never)
+  private static func isReached(_ index: Int, _ fromNetwork: Bool, _ manifest: Manifest) -> Bool {
+    manifest.listeners.indices.contains(index)
+      && isNetwork(manifest.listeners[index].address) == fromNetwork
+  }
+
+  @inline(never) private static func isRoot(_ user: Principal, _ manifest: Manifest) -> Bool {
     switch user {
     case .none: true
     case .id(let id): id == 0
@@ -100,21 +112,10 @@ enum SecurityReport {
   }
 
   /// True when set-user-ID programs can give the service more than it has.
-  private static func gainsPrivileges(_ rights: Credentials, _ manifest: Manifest) -> Bool {
+  @inline(never) private static func gainsPrivileges(_ rights: Credentials, _ manifest: Manifest)
+    -> Bool
+  {
     !(rights.noNewPrivileges ?? !isRoot(rights.user, manifest))
-  }
-
-  @inline(never) private static func addresses(
-    _ service: Service, _ manifest: Manifest, fromNetwork: Bool, _ out: inout ByteWriter
-  ) {
-    var isFirst = true
-    for index in service.listeners.indices {
-      guard let listener = manifest.listeners.at(index), isNetwork(listener.address) == fromNetwork
-      else { continue }
-      if !isFirst { out.byte(UInt8(ascii: " ")) }
-      isFirst = false
-      out.text(listener.spelling, of: manifest)
-    }
   }
 
   /// True when other machines can reach the address; loopback addresses are local.

@@ -3,17 +3,20 @@ internal import ApusWire
 
 /// `apus list-sockets`: every listener, whose it is, and why it is paused.
 enum SocketsCommand {
-  static func run(_ invocation: Invocation, context: inout Context) throws(Failure) {
-    let names = invocation.operands
-    let connection = try Connection(invocation, context: &context)
-    let frames = try connection.listing(
-      .listSockets, name: names.count == 1 ? names[0] : [], context: &context)
+  static func run(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    let frames = try Connection.listing(.listSockets, invocation, context: &context)
     var sockets: [SocketReply] = []
     for frame in frames {
-      guard let reply = try? SocketReply(decoding: frame) else {
+      do throws(FrameError) {
+        let socket = try SocketReply(decoding: frame)
+        var isWanted = invocation.operands.isEmpty
+        for name in invocation.operands where name.same(as: socket.service) { isWanted = true }
+        if isWanted { sockets.append(socket) }
+      } catch {
         throw Connection.nonsense(.value, context: &context)
       }
-      if names.isEmpty || names.contains(reply.service) { sockets.append(reply) }
     }
     if invocation.options.contains(.json) {
       json(sockets, context: &context)
@@ -40,50 +43,58 @@ enum SocketsCommand {
     table.column("QUEUE", least: 5, isNumber: true)
     table.column("ACCEPTED", least: 8, isNumber: true)
     table.column("DETAIL", least: 14)
-    for socket in sockets {
-      let record = socket.record
-      let age = record.lastTrigger.map { context.age(of: $0) }
-      let delay = record.pausedUntil.map { context.delay(until: $0) }
-      table.row(tint: tint(record.state), column: 3)
-      table.text(socket.address)
-      table.text(socket.name == socket.service ? [] : socket.name)
-      table.text(socket.service)
-      table.word(record.state.word)
-      table.number(record.queued.map { UInt64($0) })
-      table.number(record.accepted > 0 ? record.accepted : nil)
-      table.outlook(delay, socket.reason)
-      if delay == nil, socket.reason.isEmpty, let age {
-        table.cell.text("triggered ")
-        table.cell.duration(age)
-        table.cell.text(" ago")
-      }
-      table.next()
-    }
+    for index in sockets.indices { row(sockets[index], &table, context) }
     table.render(into: &context.output, colour: context.colour)
+  }
+
+  private static func row(
+    _ socket: SocketReply, _ table: inout Table, _ context: borrowing Context
+  ) {
+    let record = socket.record
+    table.row(tint: tint(record.state), column: 3)
+    table.text(socket.address)
+    table.text(socket.name.same(as: socket.service) ? [] : socket.name)
+    table.text(socket.service)
+    table.word(record.state.word)
+    table.number(record.queued.map { UInt64($0) })
+    table.number(unlessZero: record.accepted)
+    table.outlook(record.pausedUntil, socket.reason, context)
+    if record.pausedUntil == nil, socket.reason.isEmpty, let last = record.lastTrigger {
+      table.cell.text("triggered ")
+      table.cell.duration(context.age(of: last))
+      table.cell.text(" ago")
+    }
+    table.next()
   }
 
   private static func json(_ sockets: [SocketReply], context: inout Context) {
     var json = JSONStream()
     json.beginObject()
     json.beginArray("sockets")
-    for socket in sockets {
-      let record = socket.record
-      json.beginObject()
-      json.member("service", socket.service)
-      json.member("name", socket.name)
-      json.member("kind", word: record.kind.word)
-      json.member("address", socket.address)
-      json.member("state", word: record.state.word)
-      json.member("reason", socket.reason)
-      json.member("queued", unsigned: record.queued.map { UInt64($0) })
-      json.member("accepted", unsigned: record.accepted)
-      json.member("triggers", unsigned: record.triggers)
-      json.member("pausedUntilUs", record.pausedUntil, context)
-      json.member("lastTriggerUs", record.lastTrigger, context)
-      json.endObject()
+    for index in sockets.indices {
+      object(sockets[index], &json, context)
       json.drain(into: &context.output)
     }
     json.endArray()
     json.finish(into: &context.output)
+  }
+
+  private static func object(
+    _ socket: SocketReply, _ json: inout JSONStream, _ context: borrowing Context
+  ) {
+    let record = socket.record
+    json.beginObject()
+    json.member("service", socket.service)
+    json.member("name", socket.name)
+    json.member("kind", word: record.kind.word)
+    json.member("address", socket.address)
+    json.member("state", word: record.state.word)
+    json.member("reason", socket.reason)
+    json.member("queued", unsigned: record.queued.map { UInt64($0) })
+    json.member("accepted", unsigned: record.accepted)
+    json.member("triggers", unsigned: record.triggers)
+    json.member("pausedUntilUs", record.pausedUntil, context)
+    json.member("lastTriggerUs", record.lastTrigger, context)
+    json.endObject()
   }
 }

@@ -3,47 +3,49 @@ internal import ApusWire
 
 /// `apus status`: a table of services, details of one, or JSON.
 enum StatusCommand {
-  static func run(_ invocation: Invocation, context: inout Context) throws(Failure) {
-    let names = invocation.operands
-    let connection = try Connection(invocation, context: &context)
-    let frames = try connection.listing(
-      .status, name: names.count == 1 ? names[0] : [], context: &context)
+  static func run(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    let frames = try Connection.listing(.status, invocation, context: &context)
     var supervisor: SupervisorReply?
-    var services: [ServiceReply] = []
+    var all: [ServiceReply] = []
     for frame in frames {
-      if let reply = try? ServiceReply(decoding: frame) {
-        services.append(reply)
-      } else if let reply = try? SupervisorReply(decoding: frame) {
-        supervisor = reply
-      } else {
+      do throws(FrameError) {
+        if frame[1] == ReplyKind.supervisor.rawValue {
+          supervisor = try decoded(frame)
+        } else {
+          all.append(try ServiceReply(decoding: frame))
+        }
+      } catch {
         throw Connection.nonsense(.value, context: &context)
       }
     }
+    let isNamed = !invocation.operands.isEmpty
+    var services: [Int] = []
     var missing: [[UInt8]] = []
-    if !names.isEmpty {
-      let all = services
-      services = []
-      for name in names {
-        var isThere = false
-        for service in all where service.name == name {
-          services.append(service)
-          isThere = true
-        }
-        if !isThere { missing.append(name) }
-      }
+    for name in invocation.operands {
+      let before = services.count
+      for index in all.indices where all[index].name.same(as: name) { services.append(index) }
+      if services.count == before { missing.push(name) }
     }
+    if !isNamed { for index in all.indices { services.append(index) } }
     if invocation.options.contains(.json) {
-      json(supervisor, services, context: &context)
-    } else if names.count == 1 {
-      for service in services { detail(service, context: &context) }
+      json(supervisor, all, services, context: &context)
+    } else if invocation.operands.count == 1 {
+      for index in services { detail(all[index], context: &context) }
     } else {
-      table(services, context: &context)
+      table(all, services, context: &context)
     }
     for name in missing { _ = Connection.noSuchService(name, context: &context) }
     if !missing.isEmpty { throw Failure(.noSuchService) }
-    for service in services where !names.isEmpty && !isRunning(service.record.state) {
+    for index in services where isNamed && !isRunning(all[index].record.state) {
       throw Failure(.notRunning)
     }
+  }
+
+  @inline(never)
+  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> SupervisorReply {
+    try SupervisorReply(decoding: frame)
   }
 
   /// True for a service that has a process, or is up without one.
@@ -63,7 +65,9 @@ enum StatusCommand {
     }
   }
 
-  private static func table(_ services: [ServiceReply], context: inout Context) {
+  private static func table(
+    _ all: [ServiceReply], _ services: [Int], context: inout Context
+  ) {
     var table = Table()
     table.column("SERVICE", least: 16)
     table.column("STATE", least: 9)
@@ -72,39 +76,38 @@ enum StatusCommand {
     table.column("RESTARTS", least: 8, isNumber: true)
     table.column("MEMORY", least: 6, isNumber: true)
     table.column("DETAIL", least: 8)
-    for service in services {
-      let record = service.record
-      let age = context.age(of: record.since)
-      let delay = record.nextStart.map { context.delay(until: $0) }
-      table.row(tint: tint(record.state), column: 1)
-      table.text(service.name)
-      table.word(record.state.word)
-      table.cell.duration(age)
-      table.cell.text(" ago")
-      table.next()
-      table.number(record.mainPid > 0 ? UInt64(record.mainPid) : nil)
-      table.number(record.restarts > 0 ? UInt64(record.restarts) : nil)
-      if let memory = record.memory { table.cell.size(memory) }
-      table.next()
-      table.outlook(delay, service.reason)
-      table.next()
-    }
+    for index in services { row(all[index], &table, context) }
     table.render(into: &context.output, colour: context.colour)
+  }
+
+  private static func row(
+    _ service: ServiceReply, _ table: inout Table, _ context: borrowing Context
+  ) {
+    let record = service.record
+    table.row(tint: tint(record.state), column: 1)
+    table.text(service.name)
+    table.word(record.state.word)
+    table.cell.duration(context.age(of: record.since))
+    table.cell.text(" ago")
+    table.next()
+    table.number(unlessZero: UInt64(max(0, record.mainPid)))
+    table.number(unlessZero: UInt64(record.restarts))
+    if let memory = record.memory { table.cell.size(memory) }
+    table.next()
+    table.outlook(record.nextStart, service.reason, context)
+    table.next()
   }
 
   private static func detail(_ service: ServiceReply, context: inout Context) {
     let record = service.record
     context.output.writer.safe(service.name)
     context.output.writer.text(": ")
-    let tint = context.colour ? tint(record.state) : .plain
-    context.output.writer.text(tint.sequence)
-    context.output.writer.text(record.state.word)
-    if tint != .plain { context.output.writer.text("\u{1b}[0m") }
+    context.output.writer.tinted(record.state.word, context.colour ? tint(record.state) : .plain)
     context.output.writer.text(" for ")
     context.output.writer.duration(context.age(of: record.since))
     if record.mainPid > 0 {
       label("main pid", &context.output)
-      context.output.writer.decimal(Int64(record.mainPid))
+      context.output.writer.decimal(UInt64(record.mainPid))
     }
     label("restarts", &context.output)
     context.output.writer.decimal(UInt64(record.restarts))
@@ -146,7 +149,8 @@ enum StatusCommand {
   }
 
   private static func json(
-    _ supervisor: SupervisorReply?, _ services: [ServiceReply], context: inout Context
+    _ supervisor: SupervisorReply?, _ all: [ServiceReply], _ services: [Int],
+    context: inout Context
   ) {
     var json = JSONStream()
     json.beginObject()
@@ -160,8 +164,8 @@ enum StatusCommand {
       json.member("supervisor", nil)
     }
     json.beginArray("services")
-    for service in services {
-      object(service, &json, context)
+    for index in services {
+      object(all[index], &json, context)
       json.drain(into: &context.output)
     }
     json.endArray()

@@ -21,23 +21,25 @@ enum Suggestion {
   /// Insertions, removals, replacements and swaps of neighbours that make one word the other
   /// (optimal string alignment).
   private static func edits(_ word: [UInt8], _ target: [UInt8]) -> Int {
-    var older = [Int](repeating: 0, count: target.count + 1)
-    var previous = Array(0...target.count)
-    for row in 0..<word.count {
-      var current = previous
-      current[0] = row + 1
-      for column in target.indices {
-        let isSame = word[row] == target[column]
-        var cost = min(previous[column + 1], current[column]) + 1
-        cost = min(cost, previous[column] + (isSame ? 0 : 1))
-        if row > 0, column > 0, word[row] == target[column - 1], word[row - 1] == target[column] {
-          cost = min(cost, older[column - 1] + 1)
-        }
-        current[column + 1] = cost
+    // Row by row of the table of distances between beginnings; a row has `width` places.
+    let width = target.count + 1
+    var distances = [Int](repeating: 0, count: (word.count + 1) * width)
+    for place in distances.indices {
+      let (row, column) = (place / width, place % width)
+      if row == 0 || column == 0 {
+        distances[place] = row + column
+        continue
       }
-      older = previous
-      previous = current
+      let isSame = word[row - 1] == target[column - 1]
+      var cost = min(distances[place - width], distances[place - 1]) + 1
+      cost = min(cost, distances[place - width - 1] + (isSame ? 0 : 1))
+      if row > 1, column > 1, word[row - 1] == target[column - 2],
+        word[row - 2] == target[column - 1]
+      {
+        cost = min(cost, distances[place - 2 * width - 2] + 1)
+      }
+      distances[place] = cost
     }
-    return previous[target.count]
+    return distances[distances.count - 1]
   }
 }

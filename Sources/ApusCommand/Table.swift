@@ -7,6 +7,9 @@ package enum Tint: UInt8, Sendable {
   case warning
   case bad
 
+  /// The SGR sequence that switches colours off.
+  static var end: StaticString { "\u{1b}[0m" }
+
   /// The SGR sequence (ECMA-48) that switches it on.
   var sequence: StaticString {
     switch self {
@@ -38,7 +41,7 @@ package struct Table {
   private var tints: [Tint] = []
   private var tinted = 0
   /// The cell being written; `next` ends it.
-  package var cell = ByteWriter(capacity: 4096)
+  package var cell = ByteWriter.room(4096)
 
   /// A table without columns.
   package init() {}
@@ -59,7 +62,7 @@ package struct Table {
 
   /// Ends a cell.
   @inline(never) package mutating func next() {
-    cells.append(cell.bytes)
+    cells.push(cell.bytes)
     cell.reset()
   }
 
@@ -81,35 +84,40 @@ package struct Table {
     next()
   }
 
+  /// Adds a cell with a number, empty for zero.
+  @inline(never) mutating func number(unlessZero number: UInt64) {
+    self.number(number == 0 ? nil : number)
+  }
+
   /// Adds a cell that says when and why: `in 3s: exit code 1`.
-  @inline(never) mutating func outlook(_ delay: Int64?, _ reason: [UInt8]) {
-    if let delay {
+  @inline(never) mutating func outlook(
+    _ moment: Instant?, _ reason: [UInt8], _ context: borrowing Context
+  ) {
+    if let moment {
       cell.text("in ")
-      cell.duration(delay)
+      cell.duration(context.delay(until: moment))
       if !reason.isEmpty { cell.text(": ") }
     }
     cell.safe(reason)
   }
 
   /// Writes the table, with a line of headers.
-  package mutating func render(into output: inout Output, colour: Bool) {
+  @inline(never) package mutating func render(into output: inout Output, colour: Bool) {
     measure()
-    for index in columns.indices where columns[index].width > 0 {
+    for index in columns.indices {
       pad(index, [UInt8](columns[index].header), .plain, &output)
     }
     output.endRow()
     for row in tints.indices {
       let start = row * columns.count
       guard start + columns.count <= cells.count else { return }
-      let first = cells[start]
-      var skipsFirst = false
-      if Table.width(first) > (columns.first?.width ?? 0) {
-        output.writer.bytes(Table.cut(first, to: Table.lineLimit))
-        output.endLine()
-        skipsFirst = true
-      }
-      for index in columns.indices where columns[index].width > 0 {
-        let text = index == 0 && skipsFirst ? [] : cells[start + index]
+      for index in columns.indices {
+        var text = cells[start + index]
+        if index == 0, Table.width(text) > columns[0].width {
+          output.writer.bytes(Table.cut(text, to: Table.lineLimit))
+          output.endLine()
+          text = []
+        }
         pad(index, text, colour && index == tinted ? tints[row] : .plain, &output)
       }
       output.endRow()
@@ -139,29 +147,31 @@ package struct Table {
     }
   }
 
-  /// Writes one cell in its column's width.
+  /// Writes one cell in its column's width; nothing in a column that is left out.
+  @inline(never)
   private func pad(_ index: Int, _ text: [UInt8], _ tint: Tint, _ output: inout Output) {
-    let column = columns[index]
-    let shown = Table.cut(text, to: column.width)
-    let missing = column.width - Table.width(shown)
-    var isLast = true
-    for later in columns[(index + 1)...] where later.width > 0 { isLast = false }
-    if column.isNumber { output.writer.spaces(missing) }
+    let width = columns[index].width
+    if width == 0 { return }
+    let shown = Table.cut(text, to: width)
+    let missing = width - Table.width(shown)
+    let isNumber = columns[index].isNumber
+    if isNumber { output.writer.spaces(missing) }
     if tint != .plain { output.writer.text(tint.sequence) }
     output.writer.bytes(shown)
-    if tint != .plain { output.writer.text("\u{1b}[0m") }
-    if !isLast { output.writer.spaces((column.isNumber ? 0 : missing) + 2) }
+    if tint != .plain { output.writer.text(Tint.end) }
+    // What stands behind the last column, `endRow` takes back.
+    output.writer.spaces((isNumber ? 0 : missing) + 2)
   }
 
   /// Characters of a UTF-8 text: every byte that does not continue one.
-  static func width(_ text: [UInt8]) -> Int {
+  @inline(never) static func width(_ text: [UInt8]) -> Int {
     var width = 0
     for byte in text where byte & 0xc0 != 0x80 { width += 1 }
     return width
   }
 
   /// A text of at most `width` characters, its end replaced by three dots where it is longer.
-  static func cut(_ text: [UInt8], to width: Int) -> [UInt8] {
+  @inline(never) static func cut(_ text: [UInt8], to width: Int) -> [UInt8] {
     guard Table.width(text) > width else { return text }
     var kept: [UInt8] = []
     var characters = 0
@@ -170,14 +180,20 @@ package struct Table {
         if characters + 3 >= width { break }
         characters += 1
       }
-      kept.append(byte)
+      kept.push(byte)
     }
-    for _ in 0..<min(3, width) { kept.append(UInt8(ascii: ".")) }
-    return kept
+    return kept.with("...")
   }
 }
 
 extension ByteWriter {
+  /// Appends a word in a colour.
+  @inline(never) mutating func tinted(_ word: StaticString, _ tint: Tint) {
+    text(tint.sequence)
+    text(word)
+    if tint != .plain { text(Tint.end) }
+  }
+
   /// Appends spaces.
   @inline(never) mutating func spaces(_ count: Int) {
     for _ in 0..<max(0, count) { byte(UInt8(ascii: " ")) }

@@ -10,23 +10,10 @@ struct Options: OptionSet, Sendable {
   static let now = Options(rawValue: 8)
   static let security = Options(rawValue: 16)
 
-  /// Every option of one bit, for looking up a word.
-  static let all: StaticString = "--json --blame --no-wait --now --security"
-
-  /// The option of that spelling.
-  init?(spelling: [UInt8]) {
-    var bit: UInt16 = 1
-    var rest = [UInt8](Options.all)
-    while !rest.isEmpty {
-      let end = rest.firstIndex(of: UInt8(ascii: " ")) ?? rest.count
-      if rest.prefix(end).elementsEqual(spelling) {
-        self.init(rawValue: bit)
-        return
-      }
-      rest.removeFirst(min(end + 1, rest.count))
-      bit <<= 1
-    }
-    return nil
+  /// The option of that spelling, none for another one.
+  init(spelling: [UInt8]) {
+    let bit = spelling.place(among: "--json --blame --no-wait --now --security")
+    rawValue = bit < 0 ? 0 : 1 << UInt16(bit)
   }
 
   init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -79,10 +66,12 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   }
 
   /// The command of that word.
-  init?(word: [UInt8]) {
-    for verb in Verb.allCases where word.equals(verb.word) {
-      self = verb
-      return
+  @inline(never) init?(word: [UInt8]) {
+    for number in 0...Verb.version.rawValue {
+      if let verb = Verb(rawValue: number), word.equals(verb.word) {
+        self = verb
+        return
+      }
     }
     return nil
   }
@@ -120,12 +109,12 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   }
 
   /// The fewest and the most operands.
-  var operands: ClosedRange<Int> {
+  var operands: (least: Int, most: Int) {
     switch self {
-    case .run, .check, .status, .listSockets: 0...Int.max
-    case .start, .stop, .restart, .reload, .reset, .kill: 1...Int.max
-    case .boot, .reboot, .poweroff, .halt, .kexec, .version: 0...0
-    case .help: 0...1
+    case .run, .check, .status, .listSockets: (0, .max)
+    case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
+    case .boot, .reboot, .poweroff, .halt, .kexec, .version: (0, 0)
+    case .help: (0, 1)
     }
   }
 

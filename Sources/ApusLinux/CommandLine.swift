@@ -16,52 +16,33 @@ public struct KernelCommandLine: Equatable, Sendable {
   public init(parsing bytes: [UInt8]) {
     var word: [UInt8] = []
     var isQuoted = false
-    for byte in bytes {
-      let isSpace = byte == 32 || (9...13).contains(byte) || byte == 0
+    for index in 0...bytes.count {
+      let byte = index < bytes.count ? bytes[index] : 0
+      let isSpace = byte == 32 || (byte >= 9 && byte <= 13) || byte == 0
       if byte == UInt8(ascii: "\"") {
         isQuoted.toggle()
-      } else if isSpace, !isQuoted {
+      } else if isSpace, !isQuoted || index == bytes.count {
         take(word)
-        word.removeAll(keepingCapacity: true)
+        word = []
       } else {
-        word.append(byte)
+        word.push(byte)
       }
     }
-    take(word)
   }
 
   private mutating func take(_ word: [UInt8]) {
-    if let value = word.value(after: "apus.manifest=") {
-      manifest = value
-    } else if let value = word.value(after: "apus.mask=") {
-      for part in value.split(separator: UInt8(ascii: ",")) { masks.append(Array(part)) }
-    } else if word.value(after: "apus.debug") == [] {
+    if word.starts(with: "apus.manifest=") {
+      manifest = word.dropping(14)
+    } else if word.starts(with: "apus.mask=") {
+      var place = 10
+      var name: [UInt8] = []
+      while name.read(word, from: &place, upTo: UInt8(ascii: ",")) {
+        if !name.isEmpty { masks.push(name) }
+      }
+    } else if word.equals("apus.debug") {
       isDebug = true
-    } else if word.value(after: "apus.rescue") == [] || word.value(after: "rescue") == []
-      || word.value(after: "single") == []
-    {
+    } else if word.equals("apus.rescue") || word.equals("rescue") || word.equals("single") {
       isRescue = true
     }
-  }
-}
-
-extension [UInt8] {
-  /// What follows a prefix; nil without it.
-  func value(after prefix: StaticString) -> [UInt8]? {
-    guard starts(with: prefix) else { return nil }
-    return Array(self[prefix.utf8CodeUnitCount...])
-  }
-
-  /// True when it begins with that literal.
-  func starts(with prefix: StaticString) -> Bool {
-    guard count >= prefix.utf8CodeUnitCount else { return false }
-    for index in 0..<prefix.utf8CodeUnitCount
-    where unsafe self[index] != prefix.utf8Start[index] { return false }
-    return true
-  }
-
-  /// Appends a literal.
-  mutating func append(_ literal: StaticString) {
-    for index in 0..<literal.utf8CodeUnitCount { append(unsafe literal.utf8Start[index]) }
   }
 }

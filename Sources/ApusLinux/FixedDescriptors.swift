@@ -9,37 +9,29 @@ struct FixedDescriptors {
   var console: Int32 = -1
   var kernelLog: Int32 = -1
 
+  private static var nullPath: StaticString { "/dev/null" }
+  private static var logPath: StaticString { "/dev/kmsg" }
+
   /// Opens what the role needs. Nothing of it is fatal: a stream that is not there is /dev/null's.
   init(console text: Text, of manifest: Manifest, role: KernelRole) {
-    null = unsafe FixedDescriptors.open("/dev/null") { unsafe capus_open($0, 1) }
+    null = unsafe capus_open(FixedDescriptors.nullPath.cPath, 1)
     var usesConsole = role == .initProcess
     var usesKernelLog = role == .initProcess
     for streams in manifest.streams {
-      for target in [streams.input, streams.output, streams.error] {
-        if target == .console { usesConsole = true }
-        if target == .kmsg { usesKernelLog = true }
-      }
+      usesConsole = usesConsole || streams.uses(.console)
+      usesKernelLog = usesKernelLog || streams.uses(.kmsg)
     }
-    if usesKernelLog {
-      kernelLog = unsafe FixedDescriptors.open("/dev/kmsg") { unsafe capus_open_terminal($0) }
-    }
+    if usesKernelLog { kernelLog = unsafe capus_open_terminal(FixedDescriptors.logPath.cPath) }
     if usesConsole {
-      var path = manifest.bytes(text)
-      path.append(0)
-      self.console =
-        text.isEmpty
-        ? unsafe FixedDescriptors.open("/dev/console") { unsafe capus_open($0, 1) }
-        : unsafe path.withUnsafeBufferPointer { bytes in
-          unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe capus_open($0.baseAddress, 1) }
-        }
+      let path = text.isEmpty ? bytes("/dev/console").terminated : manifest.terminated(text)
+      console = unsafe path.withCPath { unsafe capus_open($0, 1) }
     }
   }
+}
 
-  private static func open(
-    _ path: StaticString, _ call: (UnsafePointer<CChar>) -> Int32
-  ) -> Int32 {
-    unsafe UnsafeRawPointer(path.utf8Start).withMemoryRebound(
-      to: CChar.self, capacity: path.utf8CodeUnitCount + 1
-    ) { unsafe call($0) }
+extension Streams {
+  /// True when one of them is that.
+  fileprivate func uses(_ target: StreamTarget) -> Bool {
+    input == target || output == target || error == target
   }
 }

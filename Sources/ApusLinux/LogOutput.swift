@@ -10,8 +10,8 @@ struct LogOutput {
   private let kernelLog: Int32
   private let console: Int32
   private let least: ApusCore.Severity
-  private var line = ByteWriter(capacity: 512)
-  private var text = ByteWriter(capacity: 448)
+  private var line = ByteWriter.room(512)
+  private var text = ByteWriter.room(448)
   /// Lines nobody took.
   private(set) var dropped: UInt64 = 0
 

@@ -9,8 +9,27 @@ internal import CApus
 public func loadManifest(main path: [UInt8]) -> LoadedManifest {
   var loader = ManifestLoader()
   add(path, to: &loader)
-  let folder = dropInFolder(of: path)
-  for name in dropIns(in: folder) { add(folder + [UInt8(ascii: "/")] + name, to: &loader) }
+  var names: [UInt8] = []
+  var file = dropInFolder(of: path)
+  let folder = file.count
+  unsafe file.withUnsafeBufferPointer { folder in
+    unsafe names = [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, used in
+      // Without such a folder there are none.
+      used = Int(
+        max(
+          0,
+          unsafe capus_drop_ins(
+            folder.baseAddress, folder.count, buffer.baseAddress, buffer.count)))
+    }
+  }
+  for byte in names {
+    if byte != 0 {
+      file.push(byte)
+    } else {
+      add(file, to: &loader)
+      file.removeLast(file.count - folder)
+    }
+  }
   return loader.finish()
 }
 
@@ -21,23 +40,23 @@ public func loadUsers() -> UserDatabase {
     group: (try? contents(of: bytes("/etc/group"))) ?? [])
 }
 
-/// `PATH/x.d` for `PATH/x.json`, else the path with `.d` behind it.
-func dropInFolder(of path: [UInt8]) -> [UInt8] {
-  let suffix = bytes(".json")
-  let stem =
-    path.count > suffix.count && path.suffix(suffix.count).elementsEqual(suffix)
-    ? Array(path.dropLast(suffix.count)) : path
-  return stem + bytes(".d")
+/// `PATH/x.d/` for `PATH/x.json`, else the path with `.d/` behind it.
+private func dropInFolder(of path: [UInt8]) -> [UInt8] {
+  var folder = path
+  if folder.count > 5, folder.ends(with: ".json") { folder.removeLast(5) }
+  folder.append(".d/")
+  return folder
 }
 
 /// The bytes of a literal.
+@inline(never)
 func bytes(_ literal: StaticString) -> [UInt8] {
   var result: [UInt8] = []
-  result.reserveCapacity(literal.utf8CodeUnitCount)
-  for index in 0..<literal.utf8CodeUnitCount { unsafe result.append(literal.utf8Start[index]) }
+  result.append(literal)
   return result
 }
 
+@inline(never)
 private func add(_ path: [UInt8], to loader: inout ManifestLoader) {
   do throws(Errno) {
     loader.add(file: path, bytes: try contents(of: path))
@@ -48,60 +67,5 @@ private func add(_ path: [UInt8], to loader: inout ManifestLoader) {
 
 /// A file up to one byte over the limit of manifests, so that a larger one is seen to be too large.
 private func contents(of path: [UInt8]) throws(Errno) -> [UInt8] {
-  let limit = 1 << 20 | 1
-  let fd = try checked(open(path))
-  defer { _ = capus_close(fd) }
-  var result: [UInt8] = []
-  var block = [UInt8](repeating: 0, count: 4096)
-  while result.count < limit {
-    let count = unsafe block.withUnsafeMutableBufferPointer { buffer in
-      unsafe capus_read(fd, buffer.baseAddress, buffer.count)
-    }
-    if count < 0 { throw Errno(Int32(truncatingIfNeeded: -count)) }
-    if count == 0 { break }
-    result.append(contentsOf: block[..<Int(count)])
-  }
-  return result
-}
-
-private func open(_ path: [UInt8]) -> Int32 {
-  let terminated = path + [0]
-  return unsafe terminated.withUnsafeBufferPointer { bytes in
-    unsafe bytes.withMemoryRebound(to: CChar.self) { unsafe capus_open($0.baseAddress, 0) }
-  }
-}
-
-/// The names of drop-ins, sorted by bytes; none when there is no such folder.
-private func dropIns(in folder: [UInt8]) -> [[UInt8]] {
-  let fd = open(folder)
-  if fd < 0 { return [] }
-  defer { _ = capus_close(fd) }
-  var found: [[UInt8]] = []
-  var block = [CChar](repeating: 0, count: 2048)
-  while true {
-    let count = unsafe block.withUnsafeMutableBufferPointer { buffer in
-      unsafe capus_directory_names(fd, buffer.baseAddress, buffer.count)
-    }
-    if count <= 0 { return found }
-    var name: [UInt8] = []
-    for index in 0..<Int(count) {
-      if block[index] != 0 {
-        name.append(UInt8(bitPattern: block[index]))
-        continue
-      }
-      if isDropIn(name) { insert(name, into: &found) }
-      name = []
-    }
-  }
-}
-
-private func isDropIn(_ name: [UInt8]) -> Bool {
-  name.count > 5 && name[0] != UInt8(ascii: ".")
-    && name.suffix(5).elementsEqual(bytes(".json"))
-}
-
-private func insert(_ name: [UInt8], into names: inout [[UInt8]]) {
-  var place = names.count
-  while place > 0, name.lexicographicallyPrecedes(names[place - 1]) { place -= 1 }
-  names.insert(name, at: place)
+  try readFile(path, limit: 1 << 20 | 1)
 }

@@ -17,21 +17,33 @@ public struct ModuleIndex: Sendable {
     var start = 0
     while start < bytes.count {
       var end = start
-      while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
-      var colon = start
-      while colon < end, bytes[colon] != UInt8(ascii: ":") { colon += 1 }
-      if colon < end, isModule(start..<colon, named: name) {
-        var paths: [[UInt8]] = []
-        for part in bytes[colon + 1..<end].split(separator: UInt8(ascii: " ")) {
-          paths.append(Array(part))
-        }
-        paths.reverse()
-        paths.append(Array(bytes[start..<colon]))
-        return paths
+      while end < bytes.count, bytes[end] != UInt8(ascii: ":"), bytes[end] != UInt8(ascii: "\n") {
+        end += 1
       }
+      if end < bytes.count, bytes[end] == UInt8(ascii: ":"), isModule(start..<end, named: name) {
+        return paths(at: start)
+      }
+      while end < bytes.count, bytes[end] != UInt8(ascii: "\n") { end += 1 }
       start = end + 1
     }
     return nil
+  }
+
+  /// The paths of a line, from its end.
+  private func paths(at start: Int) -> [[UInt8]] {
+    var place = start
+    var line: [UInt8] = []
+    _ = line.read(bytes, from: &place, upTo: UInt8(ascii: "\n"))
+    place = 0
+    var word: [UInt8] = []
+    _ = word.read(line, from: &place, upTo: UInt8(ascii: ":"))
+    var listed = [word]
+    while word.read(line, from: &place, upTo: UInt8(ascii: " ")) {
+      if !word.isEmpty { listed.push(word) }
+    }
+    var paths: [[UInt8]] = []
+    while let path = listed.popLast() { paths.push(path) }
+    return paths
   }
 
   /// True when a path's last component, without `.ko` and what follows, is that name.
@@ -62,14 +74,14 @@ struct ModuleLoader {
 
   /// Reads the index once.
   init() {
-    folder.append("/lib/modules/")
+    folder = bytes("/lib/modules/")
     var release = [UInt8](repeating: 0, count: 64)
     let count = unsafe release.withUnsafeMutableBufferPointer {
       unsafe capus_kernel_release($0.baseAddress, $0.count)
     }
     guard count > 0 else { return }
-    folder += release[..<Int(count)]
-    folder.append(UInt8(ascii: "/"))
+    for index in 0..<Int(count) { folder.push(release[index]) }
+    folder.append("/")
     var path = folder
     path.append("modules.dep")
     if let bytes = try? readFile(path, limit: 4 << 20) { index = ModuleIndex(bytes) }
@@ -82,25 +94,20 @@ struct ModuleLoader {
       throw .noEntry
     }
     for path in paths {
-      var whole = path.first == UInt8(ascii: "/") ? path : folder + path
-      whole.append(0)
-      let answer = unsafe whole.withUnsafeBufferPointer {
-        unsafe capus_load_module(
-          UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: CChar.self),
-          path.last == UInt8(ascii: "o") ? 0 : 1)
-      }
+      var whole = path.starts(with: "/") ? [] : folder
+      for byte in path { whole.push(byte) }
+      let isCompressed: Int32 = path.ends(with: "o") ? 0 : 1
+      let answer = unsafe whole.terminated.withCPath { unsafe capus_load_module($0, isCompressed) }
       if answer != 0 - Errno.exists.code { try checked(answer) }
     }
   }
 
   /// True when the kernel has it: /sys/module lists what is loaded and most of what is built in.
   private func isPresent(_ name: [UInt8]) -> Bool {
-    var path: [UInt8] = []
-    path.append("/sys/module/")
+    var path = bytes("/sys/module/")
     for letter in name {
-      path.append(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
+      path.push(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
     }
-    path.append(0)
-    return unsafe path.withCPath { unsafe capus_exists($0) } == 1
+    return unsafe path.terminated.withCPath { unsafe capus_exists($0) } == 1
   }
 }

@@ -20,20 +20,18 @@ public struct MountOptions: Equatable, Sendable {
 
   /// Splits `"ro,nosuid,size=4M"`.
   public init(_ text: [UInt8]) {
-    for part in text.split(separator: UInt8(ascii: ",")) {
-      let word = Array(part)
-      if let (bits, isSet) = Self.flag(word) {
-        flags = isSet ? flags | bits : flags & ~bits
-      } else {
-        if !data.isEmpty { data.append(UInt8(ascii: ",")) }
-        data += word
-      }
+    var place = 0
+    var word: [UInt8] = []
+    while word.read(text, from: &place, upTo: UInt8(ascii: ",")) {
+      if word.isEmpty || take(word) { continue }
+      if !data.isEmpty { data.push(UInt8(ascii: ",")) }
+      for byte in word { data.push(byte) }
     }
-    data.append(0)
+    data.push(0)
   }
 
-  /// The MS_* bits of a word, and whether it sets or clears them.
-  private static func flag(_ word: [UInt8]) -> (bits: UInt32, isSet: Bool)? {
+  /// Sets or clears the MS_* bits of a word; false when it has none.
+  private mutating func take(_ word: [UInt8]) -> Bool {
     let words: [(StaticString, UInt32, Bool)] = [
       ("ro", 1, true), ("rw", 1, false), ("nosuid", 2, true), ("suid", 2, false),
       ("nodev", 4, true), ("dev", 4, false), ("noexec", 8, true), ("exec", 8, false),
@@ -42,8 +40,11 @@ public struct MountOptions: Equatable, Sendable {
       ("bind", 4096, true), ("rbind", 4096 | 16384, true), ("relatime", 1 << 21, true),
       ("strictatime", 1 << 24, true), ("defaults", 0, true),
     ]
-    for (name, bits, isSet) in words where word.value(after: name) == [] { return (bits, isSet) }
-    return nil
+    for (name, bits, isSet) in words where word.equals(name) {
+      flags = isSet ? flags | bits : flags & ~bits
+      return true
+    }
+    return false
   }
 }
 
@@ -120,27 +121,29 @@ private func linkDescriptors() {
 /// White space and backslashes in names stand there as `\040` and the like (fstab(5)).
 public func mountPoints(in text: [UInt8]) -> [[UInt8]] {
   var points: [[UInt8]] = []
-  for line in text.split(separator: UInt8(ascii: "\n")) {
-    let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 2)
-    guard fields.count >= 2 else { continue }
-    points.append(unescaped(fields[1]))
+  var place = 0
+  var line: [UInt8] = []
+  var field: [UInt8] = []
+  while line.read(text, from: &place, upTo: UInt8(ascii: "\n")) {
+    var start = 0
+    _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
+    _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
+    if !field.isEmpty { points.push(unescaped(field)) }
   }
   return points
 }
 
-private func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+private func unescaped(_ field: [UInt8]) -> [UInt8] {
   var bytes: [UInt8] = []
-  var index = field.startIndex
-  while index < field.endIndex {
-    if field[index] == UInt8(ascii: "\\"), field.endIndex - index >= 4 {
-      var value: UInt32 = 0
-      for digit in field[index + 1...index + 3] { value = value << 3 | UInt32(digit & 7) }
-      bytes.append(UInt8(truncatingIfNeeded: value))
-      index += 4
-    } else {
-      bytes.append(field[index])
-      index += 1
+  var index = 0
+  while index < field.count {
+    var byte = field[index]
+    if byte == UInt8(ascii: "\\"), index + 3 < field.count {
+      byte = field[index + 1] << 6 | (field[index + 2] & 7) << 3 | field[index + 3] & 7
+      index += 3
     }
+    bytes.push(byte)
+    index += 1
   }
   return bytes
 }

@@ -33,11 +33,8 @@ struct Ownership {
     own.pid = raw.pid
     own.uid = raw.uid
     own.gid = raw.gid
-    unsafe withUnsafeBytes(of: raw.groups) { bytes in
-      for index in 0..<Int(max(0, min(64, raw.group_count))) {
-        own.groups.append(
-          unsafe bytes.loadUnaligned(fromByteOffset: 4 * index, as: UInt32.self))
-      }
+    own.groups = unsafe [UInt32](unsafeUninitializedCapacity: 64) { buffer, used in
+      used = Int(max(0, unsafe capus_own_groups(buffer.baseAddress, 64)))
     }
     own.permitted = raw.permitted
     own.bounding = raw.bounding
@@ -48,14 +45,10 @@ struct Ownership {
     own.isPrivileged = raw.effective & dropping == dropping
     own.mayRaiseLimits = raw.effective >> 24 & 1 == 1
     own.mayLowerNice = raw.effective >> 23 & 1 == 1
-    unsafe withUnsafeBytes(of: raw.limits) { bytes in
-      for resource in 0..<16 {
-        own.selfLimits.append(
-          ResourceLimit(
-            resource: UInt8(resource),
-            soft: unsafe bytes.loadUnaligned(fromByteOffset: 16 * resource, as: UInt64.self),
-            hard: unsafe bytes.loadUnaligned(fromByteOffset: 16 * resource + 8, as: UInt64.self)))
-      }
+    for resource: UInt8 in 0..<16 {
+      var limit = ResourceLimit(resource: resource, soft: 0, hard: 0)
+      unsafe capus_own_limit(Int32(resource), &limit.soft, &limit.hard)
+      own.selfLimits.append(limit)
     }
     return own
   }

@@ -11,10 +11,10 @@ internal import CApus
 /// journal clean. In a container the end is the end of the process.
 public func finishPower(_ action: PowerAction) -> Never {
   guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(0) }
-  attempt(CAPUS_SYNC, [0], limit: 10_000)
+  attempt(CAPUS_SYNC, [], limit: 10_000)
   turnSwapOff()
   unmountAll()
-  attempt(CAPUS_SYNC, [0], limit: 5_000)
+  attempt(CAPUS_SYNC, [], limit: 5_000)
   var answer: Int32
   switch action {
   case .reboot, .exit: answer = capus_power(CAPUS_REBOOT)
@@ -30,11 +30,11 @@ public func finishPower(_ action: PowerAction) -> Never {
   capus_sleep_for_ever()
 }
 
-/// Does something in a child; false when it failed or took too long, which is said.
-@discardableResult
-private func attempt(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) -> Bool {
-  let answer = unsafe path.withCPath { unsafe capus_attempt(deed, $0, limit) }
-  if answer >= 0 { return true }
+/// Does something in a child; that it failed or took too long is said.
+@inline(never)
+private func attempt(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) {
+  let answer = tried(deed, path, limit: limit)
+  if answer >= 0 { return }
   let words: StaticString =
     switch deed {
     case CAPUS_SYNC: "sync"
@@ -42,15 +42,25 @@ private func attempt(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) -> Bo
     case CAPUS_READ_ONLY: "remount read-only"
     default: "switch off swap on"
     }
-  complain(words, path.last == 0 ? Array(path.dropLast()) : path, Errno(0 &- answer))
-  return false
+  complain(words, path, Errno(0 &- answer))
+}
+
+@inline(never)
+private func tried(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) -> Int32 {
+  unsafe path.terminated.withCPath { unsafe capus_attempt(deed, $0, limit) }
 }
 
 private func turnSwapOff() {
-  guard let swaps = try? readFile("/proc/swaps", limit: 64 << 10) else { return }
-  for line in swaps.split(separator: UInt8(ascii: "\n")).dropFirst() {
-    guard let name = line.split(separator: UInt8(ascii: " "), maxSplits: 1).first else { continue }
-    attempt(CAPUS_SWAP_OFF, Array(name) + [0], limit: 5_000)
+  let swaps = textFile("/proc/swaps", limit: 64 << 10)
+  var place = 0
+  var line: [UInt8] = []
+  var name: [UInt8] = []
+  // The first line is a heading.
+  _ = line.read(swaps, from: &place, upTo: UInt8(ascii: "\n"))
+  while line.read(swaps, from: &place, upTo: UInt8(ascii: "\n")) {
+    var start = 0
+    _ = name.read(line, from: &start, upTo: UInt8(ascii: " "))
+    if !name.isEmpty { attempt(CAPUS_SWAP_OFF, name, limit: 5_000) }
   }
 }
 
@@ -60,45 +70,41 @@ private func unmountAll() {
   var hung: [[UInt8]] = []
   for _ in 0..<8 {
     var hasProgress = false
-    for point in leftMounts().reversed() where !isRoot(point) && !contains(hung, point) {
-      let path = point + [0]
-      let answer = unsafe path.withCPath { unsafe capus_attempt(CAPUS_UNMOUNT, $0, 2_000) }
+    var left = leftMounts(without: hung)
+    while let point = left.popLast() {
+      if point.equals("/") { continue }
+      let answer = tried(CAPUS_UNMOUNT, point, limit: 2_000)
       if answer >= 0 { hasProgress = true }
       if answer == 0 - Errno.timedOut.code {
         complain("unmount", point, .timedOut)
-        hung.append(point)
+        hung.push(point)
       }
     }
     if !hasProgress { break }
   }
-  for point in leftMounts().reversed() where !contains(hung, point) {
-    attempt(CAPUS_READ_ONLY, point + [0], limit: 5_000)
-  }
+  var left = leftMounts(without: hung)
+  while let point = left.popLast() { attempt(CAPUS_READ_ONLY, point, limit: 5_000) }
 }
 
-/// The mount points that hold somebody's data: all but the kernel's own file systems.
-private func leftMounts() -> [[UInt8]] {
-  guard let text = try? readFile("/proc/self/mounts", limit: 1 << 20) else {
-    return [[UInt8(ascii: "/")]]
+/// The mount points that hold somebody's data: all but the kernel's own file systems, and but those
+/// that hang.
+@inline(never)
+private func leftMounts(without hung: [[UInt8]]) -> [[UInt8]] {
+  let text = textFile("/proc/self/mounts", limit: 1 << 20)
+  if text.isEmpty { return [bytes("/")] }
+  var left: [[UInt8]] = []
+  for point in mountPoints(in: text) where !isInterface(point) {
+    var isLeft = true
+    for other in hung where other == point { isLeft = false }
+    if isLeft { left.push(point) }
   }
-  var points: [[UInt8]] = []
-  for point in mountPoints(in: text) where !isInterface(point) { points.append(point) }
-  return points
-}
-
-private func isRoot(_ point: [UInt8]) -> Bool { point == [UInt8(ascii: "/")] }
-
-private func contains(_ points: [[UInt8]], _ wanted: [UInt8]) -> Bool {
-  for point in points where point == wanted { return true }
-  return false
+  return left
 }
 
 /// True for /proc, /sys and /dev, what lies below them, and /run itself.
 private func isInterface(_ point: [UInt8]) -> Bool {
-  for place in ["/proc", "/sys", "/dev"] as [StaticString] {
-    if let rest = point.value(after: place), rest.isEmpty || rest[0] == UInt8(ascii: "/") {
-      return true
-    }
-  }
-  return point.value(after: "/run") == []
+  var folder = point
+  folder.append("/")
+  return folder.starts(with: "/proc/") || folder.starts(with: "/sys/")
+    || folder.starts(with: "/dev/") || folder.equals("/run/")
 }

@@ -12,21 +12,17 @@ public struct RescuePlan: Sendable {
 
   /// A log-in shell on `/dev/console`.
   public init() {
-    console.append("/dev/console")
-    console.append(0)
+    console = bytes("/dev/console").terminated
   }
 
   /// What a manifest says, and the default for what it does not.
   public init(_ manifest: Manifest) {
     self.init()
     let system = manifest.system
-    if let path = bytes(of: system.console, in: manifest.pool.span), !path.isEmpty {
-      console = manifest.terminated(system.console)
-    }
-    if system.rescue.count > 0 {
-      for index in system.rescue.indices {
-        if let text = manifest.texts.at(index) { arguments += manifest.terminated(text) }
-      }
+    if !system.console.isEmpty { console = manifest.terminated(system.console) }
+    for index in system.rescue.indices {
+      guard let text = manifest.texts.at(index) else { continue }
+      for byte in manifest.terminated(text) { arguments.push(byte) }
     }
   }
 
@@ -103,8 +99,5 @@ func powerAction(of signal: UInt8) -> PowerAction? {
 
 extension Manifest {
   /// A string with the NUL that follows it.
-  func terminated(_ text: Text) -> [UInt8] {
-    let range = Int(text.offset)..<Int(text.offset) + Int(text.count)
-    return Array(pool[range.clamped(to: pool.indices)]) + [0]
-  }
+  func terminated(_ text: Text) -> [UInt8] { bytes(text).terminated }
 }

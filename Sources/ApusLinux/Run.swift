@@ -29,12 +29,10 @@ public struct SupervisorEnd: Sendable {
 public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   let start = Instant(microseconds: capus_now())
   let loaded = loadManifest(main: options.manifestPath)
-  var writer = ByteWriter(capacity: 1024)
-  for diagnostic in loaded.diagnostics {
-    writer.reset()
-    diagnostic.write(into: &writer)
-    writer.byte(UInt8(ascii: "\n"))
-    complain(writer)
+  for index in loaded.diagnostics.indices {
+    var line = ByteWriter.room(1024)
+    loaded.diagnostics[index].write(into: &line)
+    finishNow(&line)
   }
   guard loaded.mainFileUsable else { return 1 }
   let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
@@ -43,11 +41,10 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
       loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: [])
     return end.exitCode
   } catch {
-    writer.reset()
-    writer.text("apus: cannot supervise: ")
-    writer.errno(error)
-    writer.byte(UInt8(ascii: "\n"))
-    complain(writer)
+    var line = ByteWriter.room(1024)
+    line.text("apus: cannot supervise: ")
+    line.errno(error)
+    finishNow(&line)
     return 1
   }
 }
@@ -106,7 +103,10 @@ private func exitCode(_ manifest: Manifest, _ supervisor: borrowing Supervisor) 
   return 0
 }
 
-private func complain(_ line: ByteWriter) {
+/// Ends a line on standard error, which is dropped when that would wait.
+@inline(never)
+private func finishNow(_ line: inout ByteWriter) {
+  line.byte(UInt8(ascii: "\n"))
   unsafe line.bytes.withUnsafeBufferPointer { bytes in
     _ = unsafe capus_write_now(2, bytes.baseAddress, bytes.count)
   }

@@ -21,7 +21,7 @@ extension LinuxKernel {
         // A zombie that waits for its release may hide this one from the look.
         if sender > 0, table.instance(pid: sender) == nil { reap(sender, into: &events) }
       } else if number != LinuxKernel.pipeSignal {
-        signals.append(UInt8(truncatingIfNeeded: number))
+        signals.push(UInt8(truncatingIfNeeded: number))
       }
     }
   }
@@ -33,7 +33,8 @@ extension LinuxKernel {
       events.append(.signal(signals[told]))
       told += 1
     }
-    if told > 0 { signals.removeFirst(told) }
+    for index in told..<signals.count { signals[index - told] = signals[index] }
+    signals.removeLast(told)
   }
 
   /// True when the signalfd is ready in this turn.

@@ -147,16 +147,21 @@ struct AccountTable {
 
   private mutating func entry(_ key: StaticString, _ value: Range<Int>) {
     if value.isEmpty { return }
-    for index in 0..<key.utf8CodeUnitCount { unsafe text.append(key.utf8Start[index]) }
-    text.append(contentsOf: database.passwd[value])
-    text.append(0)
+    text.append(key)
+    for index in value { text.push(database.passwd[index]) }
+    text.push(0)
   }
 }
 
 extension Manifest {
   /// The bytes of a string.
+  @inline(never)
   func bytes(_ text: Text) -> [UInt8] {
-    let range = Int(text.offset)..<Int(text.offset) + Int(text.count)
-    return Array(pool[range.clamped(to: pool.indices)])
+    var result: [UInt8] = []
+    result.reserveCapacity(Int(text.count) + 1)
+    for index in Int(text.offset)..<Int(text.offset) + Int(text.count) where index < pool.count {
+      result.push(pool[index])
+    }
+    return result
   }
 }

@@ -37,25 +37,15 @@ func capabilitySets(_ credentials: Credentials, of manifest: Manifest) -> Capabi
 
 /// The number of a capability given without its `cap_`.
 func capability(named name: [UInt8]) -> Int? {
-  var spelled: [UInt8] = [99, 97, 112, 95]
-  spelled.append(contentsOf: name)
-  spelled.append(0)
+  var spelled = bytes("cap_")
+  for byte in name { spelled.push(byte) }
   var value: cap_value_t = 0
-  let found = unsafe spelled.withUnsafeBufferPointer { bytes in
-    unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-      unsafe cap_from_name(text.baseAddress, &value)
-    }
-  }
+  let found = unsafe spelled.terminated.withCPath { unsafe cap_from_name($0, &value) }
   return found == 0 && value >= 0 && value < 64 ? Int(value) : nil
 }
 
 private func capabilitySets(text: [UInt8]) -> CapabilityChoice {
-  let spelled = text + [0]
-  let parsed = unsafe spelled.withUnsafeBufferPointer { bytes in
-    unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-      unsafe cap_iab_from_text(text.baseAddress)
-    }
-  }
+  let parsed = unsafe text.terminated.withCPath { unsafe cap_iab_from_text($0) }
   guard let parsed = unsafe parsed else { return .unknown }
   var sets = CapabilitySets(permitted: 0, inheritable: 0, ambient: 0, dropped: 0)
   for capability in 0..<cap_max_bits() where capability < 64 {

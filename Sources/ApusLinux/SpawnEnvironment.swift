@@ -48,51 +48,6 @@ internal import CApus
   }
 }
 
-extension PlanWriter {
-  /// Appends the address of a connection's other end as people write it (RFC 5952).
-  mutating func address(of peer: capus_peer) {
-    unsafe withUnsafeBytes(of: peer.address) { bytes in
-      if peer.family == 2 {
-        for index in 0..<4 {
-          if index > 0 { byte(UInt8(ascii: ".")) }
-          unsafe decimal(UInt64(bytes[index]))
-        }
-      } else {
-        unsafe groups(bytes)
-      }
-    }
-  }
-
-  private mutating func groups(_ bytes: UnsafeRawBufferPointer) {
-    let zeros = unsafe longestZeros(bytes)
-    var index = 0
-    while index < 8 {
-      if index == zeros.lowerBound, zeros.count > 1 {
-        byte(UInt8(ascii: ":"))
-        byte(UInt8(ascii: ":"))
-        index = zeros.upperBound
-        continue
-      }
-      if index > 0, index != zeros.upperBound || zeros.count < 2 { byte(UInt8(ascii: ":")) }
-      unsafe hex(UInt32(bytes[2 * index]) << 8 | UInt32(bytes[2 * index + 1]))
-      index += 1
-    }
-  }
-
-  private func longestZeros(_ bytes: UnsafeRawBufferPointer) -> Range<Int> {
-    var longest = 0..<0
-    var start = 0
-    for index in 0..<8 {
-      if unsafe bytes[2 * index] != 0 || bytes[2 * index + 1] != 0 {
-        start = index + 1
-      } else if index + 1 - start > longest.count {
-        longest = start..<index + 1
-      }
-    }
-    return longest
-  }
-}
-
 extension LinuxKernel {
   /// The environment: the defaults, the user's, the board's and the service's own entries, each
   /// in place of an earlier one of the same name, and last what the start itself says.
@@ -208,7 +163,7 @@ extension LinuxKernel {
     if peer.family == 2 || peer.family == 10 {
       var start = unsafe writer.position
       unsafe writer.text("REMOTE_ADDR=")
-      writer.address(of: peer)
+      unsafe withUnsafePointer(to: peer) { unsafe writer.text(capus_peer_text($0)) }
       writer.byte(0)
       unsafe list.set(start)
       unsafe start = writer.position

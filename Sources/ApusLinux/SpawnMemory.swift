@@ -26,7 +26,7 @@ internal import CApus
     self.count = min(count, 64)
     unsafe base = capus_reserve(min(count, 64) * stride)
     free.reserveCapacity(count)
-    for slot in (0..<min(count, 64)).reversed() { free.append(UInt8(slot)) }
+    for slot in (0..<min(count, 64)).reversed() { free.push(UInt8(slot)) }
   }
 
   /// A free slot, or nil when all are in flight.
@@ -125,18 +125,6 @@ internal import CApus
     while divisor > 0 {
       byte(UInt8(truncatingIfNeeded: value / divisor % 10) + UInt8(ascii: "0"))
       divisor /= 10
-    }
-  }
-
-  /// Appends a number in hexadecimal.
-  mutating func hex(_ value: UInt32) {
-    var shift: UInt32 = 28
-    while shift > 0, value >> shift == 0 { shift -= 4 }
-    while true {
-      let digit = UInt8(truncatingIfNeeded: value >> shift & 15)
-      byte(digit < 10 ? digit + UInt8(ascii: "0") : digit - 10 + UInt8(ascii: "a"))
-      if shift == 0 { return }
-      shift -= 4
     }
   }
 }

@@ -1,15 +1,88 @@
 internal import ApusBase
+internal import ApusManifest
 internal import CApus
 
 // Small files of the kernel and of /etc, and how PID 1 says what went wrong with them.
 
 extension [UInt8] {
+  /// The bytes with a NUL behind them.
+  var terminated: [UInt8] {
+    @inline(never) get {
+      var copy = self
+      copy.push(0)
+      return copy
+    }
+  }
+
+  /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
+  @inline(never)
+  mutating func push(_ byte: UInt8) { append(byte) }
+
+  /// True when it begins with that literal.
+  @inline(never)
+  func starts(with prefix: StaticString) -> Bool {
+    count >= prefix.utf8CodeUnitCount && matches(prefix, at: 0)
+  }
+
+  /// True when it ends with that literal.
+  @inline(never)
+  func ends(with suffix: StaticString) -> Bool {
+    count >= suffix.utf8CodeUnitCount && matches(suffix, at: count - suffix.utf8CodeUnitCount)
+  }
+
+  /// True when it is that literal.
+  @inline(never)
+  func equals(_ literal: StaticString) -> Bool {
+    count == literal.utf8CodeUnitCount && matches(literal, at: 0)
+  }
+
+  /// True when that literal stands there.
+  private func matches(_ literal: StaticString, at start: Int) -> Bool {
+    for index in 0..<literal.utf8CodeUnitCount
+    where unsafe self[start + index] != literal.utf8Start[index] { return false }
+    return true
+  }
+
+  /// All but the first bytes.
+  @inline(never)
+  func dropping(_ skipped: Int) -> [UInt8] {
+    var rest: [UInt8] = []
+    for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
+    return rest
+  }
+
+  /// Appends a literal.
+  @inline(never)
+  mutating func append(_ literal: StaticString) {
+    for index in 0..<literal.utf8CodeUnitCount { push(unsafe literal.utf8Start[index]) }
+  }
+
+  /// Becomes what stands in `text` from `place` to the next `separator`, and moves `place` behind
+  /// that; false at the end of the text.
+  @inline(never)
+  mutating func read(_ text: [UInt8], from place: inout Int, upTo separator: UInt8) -> Bool {
+    removeAll(keepingCapacity: true)
+    if place >= text.count { return false }
+    while place < text.count, text[place] != separator {
+      push(text[place])
+      place += 1
+    }
+    place += 1
+    return true
+  }
+
   /// Lends the bytes, which must end in a NUL, as a path.
   func withCPath<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
     unsafe withUnsafeBufferPointer {
       unsafe body(UnsafeRawPointer($0.baseAddress)?.assumingMemoryBound(to: CChar.self))
     }
   }
+}
+
+extension [[UInt8]] {
+  /// Appends an element; see `push` of bytes.
+  @inline(never)
+  mutating func push(_ element: [UInt8]) { append(element) }
 }
 
 extension StaticString {
@@ -20,59 +93,83 @@ extension StaticString {
 }
 
 /// The bytes of a file, at most `limit`.
-///
-/// Files of /proc have no size, so at least 4 KiB are asked for.
+@inline(never)
 func readFile(_ path: [UInt8], limit: Int) throws(Errno) -> [UInt8] {
-  let terminated = path + [0]
-  let size = unsafe terminated.withCPath { unsafe capus_file_size($0) }
-  guard size >= 0 else { throw Errno(Int32(truncatingIfNeeded: 0 &- size)) }
-  let capacity = Swift.min(limit, Swift.max(4096, Int(clamping: size) &+ 1))
-  var bytes = [UInt8](repeating: 0, count: capacity)
-  let count = unsafe bytes.withUnsafeMutableBufferPointer { buffer in
-    unsafe terminated.withCPath {
+  let terminated = path.terminated
+  var count: Int64 = 0
+  // Address space only: pages count once they are read into.
+  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, used in
+    count = unsafe terminated.withCPath {
       unsafe capus_read_file($0, buffer.baseAddress, buffer.count)
     }
+    used = Int(Swift.max(0, count))
   }
   guard count >= 0 else { throw Errno(Int32(truncatingIfNeeded: 0 &- count)) }
-  bytes.removeLast(bytes.count - Int(count))
   return bytes
 }
 
-/// The bytes of a file with a literal path.
-func readFile(_ path: StaticString, limit: Int) throws(Errno) -> [UInt8] {
-  var bytes: [UInt8] = []
-  bytes.append(path)
-  return try readFile(bytes, limit: limit)
+/// The bytes of a file with a literal path; none when it can not be read.
+@inline(never)
+func textFile(_ path: StaticString, limit: Int) -> [UInt8] {
+  (try? readFile(bytes(path), limit: limit)) ?? []
 }
 
-/// Says a line on the console: PID 1's own words before and after there is a supervisor.
-///
-/// Never waits; a line the console does not take is dropped.
-func say(_ write: (inout ByteWriter) -> Void) {
-  var line = ByteWriter(capacity: 512)
+// PID 1's own words on the console, before and after there is a supervisor. They never wait; a line
+// the console does not take is dropped.
+
+/// Starts a line.
+@inline(never)
+private func beginLine() -> ByteWriter {
+  var line = ByteWriter.room(512)
   line.text("apus: ")
-  write(&line)
+  return line
+}
+
+/// Ends a line and writes it.
+@inline(never)
+func finish(_ line: inout ByteWriter) {
   line.text("\n")
   unsafe line.bytes.withUnsafeBufferPointer {
     _ = unsafe capus_write(2, $0.baseAddress, $0.count)
   }
 }
 
+/// Says something.
+@inline(never)
+func say(_ words: StaticString) {
+  var line = beginLine()
+  line.text(words)
+  finish(&line)
+}
+
+/// Says what a manifest's diagnostic says.
+@inline(never)
+func say(_ diagnostic: Diagnostic) {
+  var line = beginLine()
+  diagnostic.write(into: &line)
+  finish(&line)
+}
+
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
+@inline(never)
 func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
-  say {
-    $0.text("cannot ")
-    $0.text(deed)
-    $0.text(" ")
-    $0.bytes(subject)
-    $0.text(": ")
-    $0.errno(error)
-  }
+  var line = beginLine()
+  line.text("cannot ")
+  line.text(deed)
+  line.text(" ")
+  line.bytes(subject)
+  line.text(": ")
+  line.errno(error)
+  finish(&line)
 }
 
 /// Says that something with a literal name failed.
+@inline(never)
 func complain(_ deed: StaticString, _ subject: StaticString, _ error: Errno) {
-  var bytes: [UInt8] = []
-  bytes.append(subject)
-  complain(deed, bytes, error)
+  complain(deed, bytes(subject), error)
+}
+
+extension ByteWriter {
+  /// A writer with room for so many bytes; one copy of the code that makes it.
+  @inline(never) static func room(_ capacity: Int) -> ByteWriter { ByteWriter(capacity: capacity) }
 }

@@ -19,6 +19,11 @@ public struct SystemSetup {
   mutating func timed(_ stage: BootStage, _ name: StaticString, _ body: () -> Void) {
     let start = capus_now()
     body()
+    note(stage, name, since: start)
+  }
+
+  @inline(never)
+  private mutating func note(_ stage: BootStage, _ name: StaticString, since start: Int64) {
     entries.append(
       SetupEntry(
         stage: stage, name: name, at: Instant(microseconds: start),
@@ -30,9 +35,7 @@ public struct SystemSetup {
   /// Descriptors 0, 1 and 2 must be open already (`capus_secure_streams`).
   public mutating func prepare() {
     mountInterfaces(&self)
-    var console: [UInt8] = []
-    console.append("/dev/console")
-    openConsole(console)
+    openConsole(bytes("/dev/console"))
     let answer = capus_take_ctrl_alt_del()
     if answer < 0 { complain("take over", "Ctrl-Alt-Del", Errno(0 &- answer)) }
   }
@@ -41,7 +44,7 @@ public struct SystemSetup {
   public mutating func apply(_ manifest: Manifest) {
     let system = manifest.system
     if !system.console.isEmpty {
-      openConsole(Array(manifest.terminated(system.console).dropLast()))
+      openConsole(manifest.bytes(system.console))
     }
     setHostName(manifest)
     if system.loopback {
@@ -64,17 +67,17 @@ public struct SystemSetup {
 
 /// Makes a terminal 0, 1 and 2; without one they stay something harmless (PID-09).
 private func openConsole(_ path: [UInt8]) {
-  let answer = unsafe (path + [0]).withCPath { unsafe capus_open_console($0) }
+  let answer = unsafe path.terminated.withCPath { unsafe capus_open_console($0) }
   if answer < 0 { complain("open", path, Errno(0 &- answer)) }
 }
 
 /// The manifest's name of the host, else the first word of /etc/hostname.
 private func setHostName(_ manifest: Manifest) {
-  var name = Array(manifest.terminated(manifest.system.hostname).dropLast())
-  if name.isEmpty, let file = try? readFile("/etc/hostname", limit: 256) {
-    for byte in file {
+  var name = manifest.bytes(manifest.system.hostname)
+  if name.isEmpty {
+    for byte in textFile("/etc/hostname", limit: 256) {
       if byte <= 32 { break }
-      name.append(byte)
+      name.push(byte)
     }
   }
   if name.isEmpty { return }
@@ -88,13 +91,13 @@ private func setHostName(_ manifest: Manifest) {
 private func applySettings(_ manifest: Manifest) {
   for index in manifest.system.sysctl.indices {
     guard let text = manifest.texts.at(index) else { continue }
-    let setting = Array(manifest.terminated(text).dropLast())
+    let setting = manifest.bytes(text)
     guard let (path, value) = settingPath(setting) else {
       complain("set", setting, .invalid)
       continue
     }
     let answer = unsafe value.withUnsafeBufferPointer { bytes in
-      unsafe (path + [0]).withCPath {
+      unsafe path.terminated.withCPath {
         unsafe capus_write_file($0, bytes.baseAddress, bytes.count)
       }
     }
@@ -108,14 +111,14 @@ private func applySettings(_ manifest: Manifest) {
 /// (`net.ipv4.conf.eth0/1.forwarding`). Nil without a `=`, a key, or with a `..` in it.
 public func settingPath(_ setting: [UInt8]) -> (path: [UInt8], value: [UInt8])? {
   let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
-  var path: [UInt8] = []
-  path.append("/proc/sys/")
+  var path = bytes("/proc/sys/")
   let prefix = path.count
   var separator: UInt8 = 0
-  for (index, letter) in setting.enumerated() {
+  for index in setting.indices {
+    let letter = setting[index]
     if letter == UInt8(ascii: "=") {
       guard path.count > prefix else { return nil }
-      return (path, Array(setting[(index + 1)...]))
+      return (path, setting.dropping(index + 1))
     }
     var mapped = letter
     if letter == dot || letter == slash {
@@ -123,7 +126,7 @@ public func settingPath(_ setting: [UInt8]) -> (path: [UInt8], value: [UInt8])? 
       if separator == dot { mapped = letter == dot ? slash : dot }
       if letter == dot, index > 0, setting[index - 1] == dot { return nil }
     }
-    path.append(mapped)
+    path.push(mapped)
   }
   return nil
 }
@@ -132,7 +135,7 @@ private func loadModules(_ manifest: Manifest) {
   let loader = ModuleLoader()
   for index in manifest.system.modules.indices {
     guard let text = manifest.texts.at(index) else { continue }
-    let name = Array(manifest.terminated(text).dropLast())
+    let name = manifest.bytes(text)
     do {
       try loader.load(name)
     } catch {
@@ -145,7 +148,7 @@ private func loadModules(_ manifest: Manifest) {
 private func mountAll(_ manifest: Manifest) {
   for mount in manifest.system.mounts {
     let target = manifest.terminated(mount.target)
-    let options = MountOptions(Array(manifest.terminated(mount.options).dropLast()))
+    let options = MountOptions(manifest.bytes(mount.options))
     makeFolders(target)
     let answer = unsafe manifest.terminated(mount.source).withCPath { source in
       unsafe manifest.terminated(mount.type).withCPath { type in
@@ -156,15 +159,17 @@ private func mountAll(_ manifest: Manifest) {
         }
       }
     }
-    if answer < 0 { complain("mount", Array(target.dropLast()), Errno(0 &- answer)) }
+    if answer < 0 { complain("mount", manifest.bytes(mount.target), Errno(0 &- answer)) }
   }
 }
 
 /// Makes a path's folders where they are missing; `path` ends in a NUL.
 private func makeFolders(_ path: [UInt8]) {
-  for end in path.indices.dropFirst()
-  where path[end] == UInt8(ascii: "/") || end == path.count - 1 {
-    let folder = Array(path[..<end]) + [0]
-    _ = unsafe folder.withCPath { unsafe capus_make_path($0, 0o755) }
+  var folder: [UInt8] = []
+  for byte in path {
+    if !folder.isEmpty, byte == UInt8(ascii: "/") || byte == 0 {
+      _ = unsafe folder.terminated.withCPath { unsafe capus_make_path($0, 0o755) }
+    }
+    folder.push(byte)
   }
 }

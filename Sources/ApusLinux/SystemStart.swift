@@ -18,13 +18,13 @@ public func runInit() -> Never {
   capus_block_signals()
   var setup = SystemSetup()
   setup.prepare()
-  let line = KernelCommandLine(parsing: (try? readFile("/proc/cmdline", limit: 65536)) ?? [])
+  let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
   if line.isRescue {
-    say { $0.text("a rescue shell, as the kernel command line asks") }
+    say("a rescue shell, as the kernel command line asks")
     runRescue(RescuePlan())
   }
   guard var manifest = findManifest(line) else {
-    say { $0.text("no manifest is usable: a rescue shell") }
+    say("no manifest is usable: a rescue shell")
     runRescue(RescuePlan())
   }
   mask(line.masks, in: &manifest)
@@ -46,16 +46,12 @@ public func runInit() -> Never {
 /// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
 private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  let loaded = loadManifest(main: main)
-  report(loaded)
-  if loaded.mainFileUsable { return loaded.manifest }
-  let fallback = loadManifest(main: bytes("/etc/apus.fallback.json"))
-  report(fallback)
-  return fallback.mainFileUsable ? fallback.manifest : nil
-}
-
-private func report(_ loaded: LoadedManifest) {
-  for diagnostic in loaded.diagnostics { say { diagnostic.write(into: &$0) } }
+  for path in [main, bytes("/etc/apus.fallback.json")] {
+    let loaded = loadManifest(main: path)
+    for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
+    if loaded.mainFileUsable { return loaded.manifest }
+  }
+  return nil
 }
 
 /// Marks the services that `apus.mask=` names; a name that is none is said.
@@ -74,7 +70,7 @@ final class ConsoleBoard: Board {
   private let rescuePlan: RescuePlan
   private let start: Instant
   private let setup: [SetupEntry]
-  private var line = ByteWriter(capacity: 160)
+  private var line = ByteWriter.room(160)
 
   init(_ manifest: Manifest, start: Instant, setup: [SetupEntry]) {
     rescuePlan = RescuePlan(manifest)
@@ -87,7 +83,7 @@ final class ConsoleBoard: Board {
     line.text("apus: ")
     line.decimal(Int64(count))
     line.text(count == 1 ? " socket bound" : " sockets bound")
-    finish()
+    finish(&line)
   }
 
   override func rescue() {
@@ -109,7 +105,7 @@ final class ConsoleBoard: Board {
       line.text(entry.stage.word)
       line.text(" ")
       line.text(entry.name)
-      finish()
+      finish(&line)
     }
     line.reset()
     line.text("apus: boot ")
@@ -117,14 +113,7 @@ final class ConsoleBoard: Board {
     line.text(" ms  up, ")
     line.milliseconds((now - start).microseconds)
     line.text(" ms after init started")
-    finish()
-  }
-
-  private func finish() {
-    line.text("\n")
-    unsafe line.bytes.withUnsafeBufferPointer {
-      _ = unsafe capus_write(2, $0.baseAddress, $0.count)
-    }
+    finish(&line)
   }
 }
 

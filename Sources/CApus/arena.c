@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
+
+#include "raw.h"
 
 enum {
   unit = 16,
@@ -64,8 +65,7 @@ static unsigned list_of(size_t size) {
 }
 
 static void *map(size_t size) {
-  void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  return start == MAP_FAILED ? NULL : start;
+  return raw_map(size, 0);
 }
 
 /* Puts a block on its list. A block of one unit still has room for the link. */
@@ -186,7 +186,7 @@ void apus_arena_release(void *memory) {
   size_t size = word & ~(size_t)flags;
   if (word & mapped) {
     arena.bytes -= size;
-    munmap(start - unit, size);
+    raw2(SYS_munmap, start - unit, size);
   } else {
     vacate(start, size);
   }

@@ -10,39 +10,37 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-static int32_t result(int32_t value) {
-  return value < 0 ? -errno : value;
-}
+#include "raw.h"
 
 void capus_secure_streams(void) {
   for (int target = 0; target <= 2; target++) {
-    if (fcntl(target, F_GETFD) >= 0 || errno != EBADF)
+    if (raw2(NR_FCNTL, target, F_GETFD) != -EBADF)
       continue;
     /* The lowest free number is this one. Without /dev an eventfd serves: it takes no text and
        says so with EINVAL, at once. */
-    int fd = open("/dev/null", O_RDWR);
+    int fd = (int)raw3(SYS_openat, AT_FDCWD, "/dev/null", O_RDWR);
     if (fd < 0)
-      fd = eventfd(0, EFD_NONBLOCK);
+      fd = (int)raw2(SYS_eventfd2, 0, EFD_NONBLOCK);
     if (fd >= 0 && fd != target) {
-      dup2(fd, target);
-      close(fd);
+      raw3(SYS_dup3, fd, target, 0);
+      raw1(SYS_close, fd);
     }
   }
 }
 
 int32_t capus_open_console(const char *path) {
-  int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+  int fd = raw_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)
-    return -errno;
+    return fd;
   int32_t outcome = 0;
   for (int target = 0; target <= 2 && outcome >= 0; target++)
-    outcome = fd == target ? result(fcntl(fd, F_SETFD, 0)) : result(dup2(fd, target));
+    outcome =
+        (int32_t)(fd == target ? raw3(NR_FCNTL, fd, F_SETFD, 0) : raw3(SYS_dup3, fd, target, 0));
   if (fd > 2)
-    close(fd);
+    raw1(SYS_close, fd);
   return outcome < 0 ? outcome : 0;
 }
 
@@ -53,103 +51,104 @@ int32_t capus_is_mount_point(const char *path) {
     return -ENAMETOOLONG;
   memcpy(parent, path, count);
   memcpy(parent + count, "/..", sizeof "/..");
-  struct stat own, above;
-  if (stat(path, &own) < 0 || stat(parent, &above) < 0)
-    return -errno;
-  return own.st_dev != above.st_dev || own.st_ino == above.st_ino;
+  struct raw_status own, above;
+  int32_t outcome = raw_stat(AT_FDCWD, path, 0, &own);
+  if (outcome == 0)
+    outcome = raw_stat(AT_FDCWD, parent, 0, &above);
+  if (outcome < 0)
+    return outcome;
+  return own.device[0] != above.device[0] || own.device[1] != above.device[1] ||
+         own.inode == above.inode;
 }
 
 int32_t capus_mount(const char *source, const char *target, const char *type, uint32_t flags,
                     const char *options) {
-  return result(mount(source, target, type, flags, options));
+  return (int32_t)raw5(SYS_mount, source, target, type, flags, options);
 }
 
 int32_t capus_make_path(const char *path, uint32_t mode) {
-  mode_t old_mask = umask(0);
-  int32_t outcome = result(mkdir(path, mode));
-  umask(old_mask);
-  return outcome;
+  long old_mask = raw1(SYS_umask, 0);
+  long outcome = raw3(SYS_mkdirat, AT_FDCWD, path, mode);
+  raw1(SYS_umask, old_mask);
+  return (int32_t)outcome;
 }
 
 int32_t capus_make_link(const char *target, const char *path) {
-  return result(symlink(target, path));
+  return (int32_t)raw3(SYS_symlinkat, target, AT_FDCWD, path);
 }
 
 int32_t capus_exists(const char *path) {
-  return access(path, F_OK) == 0;
+  return raw3(SYS_faccessat, AT_FDCWD, path, F_OK) == 0;
 }
 
-int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0)
-    return -errno;
+int64_t capus_read_all(int32_t fd, uint8_t *bytes, size_t capacity) {
   size_t count = 0;
   while (count < capacity) {
-    ssize_t got = read(fd, bytes + count, capacity - count);
-    if (got < 0 && errno == EINTR)
+    long got = raw3(SYS_read, fd, bytes + count, capacity - count);
+    if (got == -EINTR)
       continue;
-    if (got < 0) {
-      int error = errno;
-      close(fd);
-      return -error;
-    }
+    if (got < 0)
+      return got;
     if (got == 0)
       break;
     count += (size_t)got;
   }
-  close(fd);
   return (int64_t)count;
 }
 
-int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity) {
+  int fd = raw_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
-    return -errno;
-  int32_t outcome = write(fd, bytes, count) < 0 ? -errno : 0;
-  close(fd);
-  return outcome;
+    return fd;
+  int64_t count = capus_read_all(fd, bytes, capacity);
+  raw1(SYS_close, fd);
+  return count;
 }
 
-int64_t capus_file_size(const char *path) {
-  struct stat status;
-  return stat(path, &status) < 0 ? -errno : status.st_size;
+int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count) {
+  int fd = raw_open(path, O_WRONLY | O_NOCTTY);
+  if (fd < 0)
+    return fd;
+  long written = raw3(SYS_write, fd, bytes, count);
+  raw1(SYS_close, fd);
+  return written < 0 ? (int32_t)written : 0;
 }
 
 int32_t capus_set_host_name(const uint8_t *name, size_t count) {
-  return result(sethostname((const char *)name, count));
+  return (int32_t)raw2(SYS_sethostname, name, count);
 }
 
 int32_t capus_raise_loopback(void) {
-  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  int fd = (int)raw3(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0)
-    return -errno;
+    return fd;
   struct ifreq request;
   memset(&request, 0, sizeof request);
   memcpy(request.ifr_name, "lo", 2);
-  int32_t outcome = result(ioctl(fd, SIOCGIFFLAGS, &request));
+  int32_t outcome = (int32_t)raw3(SYS_ioctl, fd, SIOCGIFFLAGS, &request);
   if (outcome == 0 && !(request.ifr_flags & IFF_UP)) {
     request.ifr_flags |= IFF_UP;
-    outcome = result(ioctl(fd, SIOCSIFFLAGS, &request));
+    outcome = (int32_t)raw3(SYS_ioctl, fd, SIOCSIFFLAGS, &request);
   }
-  close(fd);
+  raw1(SYS_close, fd);
   return outcome;
 }
 
 int32_t capus_load_module(const char *path, int32_t is_compressed) {
   enum { COMPRESSED_FILE = 4 }; /* MODULE_INIT_COMPRESSED_FILE */
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = raw_open(path, O_RDONLY);
   if (fd < 0)
-    return -errno;
-  int32_t outcome =
-      result((int32_t)syscall(SYS_finit_module, fd, "", is_compressed ? COMPRESSED_FILE : 0));
-  close(fd);
+    return fd;
+  int32_t outcome = (int32_t)raw3(SYS_finit_module, fd, "", is_compressed ? COMPRESSED_FILE : 0);
+  raw1(SYS_close, fd);
   return outcome;
 }
 
 int32_t capus_kernel_release(uint8_t *bytes, size_t capacity) {
   struct utsname names;
-  if (uname(&names) < 0)
-    return -errno;
+  int32_t outcome = (int32_t)raw1(SYS_uname, &names);
+  if (outcome < 0)
+    return outcome;
   size_t count = strlen(names.release);
   if (count > capacity)
     return -ENAMETOOLONG;
@@ -158,8 +157,8 @@ int32_t capus_kernel_release(uint8_t *bytes, size_t capacity) {
 }
 
 int32_t capus_is_initial_pid_namespace(void) {
-  struct stat status;
-  if (stat("/proc/self/ns/pid", &status) < 0)
+  struct raw_status status;
+  if (raw_stat(AT_FDCWD, "/proc/self/ns/pid", 0, &status) < 0)
     return 1; /* a kernel without namespaces */
-  return status.st_ino == 0xEFFFFFFCU;
+  return status.inode == 0xEFFFFFFCU;
 }

@@ -4,88 +4,90 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <termios.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 enum { path_limit = 4096 };
 
 /* Copies a path and ends it with a NUL. */
-static int copy_path(char *to, const uint8_t *path, uint32_t count) {
+static int copy_path(char *to, size_t capacity, const uint8_t *path, size_t count) {
   if (count == 0)
     return -ENOENT;
-  if (count >= path_limit)
+  if (count >= capacity)
     return -ENAMETOOLONG;
-  if (memchr(path, 0, count) != NULL)
-    return -EINVAL;
-  memcpy(to, path, count);
+  for (size_t index = 0; index < count; index++) {
+    to[index] = (char)path[index];
+    if (path[index] == 0)
+      return -EINVAL;
+  }
   to[count] = 0;
   return 0;
 }
 
 /* Opens without waiting for a FIFO's other side. */
-static int open_path(const uint8_t *path, uint32_t count, int flags) {
+static int open_path(const uint8_t *path, size_t count, int flags) {
   char copy[path_limit];
-  int failed = copy_path(copy, path, count);
-  if (failed < 0)
-    return failed;
-  int fd = open(copy, O_RDONLY | O_CLOEXEC | O_NONBLOCK | flags);
-  return fd < 0 ? -errno : fd;
+  int failed = copy_path(copy, sizeof copy, path, count);
+  return failed < 0 ? failed : raw_open(copy, O_RDONLY | O_NONBLOCK | flags);
 }
 
 int capus_client_open(const uint8_t *path, uint32_t count) {
   int fd = open_path(path, count, O_NOCTTY);
   if (fd < 0)
     return fd;
-  struct stat status;
-  if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode)) {
-    close(fd);
+  struct raw_status status;
+  if (raw_stat(fd, "", AT_EMPTY_PATH, &status) == 0 && S_ISDIR(status.mode)) {
+    raw1(SYS_close, fd);
     return -EISDIR;
   }
-  fcntl(fd, F_SETFL, 0);
+  raw3(NR_FCNTL, fd, F_SETFL, 0);
   return fd;
-}
-
-int64_t capus_client_read(int fd, uint8_t *bytes, uint32_t capacity) {
-  ssize_t got;
-  do
-    got = read(fd, bytes, capacity);
-  while (got < 0 && errno == EINTR);
-  return got < 0 ? -errno : got;
 }
 
 int capus_client_write(int fd, const uint8_t *bytes, uint32_t count) {
   while (count > 0) {
-    ssize_t put = write(fd, bytes, count);
-    if (put < 0 && errno == EINTR)
-      continue;
-    if (put < 0 && errno == EAGAIN) {
+    long put = raw3(SYS_write, fd, bytes, count);
+    if (put == -EAGAIN) {
       struct pollfd watched = {.fd = fd, .events = POLLOUT};
       poll(&watched, 1, -1);
-      continue;
     }
+    if (put == -EINTR || put == -EAGAIN)
+      continue;
     if (put < 0)
-      return -errno;
+      return (int)put;
     bytes += put;
     count -= (uint32_t)put;
   }
   return 0;
 }
 
-void capus_client_close(int fd) {
-  close(fd);
+/* Puts a name at its place in byte order among names that each end in a NUL; `used` grows. */
+static int insert(uint8_t *names, size_t *used, size_t capacity, const char *name) {
+  size_t length = strlen(name) + 1;
+  size_t at = 0;
+  if (length > capacity - *used)
+    return -ENOBUFS;
+  while (at < *used && strcmp((char *)names + at, name) < 0)
+    at += strlen((char *)names + at) + 1;
+  memmove(names + at + length, names + at, *used - at);
+  memcpy(names + at, name, length);
+  *used += length;
+  return 0;
 }
 
-int64_t capus_client_entries(const uint8_t *path, uint32_t count, uint8_t *names,
-                             uint32_t capacity) {
+static int is_drop_in(const char *name) {
+  size_t length = strlen(name);
+  return name[0] != '.' && length > 5 && memcmp(name + length - 5, ".json", 5) == 0;
+}
+
+int64_t capus_drop_ins(const uint8_t *folder, size_t count, uint8_t *names, size_t capacity) {
   /* struct linux_dirent64 of getdents64(2). */
   struct entry {
     uint64_t inode;
@@ -94,67 +96,53 @@ int64_t capus_client_entries(const uint8_t *path, uint32_t count, uint8_t *names
     uint8_t type;
     char name[];
   };
-  _Alignas(struct entry) char records[4096];
-  int fd = open_path(path, count, O_DIRECTORY);
+  _Alignas(struct entry) char records[2048];
+  int fd = open_path(folder, count, O_DIRECTORY);
   if (fd < 0)
     return fd;
-  int64_t used = 0;
-  for (;;) {
-    long got = syscall(SYS_getdents64, fd, records, sizeof records);
-    if (got < 0)
-      used = -errno;
-    if (got <= 0)
-      break;
-    for (long at = 0; at < got && used >= 0;) {
-      struct entry *entry = (struct entry *)(void *)(records + at);
-      size_t length = strlen(entry->name) + 1;
-      if (length > capacity - (uint64_t)used) {
-        used = -ENOBUFS;
-        break;
+  size_t used = 0;
+  long got;
+  while ((got = raw3(SYS_getdents64, fd, records, sizeof records)) > 0) {
+    for (long at = 0; at < got;) {
+      const struct entry *entry = (const struct entry *)(const void *)(records + at);
+      if (is_drop_in(entry->name) && insert(names, &used, capacity, entry->name) < 0) {
+        raw1(SYS_close, fd);
+        return -ENOBUFS;
       }
-      memcpy(names + used, entry->name, length);
-      used += (int64_t)length;
       at += entry->length;
     }
-    if (used < 0)
-      break;
   }
-  close(fd);
-  return used;
+  raw1(SYS_close, fd);
+  return got < 0 ? got : (int64_t)used;
 }
 
 int capus_client_connect(const uint8_t *path, uint32_t count, uint32_t timeout_ms) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (count == 0)
-    return -ENOENT;
-  if (count >= sizeof address.sun_path)
-    return -ENAMETOOLONG;
-  if (memchr(path, 0, count) != NULL)
-    return -EINVAL;
-  memcpy(address.sun_path, path, count);
-  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+  int failed = copy_path(address.sun_path, sizeof address.sun_path, path, count);
+  if (failed < 0)
+    return failed;
+  int fd = (int)raw3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0)
-    return -errno;
+    return fd;
   struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count + 1);
-  int failed;
   do
-    failed = connect(fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
+    failed = (int)raw3(SYS_connect, fd, &address, length);
   while (failed == -EINTR);
   if (failed < 0) {
-    close(fd);
+    raw1(SYS_close, fd);
     return failed == -EAGAIN ? -ETIMEDOUT : failed;
   }
   return fd;
 }
 
 int capus_client_send(int fd, const uint8_t *frame, uint32_t count) {
-  ssize_t put;
+  long put;
   do
-    put = send(fd, frame, count, MSG_NOSIGNAL);
-  while (put < 0 && errno == EINTR);
-  return put < 0 ? -errno : 0;
+    put = raw6(SYS_sendto, fd, (long)frame, count, MSG_NOSIGNAL, 0, 0);
+  while (put == -EINTR);
+  return put < 0 ? (int)put : 0;
 }
 
 int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_ms) {
@@ -168,34 +156,14 @@ int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_
         continue;
       return -errno;
     }
-    ssize_t got = recv(fd, frame, capacity, MSG_TRUNC);
-    if (got < 0 && errno == EINTR)
+    long got = raw6(SYS_recvfrom, fd, (long)frame, capacity, MSG_TRUNC, 0, 0);
+    if (got == -EINTR)
       continue;
-    if (got < 0)
-      return -errno;
-    return got > (ssize_t)capacity ? -EMSGSIZE : (int)got;
+    return got > (long)capacity ? -EMSGSIZE : (int)got;
   }
-}
-
-static int64_t clock_us(clockid_t clock) {
-  struct timespec now = {0};
-  clock_gettime(clock, &now);
-  return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t capus_client_boottime(void) {
-  return clock_us(CLOCK_BOOTTIME);
-}
-
-int64_t capus_client_realtime(void) {
-  return clock_us(CLOCK_REALTIME);
 }
 
 int capus_client_is_terminal(int fd) {
   struct termios settings;
-  return ioctl(fd, TCGETS, &settings) == 0;
-}
-
-const char *capus_client_variable(const char *name) {
-  return getenv(name);
+  return raw3(SYS_ioctl, fd, TCGETS, &settings) == 0;
 }

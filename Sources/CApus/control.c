@@ -7,7 +7,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
@@ -25,21 +26,26 @@ static int fill(struct sockaddr_un *address, const char *path) {
   return 0;
 }
 
+static int new_socket(void) {
+  return (int)raw3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
 /* Removes a socket that refuses connections; -EADDRINUSE for one that does not. */
 static int remove_stale(const struct sockaddr_un *address) {
-  struct stat node;
-  if (lstat(address->sun_path, &node) < 0)
-    return errno == ENOENT ? 0 : -errno;
-  if (!S_ISSOCK(node.st_mode))
+  struct raw_status node;
+  int result = raw_stat(AT_FDCWD, address->sun_path, AT_SYMLINK_NOFOLLOW, &node);
+  if (result < 0)
+    return result == -ENOENT ? 0 : result;
+  if (!S_ISSOCK(node.mode))
     return -EEXIST;
-  int probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int probe = new_socket();
   if (probe < 0)
-    return -errno;
-  int result = connect(probe, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
-  close(probe);
+    return probe;
+  result = (int)raw3(SYS_connect, probe, address, sizeof *address);
+  raw1(SYS_close, probe);
   if (result != -ECONNREFUSED)
     return -EADDRINUSE;
-  return unlink(address->sun_path) < 0 ? -errno : 0;
+  return (int)raw3(SYS_unlinkat, AT_FDCWD, address->sun_path, 0);
 }
 
 static void make_parent(const char *path) {
@@ -51,18 +57,16 @@ static void make_parent(const char *path) {
     return;
   memcpy(parent, path, length);
   parent[length] = 0;
-  mkdir(parent, 0755);
+  raw3(SYS_mkdirat, AT_FDCWD, parent, 0755);
 }
 
 static int bind_node(int fd, const struct sockaddr_un *address, uint32_t mode, int32_t group) {
-  mode_t before = umask(0777 & ~mode);
-  int result = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
-  umask(before);
-  if (result == 0 && group != -1 && lchown(address->sun_path, (uid_t)-1, (gid_t)group) < 0)
-    result = -errno;
-  if (result == 0 && listen(fd, BACKLOG) < 0)
-    result = -errno;
-  return result;
+  long before = raw1(SYS_umask, 0777 & ~mode);
+  long result = raw3(SYS_bind, fd, address, sizeof *address);
+  raw1(SYS_umask, before);
+  if (result == 0 && group != -1)
+    result = raw5(SYS_fchownat, AT_FDCWD, address->sun_path, -1, group, AT_SYMLINK_NOFOLLOW);
+  return (int)(result == 0 ? raw2(SYS_listen, fd, BACKLOG) : result);
 }
 
 int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
@@ -74,12 +78,12 @@ int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
   result = remove_stale(&address);
   if (result < 0)
     return result;
-  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = new_socket();
   if (fd < 0)
-    return -errno;
+    return fd;
   result = bind_node(fd, &address, mode, group);
   if (result < 0) {
-    close(fd);
+    raw1(SYS_close, fd);
     return result;
   }
   return fd;
@@ -92,7 +96,7 @@ static int is_in_group(int fd, uint32_t gid, int64_t group) {
     return 0;
   if ((int64_t)gid == group)
     return 1;
-  if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+  if (raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
     return 0;
   for (size_t index = 0; index < size / sizeof *groups; index++)
     if ((int64_t)groups[index] == group)
@@ -101,15 +105,15 @@ static int is_in_group(int fd, uint32_t gid, int64_t group) {
 }
 
 int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials *peer) {
-  int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  int client = (int)raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0)
-    return -errno;
+    return client;
   struct ucred credentials;
   socklen_t size = sizeof credentials;
-  if (getsockopt(client, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0) {
-    int error = errno;
-    close(client);
-    return -error;
+  int failure = (int)raw5(SYS_getsockopt, client, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
+  if (failure < 0) {
+    raw1(SYS_close, client);
+    return failure;
   }
   peer->pid = credentials.pid;
   peer->uid = credentials.uid;
@@ -119,20 +123,17 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
 }
 
 int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity) {
-  ssize_t count = recv(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC);
-  return count < 0 ? -errno : count;
+  return raw6(SYS_recvfrom, fd, (long)bytes, (long)capacity, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
 }
 
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count) {
-  ssize_t sent = send(fd, bytes, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-  return sent < 0 ? -errno : sent;
+  return raw6(SYS_sendto, fd, (long)bytes, (long)count, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
 }
 
 int64_t capus_queue_length(int32_t fd) {
   struct tcp_info information;
   socklen_t size = sizeof information;
   memset(&information, 0, sizeof information);
-  if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &information, &size) < 0)
-    return -errno;
-  return information.tcpi_unacked;
+  long result = raw5(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &information, &size);
+  return result < 0 ? result : information.tcpi_unacked;
 }

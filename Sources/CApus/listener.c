@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 #ifndef IPV6_FREEBIND
 #define IPV6_FREEBIND 78
@@ -21,15 +22,11 @@
 #define IPV6_TRANSPARENT 75
 #endif
 
-static int32_t result(int32_t value) {
-  return value < 0 ? -errno : value;
-}
-
 int32_t capus_socket(enum capus_family family, enum capus_socket_kind kind, int32_t nonblocking) {
   static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
   static const int kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
   int flags = SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
-  return result(socket(families[family], kinds[kind] | flags, 0));
+  return (int32_t)raw3(SYS_socket, families[family], kinds[kind] | flags, 0);
 }
 
 int32_t capus_socket_option(int32_t fd, enum capus_option option, int32_t value) {
@@ -50,8 +47,8 @@ int32_t capus_socket_option(int32_t fd, enum capus_option option, int32_t value)
       [CAPUS_IPV6_ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY},
   };
   int number = value;
-  return result(
-      setsockopt(fd, options[option].level, options[option].name, &number, sizeof number));
+  return (int32_t)raw5(SYS_setsockopt, fd, options[option].level, options[option].name, &number,
+                       sizeof number);
 }
 
 /* An interface's name in an ifreq; false when it is too long. */
@@ -67,23 +64,22 @@ int32_t capus_socket_device(int32_t fd, const uint8_t *name, size_t count) {
   struct ifreq request;
   if (!interface_name(&request, name, count))
     return -ENODEV;
-  return result(
-      setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, request.ifr_name, sizeof request.ifr_name));
+  return (int32_t)raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_BINDTODEVICE, request.ifr_name,
+                       sizeof request.ifr_name);
 }
 
 int32_t capus_interface_index(int32_t fd, const uint8_t *name, size_t count) {
   struct ifreq request;
   if (!interface_name(&request, name, count))
     return -ENODEV;
-  if (ioctl(fd, SIOCGIFINDEX, &request) < 0)
-    return -errno;
-  return request.ifr_ifindex;
+  long outcome = raw3(SYS_ioctl, fd, SIOCGIFINDEX, &request);
+  return outcome < 0 ? (int32_t)outcome : request.ifr_ifindex;
 }
 
 int32_t capus_bind_inet4(int32_t fd, uint32_t address, uint16_t port) {
   struct sockaddr_in socket_address = {
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address)}};
-  return result(bind(fd, (struct sockaddr *)&socket_address, sizeof socket_address));
+  return (int32_t)raw3(SYS_bind, fd, &socket_address, sizeof socket_address);
 }
 
 int32_t capus_bind_inet6(int32_t fd, uint64_t high, uint64_t low, uint16_t port, uint32_t scope) {
@@ -93,7 +89,7 @@ int32_t capus_bind_inet6(int32_t fd, uint64_t high, uint64_t low, uint16_t port,
     socket_address.sin6_addr.s6_addr[index] = (uint8_t)(high >> (56 - 8 * index));
     socket_address.sin6_addr.s6_addr[8 + index] = (uint8_t)(low >> (56 - 8 * index));
   }
-  return result(bind(fd, (struct sockaddr *)&socket_address, sizeof socket_address));
+  return (int32_t)raw3(SYS_bind, fd, &socket_address, sizeof socket_address);
 }
 
 int32_t capus_bind_abstract(int32_t fd, const uint8_t *name, size_t count) {
@@ -102,7 +98,7 @@ int32_t capus_bind_abstract(int32_t fd, const uint8_t *name, size_t count) {
     return -ENAMETOOLONG;
   memcpy(address.sun_path + 1, name, count);
   socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + count);
-  return result(bind(fd, (struct sockaddr *)&address, length));
+  return (int32_t)raw3(SYS_bind, fd, &address, length);
 }
 
 /* A path as an address. One that does not fit is named through the directory's descriptor. */
@@ -138,12 +134,12 @@ int32_t capus_bind_path(int32_t fd, int32_t directory, const uint8_t *path, size
     return failure;
   /* The node is made with the mode and the file system group of this very moment, so nobody ever
      sees another. */
-  mode_t old_mask = umask(0777 & ~mode);
+  long old_mask = raw1(SYS_umask, 0777 & ~mode);
   int old_group = group >= 0 ? setfsgid((gid_t)group) : -1;
-  int32_t outcome = result(bind(fd, (struct sockaddr *)&address, sizeof address));
+  int32_t outcome = (int32_t)raw3(SYS_bind, fd, &address, sizeof address);
   if (old_group >= 0)
     setfsgid((gid_t)old_group);
-  umask(old_mask);
+  raw1(SYS_umask, old_mask);
   return outcome;
 }
 
@@ -153,9 +149,9 @@ int32_t capus_connect_path(int32_t fd, int32_t directory, const uint8_t *path, s
   int failure = path_address(&address, directory, path, count, name_start);
   if (failure < 0)
     return failure;
-  return result(connect(fd, (struct sockaddr *)&address, sizeof address));
+  return (int32_t)raw3(SYS_connect, fd, &address, sizeof address);
 }
 
 int32_t capus_listen(int32_t fd, int32_t backlog) {
-  return result(listen(fd, backlog));
+  return (int32_t)raw2(SYS_listen, fd, backlog);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -20,13 +21,12 @@
 enum { EVENTS_AT_ONCE = 64, WAIT_ON_PIDFD = 3 };
 
 int32_t capus_epoll_create(void) {
-  int fd = epoll_create1(EPOLL_CLOEXEC);
-  return fd < 0 ? -errno : fd;
+  return (int32_t)raw1(SYS_epoll_create1, EPOLL_CLOEXEC);
 }
 
 static int32_t control(int32_t epoll, int operation, int32_t fd, uint32_t events, uint64_t data) {
   struct epoll_event event = {.events = events, .data.u64 = data};
-  return CHECKED(epoll_ctl(epoll, operation, fd, &event));
+  return (int32_t)raw4(SYS_epoll_ctl, epoll, operation, fd, &event);
 }
 
 int32_t capus_epoll_add(int32_t epoll, int32_t fd, uint32_t events, uint64_t data) {
@@ -44,10 +44,8 @@ int32_t capus_epoll_remove(int32_t epoll, int32_t fd) {
 int32_t capus_epoll_wait(int32_t epoll, struct capus_readiness *ready, int32_t count,
                          int32_t timeout_ms) {
   struct epoll_event events[EVENTS_AT_ONCE];
-  int found =
-      epoll_wait(epoll, events, count < EVENTS_AT_ONCE ? count : EVENTS_AT_ONCE, timeout_ms);
-  if (found < 0)
-    return -errno;
+  int found = (int)raw5(SYS_epoll_pwait, epoll, events,
+                        count < EVENTS_AT_ONCE ? count : EVENTS_AT_ONCE, timeout_ms, 0);
   for (int index = 0; index < found; index++) {
     ready[index].data = events[index].data.u64;
     ready[index].events = events[index].events;
@@ -56,9 +54,9 @@ int32_t capus_epoll_wait(int32_t epoll, struct capus_readiness *ready, int32_t c
 }
 
 static int64_t microseconds(clockid_t clock) {
-  struct timespec time = {0};
-  clock_gettime(clock, &time);
-  return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+  int64_t time[2] = {0, 0};
+  raw2(NR_CLOCK_GETTIME, clock, time);
+  return time[0] * 1000000 + time[1] / 1000;
 }
 
 int64_t capus_now(void) {
@@ -75,7 +73,7 @@ int32_t capus_timer_create(int32_t epoll, uint64_t data) {
     return -errno;
   int32_t result = control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, data);
   if (result < 0) {
-    close(fd);
+    raw1(SYS_close, fd);
     return result;
   }
   return fd;
@@ -87,40 +85,31 @@ int32_t capus_timer_set(int32_t timer, int64_t at_us) {
   return CHECKED(timerfd_settime(timer, TFD_TIMER_ABSTIME, &time, NULL));
 }
 
-static void all_but_faults(sigset_t *set) {
-  static const int faults[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGSYS};
-  sigfillset(set);
-  for (unsigned index = 0; index < sizeof faults / sizeof *faults; index++)
-    sigdelset(set, faults[index]);
-}
-
 int32_t capus_take_signals(void) {
-  sigset_t set;
-  all_but_faults(&set);
-  if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
-    return -errno;
+  int result = raw_set_mask(MASKABLE_SIGNALS);
+  if (result < 0)
+    return result;
+  struct raw_action standard = {.handler = SIG_DFL};
   for (int number = 1; number <= 64; number++) {
-    struct sigaction action;
-    if (sigaction(number, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
-      signal(number, SIG_DFL);
+    struct raw_action action;
+    if (raw_action(number, NULL, &action) == 0 && action.handler == SIG_IGN)
+      raw_action(number, &standard, NULL);
   }
-  const struct sigaction ends_only = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDSTOP};
-  sigaction(SIGCHLD, &ends_only, NULL);
+  standard.flags = SA_NOCLDSTOP;
+  raw_action(SIGCHLD, &standard, NULL);
   return 0;
 }
 
 int32_t capus_signal_fd(void) {
-  sigset_t set;
-  all_but_faults(&set);
-  int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  return fd < 0 ? -errno : fd;
+  uint64_t mask = MASKABLE_SIGNALS;
+  return (int32_t)raw4(SYS_signalfd4, -1, &mask, sizeof mask, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 int32_t capus_read_signal(int32_t fd, uint32_t *number, int32_t *sender) {
   struct signalfd_siginfo information;
-  ssize_t count = read(fd, &information, sizeof information);
+  long count = raw3(SYS_read, fd, &information, sizeof information);
   if (count < 0)
-    return errno == EAGAIN ? 0 : -errno;
+    return count == -EAGAIN ? 0 : (int32_t)count;
   if (count < (ssize_t)sizeof information)
     return 0;
   *number = information.ssi_signo;
@@ -130,9 +119,10 @@ int32_t capus_read_signal(int32_t fd, uint32_t *number, int32_t *sender) {
 
 int32_t capus_look(int32_t pidfd, struct capus_end *end) {
   siginfo_t information = {0};
-  if (waitid(pidfd < 0 ? P_ALL : (idtype_t)WAIT_ON_PIDFD, pidfd < 0 ? 0 : (id_t)pidfd, &information,
-             WEXITED | WNOHANG | WNOWAIT) < 0)
-    return -errno;
+  long result = raw5(SYS_waitid, pidfd < 0 ? P_ALL : (idtype_t)WAIT_ON_PIDFD, pidfd < 0 ? 0 : pidfd,
+                     &information, WEXITED | WNOHANG | WNOWAIT, 0);
+  if (result < 0)
+    return (int32_t)result;
   if (information.si_pid == 0)
     return 0;
   end->pid = information.si_pid;
@@ -144,9 +134,8 @@ int32_t capus_look(int32_t pidfd, struct capus_end *end) {
 
 int32_t capus_reap(int32_t pid) {
   siginfo_t information = {0};
-  if (waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG) < 0)
-    return -errno;
-  return information.si_pid != 0;
+  long result = raw5(SYS_waitid, P_PID, pid, &information, WEXITED | WNOHANG, 0);
+  return result < 0 ? (int32_t)result : information.si_pid != 0;
 }
 
 int32_t capus_signal_pidfd(int32_t pidfd, int32_t number) {
@@ -154,7 +143,7 @@ int32_t capus_signal_pidfd(int32_t pidfd, int32_t number) {
 }
 
 int32_t capus_kill(int32_t pid, int32_t number) {
-  return CHECKED(kill(pid, number));
+  return (int32_t)raw2(SYS_kill, pid, number);
 }
 
 int32_t capus_pid(void) {
@@ -162,40 +151,37 @@ int32_t capus_pid(void) {
 }
 
 int32_t capus_become_subreaper(void) {
-  return CHECKED(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+  return (int32_t)raw5(SYS_prctl, PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }
 
 int32_t capus_pipe(int32_t *read_end, int32_t *write_end) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
-    return -errno;
-  *read_end = ends[0];
-  *write_end = ends[1];
-  return 0;
+  long result = raw2(SYS_pipe2, ends, O_CLOEXEC | O_NONBLOCK);
+  if (result == 0) {
+    *read_end = ends[0];
+    *write_end = ends[1];
+  }
+  return (int32_t)result;
 }
 
 int32_t capus_close(int32_t fd) {
-  return CHECKED(close(fd));
+  return (int32_t)raw1(SYS_close, fd);
 }
 
 int32_t capus_open(const char *path, int32_t writable) {
-  int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  return fd < 0 ? -errno : fd;
+  return raw_open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_NOCTTY);
 }
 
 int32_t capus_open_terminal(const char *path) {
-  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  return fd < 0 ? -errno : fd;
+  return raw_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 }
 
 int64_t capus_read(int32_t fd, void *bytes, size_t count) {
-  ssize_t result = read(fd, bytes, count);
-  return result < 0 ? -errno : result;
+  return raw3(SYS_read, fd, bytes, count);
 }
 
 int64_t capus_write(int32_t fd, const void *bytes, size_t count) {
-  ssize_t result = write(fd, bytes, count);
-  return result < 0 ? -errno : result;
+  return raw3(SYS_write, fd, bytes, count);
 }
 
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count) {
@@ -209,39 +195,12 @@ void capus_pause(void) {
   poll(NULL, 0, 100);
 }
 
-int64_t capus_directory_names(int32_t fd, char *names, size_t capacity) {
-  struct entry {
-    uint64_t inode;
-    int64_t offset;
-    uint16_t length;
-    uint8_t type;
-    char name[];
-  };
-  char block[2048] __attribute__((aligned(8)));
-  long count = raw3(SYS_getdents64, fd, block, sizeof block);
-  size_t used = 0;
-  for (long at = 0; at < count;) {
-    const struct entry *entry = (const struct entry *)(block + at);
-    for (const char *from = entry->name;; from++) {
-      if (used == capacity)
-        return -ERANGE;
-      names[used++] = *from;
-      if (*from == 0)
-        break;
-    }
-    at += entry->length;
-  }
-  return count < 0 ? count : (int64_t)used;
-}
-
 void *capus_reserve(size_t count) {
-  void *memory =
-      mmap(NULL, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? NULL : memory;
+  return raw_map(count, MAP_NORESERVE);
 }
 
 int32_t capus_guard(void *page, size_t count) {
-  return CHECKED(mprotect(page, count, PROT_NONE));
+  return (int32_t)raw3(SYS_mprotect, page, count, PROT_NONE);
 }
 
 void capus_discard(void *memory, size_t count) {
@@ -249,5 +208,5 @@ void capus_discard(void *memory, size_t count) {
 }
 
 int32_t capus_page_size(void) {
-  return (int32_t)sysconf(_SC_PAGESIZE);
+  return (int32_t)getauxval(AT_PAGESZ);
 }

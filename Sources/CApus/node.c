@@ -6,15 +6,12 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+
+#include "raw.h"
 
 struct name {
   char bytes[NAME_MAX + 1];
 };
-
-static int32_t result(int32_t value) {
-  return value < 0 ? -errno : value;
-}
 
 static int terminate(struct name *target, const uint8_t *name, size_t count) {
   if (count == 0)
@@ -27,7 +24,7 @@ static int terminate(struct name *target, const uint8_t *name, size_t count) {
 }
 
 int32_t capus_open_root(void) {
-  return result(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
+  return raw_open("/", O_PATH | O_DIRECTORY);
 }
 
 int32_t capus_open_directory(int32_t directory, const uint8_t *name, size_t count) {
@@ -35,16 +32,14 @@ int32_t capus_open_directory(int32_t directory, const uint8_t *name, size_t coun
   int failure = terminate(&component, name, count);
   if (failure < 0)
     return failure;
-  int fd = openat(directory, component.bytes, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd >= 0)
-    return fd;
-  int error = errno;
-  struct stat status;
+  int fd = (int)raw3(SYS_openat, directory, component.bytes,
+                     O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  struct raw_status status;
   /* With O_PATH a link is ENOTDIR, not ELOOP. */
-  if (error == ENOTDIR && fstatat(directory, component.bytes, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
-      S_ISLNK(status.st_mode))
+  if (fd == -ENOTDIR && raw_stat(directory, component.bytes, AT_SYMLINK_NOFOLLOW, &status) == 0 &&
+      S_ISLNK(status.mode))
     return -ELOOP;
-  return -error;
+  return fd;
 }
 
 int32_t capus_make_directory(int32_t directory, const uint8_t *name, size_t count, uint32_t mode) {
@@ -52,10 +47,10 @@ int32_t capus_make_directory(int32_t directory, const uint8_t *name, size_t coun
   int failure = terminate(&component, name, count);
   if (failure < 0)
     return failure;
-  mode_t old_mask = umask(0);
-  int32_t outcome = result(mkdirat(directory, component.bytes, mode));
-  umask(old_mask);
-  return outcome;
+  long old_mask = raw1(SYS_umask, 0);
+  long outcome = raw3(SYS_mkdirat, directory, component.bytes, mode);
+  raw1(SYS_umask, old_mask);
+  return (int32_t)outcome;
 }
 
 int32_t capus_node_kind(int32_t directory, const uint8_t *name, size_t count) {
@@ -63,20 +58,21 @@ int32_t capus_node_kind(int32_t directory, const uint8_t *name, size_t count) {
   int failure = terminate(&component, name, count);
   if (failure < 0)
     return failure;
-  struct stat status;
-  if (fstatat(directory, component.bytes, &status, AT_SYMLINK_NOFOLLOW) < 0)
-    return -errno;
-  if (S_ISSOCK(status.st_mode))
+  struct raw_status status;
+  failure = raw_stat(directory, component.bytes, AT_SYMLINK_NOFOLLOW, &status);
+  if (failure < 0)
+    return failure;
+  if (S_ISSOCK(status.mode))
     return CAPUS_NODE_SOCKET;
-  if (S_ISLNK(status.st_mode))
+  if (S_ISLNK(status.mode))
     return CAPUS_NODE_LINK;
-  return S_ISDIR(status.st_mode) ? CAPUS_NODE_DIRECTORY : CAPUS_NODE_OTHER;
+  return S_ISDIR(status.mode) ? CAPUS_NODE_DIRECTORY : CAPUS_NODE_OTHER;
 }
 
 int32_t capus_remove_node(int32_t directory, const uint8_t *name, size_t count) {
   struct name component;
   int failure = terminate(&component, name, count);
-  return failure < 0 ? failure : result(unlinkat(directory, component.bytes, 0));
+  return failure < 0 ? failure : (int32_t)raw3(SYS_unlinkat, directory, component.bytes, 0);
 }
 
 int32_t capus_own_node(int32_t directory, const uint8_t *name, size_t count, int32_t user,
@@ -85,16 +81,16 @@ int32_t capus_own_node(int32_t directory, const uint8_t *name, size_t count, int
   int failure = terminate(&component, name, count);
   if (failure < 0)
     return failure;
-  int fd = openat(directory, component.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  int fd = (int)raw3(SYS_openat, directory, component.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0)
-    return -errno;
-  struct stat status;
-  int32_t outcome = result(fstat(fd, &status));
-  if (outcome == 0 && !S_ISSOCK(status.st_mode))
+    return fd;
+  struct raw_status status;
+  int32_t outcome = raw_stat(fd, "", AT_EMPTY_PATH, &status);
+  if (outcome == 0 && !S_ISSOCK(status.mode))
     outcome = -EEXIST;
-  if (outcome == 0 && ((user >= 0 && status.st_uid != (uid_t)user) ||
-                       (group >= 0 && status.st_gid != (gid_t)group)))
-    outcome = result(fchownat(fd, "", (uid_t)user, (gid_t)group, AT_EMPTY_PATH));
-  close(fd);
+  if (outcome == 0 &&
+      ((user >= 0 && status.uid != (uid_t)user) || (group >= 0 && status.gid != (gid_t)group)))
+    outcome = (int32_t)raw5(SYS_fchownat, fd, "", user, group, AT_EMPTY_PATH);
+  raw1(SYS_close, fd);
   return outcome;
 }

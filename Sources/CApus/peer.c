@@ -1,8 +1,9 @@
 #include "loop.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+
+#include "raw.h"
 
 static void copy(uint8_t *to, const void *from, unsigned count) {
   for (unsigned index = 0; index < count; index++)
@@ -18,7 +19,7 @@ static int is_mapped(const struct in6_addr *address) {
 
 static void describe(int fd, const struct sockaddr_storage *address, struct capus_peer *peer) {
   socklen_t size = sizeof peer->cookie;
-  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &peer->cookie, &size) < 0)
+  if (raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &peer->cookie, &size) < 0)
     peer->cookie = 0;
   peer->family = address->ss_family;
   if (address->ss_family == AF_INET) {
@@ -37,7 +38,7 @@ static void describe(int fd, const struct sockaddr_storage *address, struct capu
   } else if (address->ss_family == AF_UNIX) {
     struct ucred credentials = {0, 0, 0};
     size = sizeof credentials;
-    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
+    if (raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0)
       peer->uid = credentials.uid;
   }
 }
@@ -45,10 +46,56 @@ static void describe(int fd, const struct sockaddr_storage *address, struct capu
 int32_t capus_accept(int32_t fd, struct capus_peer *peer) {
   struct sockaddr_storage address = {0};
   socklen_t size = sizeof address;
-  int connection = accept4(fd, (struct sockaddr *)&address, &size, SOCK_CLOEXEC);
+  int connection = (int)raw4(SYS_accept4, fd, &address, &size, SOCK_CLOEXEC);
   if (connection < 0)
-    return -errno;
+    return connection;
   *peer = (struct capus_peer){0};
   describe(connection, &address, peer);
   return connection;
+}
+
+static char *write_number(char *text, unsigned value, unsigned base) {
+  if (value >= base)
+    text = write_number(text, value / base, base);
+  *text = "0123456789abcdef"[value % base];
+  return text + 1;
+}
+
+static unsigned group_of(const struct capus_peer *peer, int group) {
+  return (unsigned)peer->address[2 * group] << 8 | peer->address[2 * group + 1];
+}
+
+const char *capus_peer_text(const struct capus_peer *peer) {
+  static char text[48];
+  char *end = text;
+  if (peer->family == AF_INET) {
+    for (int index = 0; index < 4; index++) {
+      if (index > 0)
+        *end++ = '.';
+      end = write_number(end, peer->address[index], 10);
+    }
+  } else {
+    /* Two colons stand for the longest run of zeros, the first of equally long ones. */
+    int zeros = 8, length = 1;
+    for (int group = 0, run = 0; group < 8; group++) {
+      run = group_of(peer, group) == 0 ? run + 1 : 0;
+      if (run > length) {
+        length = run;
+        zeros = group + 1 - run;
+      }
+    }
+    for (int group = 0; group < 8; group++) {
+      if (group == zeros) {
+        *end++ = ':';
+        *end++ = ':';
+        group += length - 1;
+        continue;
+      }
+      if (end > text && end[-1] != ':')
+        *end++ = ':';
+      end = write_number(end, group_of(peer, group), 16);
+    }
+  }
+  *end = 0;
+  return text;
 }

@@ -5,44 +5,38 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/swap.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
-static int32_t result(int32_t value) {
-  return value < 0 ? -errno : value;
+#include "raw.h"
+
+/* fork(2), without what the C library does for threads. */
+static int32_t make_child(void) {
+  return (int32_t)raw5(SYS_clone, SIGCHLD, 0, 0, 0, 0);
 }
 
-/* Every signal but those a fault sends: blocked, they would end the process without its handler. */
-static void maskable(sigset_t *set) {
-  static const int faults[] = {SIGILL, SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGABRT, SIGSYS};
-  sigfillset(set);
-  for (unsigned index = 0; index < sizeof faults / sizeof *faults; index++)
-    sigdelset(set, faults[index]);
+static int32_t wait_for(int32_t pid, int options) {
+  return (int32_t)raw4(SYS_wait4, pid, 0, options, 0);
 }
 
 void capus_block_signals(void) {
-  sigset_t set;
-  maskable(&set);
-  sigprocmask(SIG_SETMASK, &set, NULL);
+  raw_set_mask(MASKABLE_SIGNALS);
 }
 
 int32_t capus_wait_signal(int32_t timeout_ms) {
-  sigset_t set;
-  maskable(&set);
-  struct timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000L};
-  int number = sigtimedwait(&set, NULL, &timeout);
-  return number < 0 && errno == EINTR ? -EAGAIN : result(number);
+  uint64_t mask = MASKABLE_SIGNALS;
+  int64_t timeout[2] = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
+  int32_t number = (int32_t)raw4(NR_SIGTIMEDWAIT, &mask, 0, timeout, sizeof mask);
+  return number == -EINTR ? -EAGAIN : number;
 }
 
 int32_t capus_reap_any(void) {
-  return result(waitpid(-1, NULL, WNOHANG));
+  return wait_for(-1, WNOHANG);
 }
 
 int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t count) {
@@ -55,91 +49,100 @@ int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t 
   static char *const environment[] = {
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
       "TERM=linux", NULL};
-  pid_t pid = fork();
+  int32_t pid = make_child();
   if (pid != 0)
-    return result(pid);
-  sigset_t none;
+    return pid;
+  const struct raw_action standard = {.handler = SIG_DFL};
   for (int number = 1; number < 65; number++)
-    signal(number, SIG_DFL);
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  setsid();
-  int fd = open(console, O_RDWR);
+    raw_action(number, &standard, NULL);
+  raw_set_mask(0);
+  raw0(SYS_setsid);
+  int fd = raw_open(console, O_RDWR);
   if (fd >= 0) {
-    ioctl(fd, TIOCSCTTY, 1);
+    raw3(SYS_ioctl, fd, TIOCSCTTY, 1);
     for (int target = 0; target <= 2; target++)
-      dup2(fd, target);
-    if (fd > 2)
-      close(fd);
+      if (fd == target)
+        raw3(NR_FCNTL, fd, F_SETFD, 0);
+      else
+        raw3(SYS_dup3, fd, target, 0);
   }
-  if (chdir("/root") < 0 && chdir("/") < 0)
-    _exit(126);
+  if (raw1(SYS_chdir, "/root") < 0 && raw1(SYS_chdir, "/") < 0)
+    capus_exit(126);
   if (vector[0])
-    execve(vector[0], vector, environment);
+    raw3(SYS_execve, vector[0], vector, environment);
   char *const shell[] = {"-sh", NULL};
-  execve("/bin/sh", shell, environment);
-  _exit(127);
+  raw3(SYS_execve, "/bin/sh", shell, environment);
+  capus_exit(127);
+}
+
+static int32_t attempt(enum capus_attempt what, const char *path) {
+  switch (what) {
+  case CAPUS_UNMOUNT:
+    return (int32_t)raw2(SYS_umount2, path, UMOUNT_NOFOLLOW);
+  case CAPUS_READ_ONLY:
+    return (int32_t)raw5(SYS_mount, 0, path, 0, MS_REMOUNT | MS_RDONLY, 0);
+  case CAPUS_SWAP_OFF:
+    return (int32_t)raw1(SYS_swapoff, path);
+  case CAPUS_SYNC:
+    break;
+  }
+  return (int32_t)raw0(SYS_sync);
 }
 
 int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0)
-    return -errno;
-  pid_t pid = fork();
-  if (pid < 0) {
-    int error = errno;
-    close(ends[0]);
-    close(ends[1]);
-    return -error;
-  }
+  int32_t outcome = (int32_t)raw2(SYS_pipe2, ends, O_CLOEXEC);
+  if (outcome < 0)
+    return outcome;
+  int32_t pid = make_child();
   if (pid == 0) {
-    int32_t outcome = 0;
-    switch (what) {
-    case CAPUS_SYNC:
-      sync();
-      break;
-    case CAPUS_UNMOUNT:
-      outcome = result(umount2(path, UMOUNT_NOFOLLOW));
-      break;
-    case CAPUS_READ_ONLY:
-      outcome = result(mount(NULL, path, NULL, MS_REMOUNT | MS_RDONLY, NULL));
-      break;
-    case CAPUS_SWAP_OFF:
-      outcome = result(swapoff(path));
-      break;
-    }
-    ssize_t ignored = write(ends[1], &outcome, sizeof outcome);
-    (void)ignored;
-    _exit(0);
+    outcome = attempt(what, path);
+    raw3(SYS_write, ends[1], &outcome, sizeof outcome);
+    capus_exit(0);
   }
-  close(ends[1]);
-  struct pollfd wait = {.fd = ends[0], .events = POLLIN};
-  int ready = poll(&wait, 1, timeout_ms);
-  int32_t outcome = -ETIMEDOUT;
-  if (ready > 0 && read(ends[0], &outcome, sizeof outcome) != sizeof outcome)
-    outcome = -ECHILD;
-  close(ends[0]);
-  if (ready > 0)
-    waitpid(pid, NULL, 0);
-  else
-    kill(pid, SIGKILL);
+  raw1(SYS_close, ends[1]);
+  outcome = pid;
+  if (pid > 0) {
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    int ready = poll(&wait, 1, timeout_ms);
+    outcome = -ETIMEDOUT;
+    if (ready > 0 && raw3(SYS_read, ends[0], &outcome, sizeof outcome) != sizeof outcome)
+      outcome = -ECHILD;
+    if (ready > 0)
+      wait_for(pid, 0);
+    else
+      raw2(SYS_kill, pid, SIGKILL);
+  }
+  raw1(SYS_close, ends[0]);
   return outcome;
 }
 
+static int32_t restart(unsigned command) {
+  return (int32_t)raw4(SYS_reboot, 0xfee1dead, 672274793, command, 0);
+}
+
 int32_t capus_take_ctrl_alt_del(void) {
-  return result(reboot(RB_DISABLE_CAD));
+  return restart(RB_DISABLE_CAD);
 }
 
 int32_t capus_power(enum capus_power action) {
-  static const int commands[] = {RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM, 0x45584543};
-  return result(reboot(commands[action]));
+  static const unsigned commands[] = {RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM, 0x45584543};
+  return restart(commands[action]);
 }
 
 void capus_sleep_for_ever(void) {
   for (;;)
-    pause();
+    poll(NULL, 0, -1);
 }
 
 void capus_exit(int32_t code) {
-  _exit(code);
+  for (;;)
+    raw1(SYS_exit_group, code);
 }
+
+#ifdef APUS_DEVICE
+/* The C library's flushes streams that apus has not, and links them. */
+void exit(int code) {
+  capus_exit(code);
+}
+#endif

@@ -4,10 +4,23 @@
 #ifndef CAPUS_RAW_H
 #define CAPUS_RAW_H
 
+#include <fcntl.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #if defined(__x86_64__)
+static inline long raw_short(long number, long a, long b, long c) {
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
 static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
   long result;
   register long r10 __asm__("r10") = d;
@@ -20,6 +33,15 @@ static inline long raw6(long number, long a, long b, long c, long d, long e, lon
   return result;
 }
 #elif defined(__aarch64__)
+static inline long raw_short(long number, long a, long b, long c) {
+  register long x8 __asm__("x8") = number;
+  register long x0 __asm__("x0") = a;
+  register long x1 __asm__("x1") = b;
+  register long x2 __asm__("x2") = c;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
+  return x0;
+}
+
 static inline long raw6(long number, long a, long b, long c, long d, long e, long f) {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;
@@ -37,14 +59,15 @@ static inline long raw6(long number, long a, long b, long c, long d, long e, lon
 #elif defined(__arm__)
 /* Out of line (clone.c): Thumb code keeps r7, where the kernel looks for the number, to itself. */
 long raw6(long number, long a, long b, long c, long d, long e, long f);
+#define raw_short(n, a, b, c) raw6(n, a, b, c, 0, 0, 0)
 #else
 #error "apus runs on x86_64, aarch64 and arm"
 #endif
 
-#define raw0(n) raw6(n, 0, 0, 0, 0, 0, 0)
-#define raw1(n, a) raw6(n, (long)(a), 0, 0, 0, 0, 0)
-#define raw2(n, a, b) raw6(n, (long)(a), (long)(b), 0, 0, 0, 0)
-#define raw3(n, a, b, c) raw6(n, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define raw0(n) raw_short(n, 0, 0, 0)
+#define raw1(n, a) raw_short(n, (long)(a), 0, 0)
+#define raw2(n, a, b) raw_short(n, (long)(a), (long)(b), 0)
+#define raw3(n, a, b, c) raw_short(n, (long)(a), (long)(b), (long)(c))
 #define raw4(n, a, b, c, d) raw6(n, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 #define raw5(n, a, b, c, d, e) raw6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
 
@@ -58,6 +81,10 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_GETRESGID SYS_getresgid32
 #define NR_FCHOWN SYS_fchown32
 #define NR_FCNTL SYS_fcntl64
+/* With 64-bit times (Linux 5.1). */
+#define NR_CLOCK_GETTIME 403
+#define NR_MMAP SYS_mmap2
+#define NR_SIGTIMEDWAIT 421
 #else
 #define NR_SETGROUPS SYS_setgroups
 #define NR_GETGROUPS SYS_getgroups
@@ -67,11 +94,66 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_GETRESGID SYS_getresgid
 #define NR_FCHOWN SYS_fchown
 #define NR_FCNTL SYS_fcntl
+#define NR_CLOCK_GETTIME SYS_clock_gettime
+#define NR_MMAP SYS_mmap
+#define NR_SIGTIMEDWAIT SYS_rt_sigtimedwait
 #endif
 
 /* Newer than some C libraries' headers; the same number on every architecture. */
 #define NR_PIDFD_SEND_SIGNAL 424
 #define NR_CLONE3 435
 #define NR_CLOSE_RANGE 436
+
+/* open(2); the C library's can be cancelled and takes more arguments. */
+static inline int raw_open(const char *path, int flags) {
+  return (int)raw4(SYS_openat, AT_FDCWD, path, flags | O_CLOEXEC | O_LARGEFILE, 0);
+}
+
+/* Fresh memory, NULL when there is none. */
+static inline void *raw_map(size_t size, int flags) {
+  long start = raw6(NR_MMAP, 0, (long)size, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+  return (unsigned long)start > -4096UL ? NULL : (void *)start;
+}
+
+/* What statx(2) tells, the same on every architecture. */
+struct raw_status {
+  uint32_t ignored1[5];
+  uint32_t uid;
+  uint32_t gid;
+  uint16_t mode;
+  uint16_t ignored2;
+  uint64_t inode;
+  uint64_t ignored3[12];
+  uint32_t device[2];
+  uint64_t ignored4[14];
+};
+
+/* Writes what stands at a path; an empty one with AT_EMPTY_PATH is the descriptor itself. */
+static inline int raw_stat(int directory, const char *path, int flags, struct raw_status *status) {
+  enum { BASIC_STATS = 0x7ff };
+  return (int)raw5(SYS_statx, directory, path, flags, BASIC_STATS, status);
+}
+
+/* Signals as the kernel takes them: bit 0 is number 1. Every one but those of a fault (ILL, TRAP,
+ * ABRT, BUS, FPE, SEGV, SYS), which blocked would end the process without its handler, and but
+ * those the C library keeps to itself (32 to 34). */
+#define MASKABLE_SIGNALS (~(UINT64_C(0x400004f8) | UINT64_C(7) << 31))
+
+static inline int raw_set_mask(uint64_t mask) {
+  return (int)raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
+}
+
+/* struct sigaction as the kernel has it. */
+struct raw_action {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)(void);
+  uint32_t mask[2];
+};
+
+static inline int raw_action(int number, const struct raw_action *new, struct raw_action *old) {
+  return (int)raw4(SYS_rt_sigaction, number, new, old, sizeof new->mask);
+}
 
 #endif

@@ -1,11 +1,11 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "board.h"
 #include "loop.h"
 #include "raw.h"
 
@@ -17,7 +17,7 @@ static void inspect_capabilities(struct capus_self *self) {
     self->permitted = data[0].permitted | (uint64_t)data[1].permitted << 32;
   }
   for (uint32_t capability = 0; capability < 64; capability++) {
-    int present = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+    long present = raw5(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0);
     if (present < 0)
       break;
     self->last_capability = capability;
@@ -43,14 +43,9 @@ static void proc_path(char *path, int32_t pid, const char *name) {
 }
 
 static int64_t read_file(const char *path, char *text, size_t capacity) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
-  ssize_t count = read(fd, text, capacity - 1);
-  int64_t result = count < 0 ? -errno : count;
-  close(fd);
+  int64_t count = capus_read_file(path, (uint8_t *)text, capacity - 1);
   text[count < 0 ? 0 : count] = 0;
-  return result;
+  return count;
 }
 
 static int64_t number(const char **text) {
@@ -76,7 +71,7 @@ int64_t capus_resident_bytes(int32_t pid) {
   number(&at);
   if (*at == ' ')
     at++;
-  return number(&at) * sysconf(_SC_PAGESIZE);
+  return number(&at) * capus_page_size();
 }
 
 int32_t capus_set_oom_score(int32_t pid, int32_t value) {
@@ -95,12 +90,7 @@ int32_t capus_set_oom_score(int32_t pid, int32_t value) {
                                      : 1;
        divisor > 0; divisor /= 10)
     text[count++] = (char)('0' + rest / divisor % 10);
-  int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd < 0)
-    return -errno;
-  int32_t result = write(fd, text, count) < 0 ? -errno : 0;
-  close(fd);
-  return result;
+  return capus_write_file(path, (const uint8_t *)text, count);
 }
 
 void capus_set_umask(uint32_t mask) {
@@ -112,16 +102,24 @@ void capus_inspect(struct capus_self *self) {
   self->pid = getpid();
   self->uid = geteuid();
   self->gid = getegid();
-  long count = raw2(NR_GETGROUPS, 64, self->groups);
-  self->group_count = count < 0 ? -1 : (int32_t)count;
   inspect_capabilities(self);
-  self->nice = getpriority(PRIO_PROCESS, 0);
+  /* The system call has no negative values: 20 minus the nice value. */
+  self->nice = 20 - (int32_t)raw2(SYS_getpriority, PRIO_PROCESS, 0);
   char text[16];
   const char *at = text;
   if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
     self->oom_score_adjust = (int32_t)number(&at);
-  for (int resource = 0; resource < 16; resource++)
-    raw4(SYS_prlimit64, 0, resource, 0, self->limits[resource]);
+}
+
+int32_t capus_own_groups(uint32_t *groups, int32_t capacity) {
+  return (int32_t)raw2(NR_GETGROUPS, capacity, groups);
+}
+
+void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard) {
+  uint64_t limits[2] = {0, 0};
+  raw4(SYS_prlimit64, 0, resource, 0, limits);
+  *soft = limits[0];
+  *hard = limits[1];
 }
 
 char **capus_arguments(int32_t *count) {

@@ -13,84 +13,54 @@ func commandLine() -> [[UInt8]] {
   var result: [[UInt8]] = []
   for index in 0..<Int(count) {
     if let words = unsafe words, let word = unsafe words[index] {
-      unsafe result.append(bytes(of: word))
+      unsafe result.push([UInt8](string: word))
     }
   }
   return result
 }
 
-/// The bytes of a C string.
-func bytes(of text: UnsafePointer<CChar>) -> [UInt8] {
-  var result: [UInt8] = []
-  var index = 0
-  while unsafe text[index] != 0 {
-    unsafe result.append(UInt8(bitPattern: text[index]))
-    index += 1
-  }
-  return result
-}
-
-/// The bytes of a literal.
-func spelled(_ literal: StaticString) -> [UInt8] {
-  var result: [UInt8] = []
-  for index in 0..<literal.utf8CodeUnitCount { unsafe result.append(literal.utf8Start[index]) }
-  return result
-}
-
-/// The variable of the environment, if it is there and not empty.
-func variable(_ name: StaticString) -> [UInt8]? {
-  let text = unsafe capus_environment(
-    UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
-  guard let text = unsafe text else { return nil }
-  let value = unsafe bytes(of: text)
-  return value.isEmpty ? nil : value
-}
-
-/// `apus run`'s options; nil when they are no such thing.
-func runOptions(_ arguments: ArraySlice<[UInt8]>) -> SupervisorOptions? {
-  var options = SupervisorOptions()
-  if let path = variable("APUS_CONTROL") {
+/// Reads `apus run`'s options, which follow the first two words; false when they are no such thing.
+func read(_ arguments: [[UInt8]], into options: inout SupervisorOptions) -> Bool {
+  if let path = Context.variable("APUS_CONTROL") {
     options.controlPath = path
-  } else if let folder = variable("XDG_RUNTIME_DIR") {
-    options.controlPath = folder + spelled("/apus/control")
+  } else if let folder = Context.variable("XDG_RUNTIME_DIR") {
+    options.controlPath = ControlPath.session(in: folder)
   }
-  var rest = arguments
-  while let option = rest.popFirst() {
-    if option == spelled("--manifest"), let value = rest.popFirst() {
-      options.manifestPath = value
-    } else if option == spelled("--control"), let value = rest.popFirst() {
-      options.controlPath = value
+  var index = 2
+  while index + 1 < arguments.count {
+    if arguments[index].equals("--manifest") {
+      options.manifestPath = arguments[index + 1]
+    } else if arguments[index].equals("--control") {
+      options.controlPath = arguments[index + 1]
     } else {
-      return nil
+      return false
     }
+    index += 2
   }
-  return options
-}
-
-/// What stands behind the last slash.
-func baseName(_ path: [UInt8]) -> [UInt8] {
-  var start = 0
-  for index in path.indices where path[index] == UInt8(ascii: "/") { start = index + 1 }
-  return Array(path[start...])
-}
-
-/// Says how `apus run` is called; the exit code of wrong usage.
-func usage() -> Int32 {
-  let text = spelled("apus: usage: apus run [--manifest FILE] [--control PATH]\n")
-  unsafe text.withUnsafeBufferPointer { _ = unsafe capus_write(2, $0.baseAddress, $0.count) }
-  return 2
+  return index == arguments.count
 }
 
 func run() -> Int32 {
   let arguments = commandLine()
-  let isInit = baseName(arguments.first ?? []) == spelled("init")
+  let isInit = (arguments.first ?? []).lastPathComponent.equals("init")
   if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
-  guard arguments.count > 1, arguments[1] == spelled("run"), !isInit else {
+  guard arguments.count > 1, arguments[1].equals("run"), !isInit else {
     return runCommand(arguments)
   }
   capus_secure_streams()
-  guard let options = runOptions(arguments.dropFirst(2)) else { return usage() }
+  var options = SupervisorOptions()
+  guard read(arguments, into: &options) else {
+    _ = unsafe capus_write(2, Usage.text.utf8Start, Usage.text.utf8CodeUnitCount)
+    return 2
+  }
   return runSupervisor(options)
+}
+
+/// How `apus run` is called.
+enum Usage {
+  static var text: StaticString {
+    "apus: usage: apus run [--manifest FILE] [--control PATH]\n"
+  }
 }
 
 capus_exit(run())

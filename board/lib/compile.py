@@ -125,7 +125,7 @@ class Compiler:
             options += ["-Xcc", f"-fmodule-map-file={path}"]
         self.unless_kept(name, sources, [output, module], [
             "swiftc", *options, *settings(target, "swift"), *self.options("swiftCompiler"),
-            "-Xcc", "-fomit-frame-pointer",
+            "-Xcc", "-fomit-frame-pointer", "-Xllvm", "-force-attribute=swift_retain:noinline",
             "-emit-module", "-emit-module-path", str(module), "-lto=llvm-full", "-emit-bc",
             "-o", str(output), *map(str, sources)])
         return output

@@ -21,11 +21,11 @@ int32_t capus_make_path(const char *path, uint32_t mode);
 int32_t capus_make_link(const char *target, const char *path);
 /* Is anything there: 1 or 0. */
 int32_t capus_exists(const char *path);
-/* As much of a file as fits; how much that is. */
+/* As much as fits, to the end; how much that is. */
+int64_t capus_read_all(int32_t fd, uint8_t *bytes, size_t capacity);
 int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity);
 /* Writes a file that exists already, in one write(2). */
 int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count);
-int64_t capus_file_size(const char *path);
 
 int32_t capus_set_host_name(const uint8_t *name, size_t count);
 int32_t capus_raise_loopback(void);

@@ -62,12 +62,6 @@ int64_t capus_read(int32_t fd, void *bytes, size_t count);
 int64_t capus_write(int32_t fd, const void *bytes, size_t count);
 /* Writes only if that does not wait: -EAGAIN when the other side takes nothing now. */
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count);
-/* The next names of a directory, each ended by a NUL; 0 at the end. */
-int64_t capus_directory_names(int32_t fd, char *names, size_t capacity);
-/* Gives the pages of a reservation back to the kernel; they read as zero when they are used again.
- */
-void capus_discard(void *memory, size_t count);
-
 /* Reserves memory that costs nothing until it is touched; NULL when there is none. */
 void *capus_reserve(size_t count);
 /* Gives the pages of a reservation back to the kernel; they read as zero when used again. */
@@ -85,6 +79,8 @@ struct capus_peer {
   uint64_t cookie;     /* SO_COOKIE, 0 without one */
 };
 int32_t capus_accept(int32_t fd, struct capus_peer *peer);
+/* Its address as people write it (RFC 5952), until the next call. */
+const char *capus_peer_text(const struct capus_peer *peer);
 
 /* The command line, and one variable of the environment or NULL. Only before anything changes the
  * environment. */
@@ -97,15 +93,15 @@ void capus_pause(void);
 struct capus_self {
   int32_t pid;
   uint32_t uid, gid;
-  int32_t group_count;
-  uint32_t groups[64];
   uint64_t effective, permitted, bounding;
   uint32_t last_capability;
   int32_t nice;
   int32_t oom_score_adjust;
-  uint64_t limits[16][2];
 };
 void capus_inspect(struct capus_self *self);
+/* Its supplementary groups, how many there are, or -errno; and its limits by RLIMIT_* number. */
+int32_t capus_own_groups(uint32_t *groups, int32_t capacity);
+void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard);
 /* Resident memory of a process in bytes (/proc/PID/statm), or -errno. */
 int64_t capus_resident_bytes(int32_t pid);
 /* Writes /proc/PID/oom_score_adj. */
