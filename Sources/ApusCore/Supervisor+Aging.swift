@@ -1,3 +1,5 @@
+internal import ApusBase
+
 // For tests of counters that no test can live long enough to see wrap.
 extension Supervisor {
   /// Makes every slot look as if it had been used that often.

@@ -57,9 +57,9 @@ public struct Supervisor: Sendable {
   /// Events of an earlier life, counted and dropped.
   public internal(set) var staleEvents: UInt64 = 0
 
-  var units: [Unit]
-  var listeners: [ListenerUnit]
-  var connections: [Connection]
+  var units: TrackedTable<Unit>
+  var listeners: TrackedTable<ListenerUnit>
+  var connections: TrackedTable<Connection>
   var waiters: [Waiter] = []
   var dependents: Dependents
   /// Keys: services, then listeners, then connections, then the board.
@@ -90,13 +90,13 @@ public struct Supervisor: Sendable {
     self.manifest = manifest
     self.mode = mode
     random = seed | 1
-    units = [Unit](repeating: Unit(), count: manifest.services.count)
-    listeners = [ListenerUnit](repeating: ListenerUnit(), count: manifest.listeners.count)
+    units = TrackedTable(repeating: Unit(), count: manifest.services.count)
+    listeners = TrackedTable(repeating: ListenerUnit(), count: manifest.listeners.count)
     var places = 0
     for service in manifest.services where service.accepts {
       places += Int(service.maxConnections)
     }
-    connections = [Connection](repeating: Connection(), count: min(places, Limits.connections))
+    connections = TrackedTable(repeating: Connection(), count: min(places, Limits.connections))
     dependents = Dependents(manifest: manifest)
     let slots = units.count + connections.count
     deadlines = DeadlineHeap(keys: slots + listeners.count + 1)
