@@ -1,4 +1,5 @@
 internal import ApusBase
+public import ApusManifest
 public import ApusWire
 
 /// Which processes of an instance a signal goes to.
@@ -37,6 +38,8 @@ public enum Effect: Equatable, Sendable {
   case discard(InstanceID)
   /// Start a process for that instance of the service. Comes back as `spawned` or `spawnRefused`.
   case spawn(InstanceID, service: UInt16)
+  /// Start one of the service's commands as that instance. Comes back like `spawn`.
+  case run(InstanceID, service: UInt16, command: TableRange, after: ExitReport?)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
   /// Reap the ended main process and forget the instance.
@@ -99,6 +102,12 @@ public struct Reason: Equatable, Sendable {
     case notInForce
     case brokenListener
     case unknownUser
+    case notReady
+    case watchdog
+    case runtimeLimit
+    case condition
+    case helperFailed
+    case noReload
   }
   /// What happened.
   public var kind: Kind

@@ -1,4 +1,5 @@
 public import ApusBase
+public import ApusWire
 
 /// How a process ended, from waitid(2).
 public struct ExitReport: Equatable, Sendable {
@@ -78,6 +79,8 @@ public enum Event: Equatable, Sendable {
   case clientWritable(ClientID)
   /// A control client sent something that is no valid or no permitted request.
   case refused(ClientID, Answer.Code)
+  /// A service's process has said something on its notify channel.
+  case notified(InstanceID, Notice)
   /// A control client is gone.
   case clientGone(ClientID)
 }

@@ -70,6 +70,7 @@ extension Supervisor {
       units[service].isBootPending = true
       bootPending += 1
     }
+    beginTimer(service)
     work.push(service)
   }
 

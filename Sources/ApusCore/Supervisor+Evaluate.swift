@@ -12,6 +12,16 @@ extension Supervisor {
       if units[service].goal == .down || units[service].cycle { proceedStop(service) }
       return
     }
+    if units[service].helper == .preDone, units[service].goal != .up {
+      units[service].helper = .none
+    }
+    if units[service].helper != .none {
+      if units[service].helper == .pre, units[service].goal != .up {
+        setState(service, .stopping, Reason(.requested))
+        out.append(.signal(helperInstance(service), number: 9, scope: .all))
+      }
+      return
+    }
     units[service].cycle = false
     switch units[service].goal {
     case .down: rest(service)
@@ -132,10 +142,18 @@ extension Supervisor {
       if units[service].goal == .up { units[service].restarts &+= 1 }
       work.push(service)
     case .start:
+      guard units[service].isInFlight else {
+        return abort(service, .timeout, Reason(.notReady), signal: nil)
+      }
       units[service].forcedEnd = .timeout
       units[service].reason = Reason(.startTimeout)
       out.append(.signal(instance(service), number: 9, scope: .main))
       setAlarm(service, .kill, in: .seconds(10))
+    case .abort:
+      out.append(.signal(instance(service), number: 9, scope: .all))
+      setAlarm(service, .kill, in: .seconds(10))
+    case .helper:
+      out.append(.signal(helperInstance(service), number: 9, scope: .all))
     case .stop: escalate(service)
     case .kill: abandon(service)
     }

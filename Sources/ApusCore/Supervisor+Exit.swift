@@ -6,6 +6,10 @@ internal import ApusWire
 extension Supervisor {
   mutating func exited(_ id: InstanceID, _ report: ExitReport) {
     if let connection = connection(id) { return connectionExited(connection, id) }
+    if let service = helper(id) {
+      out.append(.release(id))
+      return helperEnded(service, report, .none)
+    }
     guard let service = living(id) else { return }
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))
@@ -18,6 +22,25 @@ extension Supervisor {
     units[service].pid = 0
     units[service].endedAt = now
     units[service].lastExit = report
+    deadlines.clear(deadlineKey(run: service))
+    units[service].runtimeAt = .never
+    units[service].watchdogAt = .never
+    mainEnded(service)
+  }
+
+  /// The main process is gone: first its helper goes too, then the commands after it are run.
+  mutating func mainEnded(_ service: Int) {
+    if units[service].helper != .none {
+      out.append(.signal(helperInstance(service), number: 9, scope: .all))
+      return
+    }
+    if units[service].reason.kind != .spawnFailed, startHelper(.post, of: service) { return }
+    judgeEnd(service)
+  }
+
+  /// What becomes of a service whose process, and the commands after it, have ended.
+  mutating func judgeEnd(_ service: Int) {
+    guard let report = units[service].lastExit else { return }
     let declared = manifest.services[service]
     guard units[service].stopStage == .none else { return stopFinished(service) }
     if let forced = units[service].forcedEnd {
@@ -97,6 +120,10 @@ extension Supervisor {
     setState(service, .failed, reason)
     unwatchAll(service)
     out.append(log(.gaveUp, service, reason))
+    let others = manifest.extras(of: declared).onFailure
+    for link in others.indices {
+      if let other = manifest.links.at(link) { order(.start, Int(other)) }
+    }
     if declared.flags.contains(.critical) { return shutDown(.reboot) }
     guard reason.kind == .restartLimit else { return }
     switch manifest.restart(of: declared).onLimit {

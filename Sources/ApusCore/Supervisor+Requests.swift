@@ -26,7 +26,7 @@ extension Supervisor {
     case .restart: order(.restart, service)
     case .reset: reset(service)
     case .kill: kill(service)
-    case .reload: return answer(client, .failed, service, Reason(.notInForce))
+    case .reload: return reload(client, service, request.noWait)
     case .reboot, .poweroff, .halt, .kexec: break
     }
     let isWaited = request.action == .start || request.action == .stop || request.action == .restart
@@ -108,13 +108,16 @@ extension Supervisor {
     waiters.removeAll { $0.client == client }
   }
 
-  private func isFulfilled(_ waiter: Waiter) -> Bool {
+  func isFulfilled(_ waiter: Waiter) -> Bool {
     let service = Int(waiter.service)
     guard let unit = units.at(service) else { return true }
+    if waiter.isForReload {
+      return unit.state == .ready && !unit.isReloading && unit.helper != .reload
+    }
     if !waiter.isForUp {
       return !unit.isAlive && unit.connections == 0 && unit.state != .starting
         && unit.state != .waiting && unit.state != .backoff && unit.goal == .down
-        && unit.state != .listening
+        && unit.state != .listening && unit.helper == .none
     }
     if unit.state == .ready { return true }
     if manifest.services[service].accepts { return unit.state == .listening }

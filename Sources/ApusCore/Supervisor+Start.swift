@@ -95,6 +95,9 @@ extension Supervisor {
       !units[service].isAlive, phase.rawValue <= Phase.running.rawValue
     else { return }
     unwatchAll(service)
+    if units[service].helper == .none, startHelper(.pre, of: service) { return }
+    guard units[service].helper == .none || units[service].helper == .preDone else { return }
+    units[service].helper = .none
     units[service].generation &+= 1
     units[service].isAlive = true
     units[service].isInFlight = true
@@ -104,12 +107,17 @@ extension Supervisor {
     units[service].startedAt = now
     inFlight += 1
     lives += 1
-    setAlarm(service, .start, in: .seconds(30))
+    let extras = manifest.extras(of: manifest.services[service])
+    units[service].isReloading = false
+    units[service].watchdog = extras.watchdog
+    setAlarm(
+      service, .start, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
     out.append(
       .spawn(instance(service), service: UInt16(truncatingIfNeeded: service)))
   }
 
   mutating func spawned(_ id: InstanceID, _ pid: Int32) {
+    if helper(id) != nil { return }
     if let connection = connection(id) {
       connections[connection].pid = pid
       return
@@ -120,6 +128,7 @@ extension Supervisor {
   }
 
   mutating func spawnRefused(_ id: InstanceID, _ reason: Reason) {
+    if let service = helper(id) { return helperEnded(service, nil, reason) }
     if let connection = connection(id) { return connectionRefused(connection, reason) }
     guard let service = living(id) else { return }
     landed(service)
@@ -130,21 +139,39 @@ extension Supervisor {
   }
 
   mutating func executed(_ id: InstanceID) {
+    if let service = helper(id) { return helperLanded(service) }
     if let connection = connection(id) { return connectionExecuted(connection) }
     guard let service = living(id) else { return }
     landed(service)
-    if units[service].alarm == .start { clearAlarm(service) }
     // Too late counts as not at all: it has been killed for that.
     guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
-    if manifest.services[service].type != .oneshot {
-      units[service].hasSucceeded = true
-      setState(service, .ready, .none)
-      out.append(log(.ready, service))
+    let extras = manifest.extras(of: manifest.services[service])
+    switch manifest.services[service].type {
+    case .notify: return keepRun(service)
+    case .oneshot:
+      clearAlarm(service)
+      setRuntime(service, extras.runtimeMax)
+    case .simple, .forking:
+      if startHelper(.probe, of: service) { return }
+      becomeReady(service)
     }
+  }
+
+  /// The service is up.
+  mutating func becomeReady(_ service: Int) {
+    if units[service].alarm == .start { clearAlarm(service) }
+    units[service].hasSucceeded = true
+    setRuntime(service, manifest.extras(of: manifest.services[service]).runtimeMax)
+    setState(service, .ready, .none)
+    out.append(log(.ready, service))
   }
 
   /// The exit that follows ends the life; here only the reason is kept.
   mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
+    if let service = helper(id) {
+      out.append(log(.startFailed, service, reason))
+      return
+    }
     if connection(id) != nil { return connectionExecutionFailed(reason, id) }
     guard let service = living(id) else { return }
     units[service].reason = reason

@@ -41,12 +41,18 @@ extension Supervisor {
     }
     let stop = manifest.stop(of: manifest.services[service])
     units[service].stopStage = .signalled
-    let scope: SignalScope = stop.scope == .all ? .all : .main
     out.append(log(.stopping, service))
+    if !startHelper(.stop, of: service) { signalStop(service) }
+    setAlarm(service, .stop, in: stop.timeout)
+  }
+
+  /// Sends the stop signal.
+  mutating func signalStop(_ service: Int) {
+    let stop = manifest.stop(of: manifest.services[service])
+    let scope: SignalScope = stop.scope == .all ? .all : .main
     out.append(.signal(instance(service), number: stop.signal, scope: scope))
     // A stopped process acts on its signal only when it continues.
     if stop.signal != 9 { out.append(.signal(instance(service), number: 18, scope: scope)) }
-    setAlarm(service, .stop, in: stop.timeout)
   }
 
   /// Stops what needs a service that is being stopped, level by level.

@@ -32,7 +32,10 @@ public enum SupervisorMode: UInt8, Sendable {
 /// 7. A stop sends the stop signal after those that depend on the service are gone, KILL after the
 ///    timeout, and gives the process up ten seconds later; only its exit ends the life.
 /// 8. Shutdown sets every goal to `down`; from then on nothing starts, whatever happens.
-/// 9. Every not-running service has a deadline, a watched listener, something it waits for, or a
+/// 9. A service may have one helper at a time, a process that runs one of its commands in a slot of
+///    its own: `pre` before the start, `post` after the end, both with the service down; `stop.exec`,
+///    `reload.exec` and `ready.exec` beside its main process.
+/// 10. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
 public struct Supervisor: Sendable {
   /// What the board is doing.
@@ -62,6 +65,8 @@ public struct Supervisor: Sendable {
   var connections: TrackedTable<Connection>
   var waiters: [Waiter] = []
   var dependents: Dependents
+  /// The first slot of helpers, one for each service.
+  let helperBase: Int
   /// Keys: services, then listeners, then connections, then the board.
   var deadlines: DeadlineHeap
   /// Services to evaluate.
@@ -98,8 +103,10 @@ public struct Supervisor: Sendable {
     }
     connections = TrackedTable(repeating: Connection(), count: min(places, Limits.connections))
     dependents = Dependents(manifest: manifest)
-    let slots = units.count + connections.count
-    deadlines = DeadlineHeap(keys: slots + listeners.count + 1)
+    helperBase = units.count + connections.count
+    let helpers = Self.usesHelpers(manifest) ? units.count : 0
+    let slots = helperBase + helpers
+    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 1 + 2 * units.count)
     work = SlotQueue(slots: units.count)
     starts = SlotQueue(slots: slots)
     out = EffectBuffer(capacity: Self.effectsPerStep)
@@ -160,6 +167,7 @@ public struct Supervisor: Sendable {
     case .spawnRefused(let id, let step, let errno):
       spawnRefused(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
     case .executed(let id): executed(id)
+    case .notified(let id, let notice): notified(id, notice)
     case .executionFailed(let id, let step, let errno):
       executionFailed(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
     case .exited(let id, let report): exited(id, report)
@@ -193,7 +201,9 @@ public struct Supervisor: Sendable {
     if key < units.count + listeners.count + connections.count {
       return connectionDue(key - units.count - listeners.count)
     }
-    boardDue()
+    if key == boardKey { return boardDue() }
+    let rest = key - boardKey - 1
+    if rest < units.count { overdue(rest) } else { timerDue(rest - units.count) }
   }
 
   /// A pseudo-random number below `bound` (xorshift64*); for jitter only.
@@ -211,6 +221,9 @@ extension Supervisor {
   func deadlineKey(listener: Int) -> Int { units.count + listener }
   func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
   var boardKey: Int { units.count + listeners.count + connections.count }
+  /// What a running process has to keep: `watchdog`, `runtimeMax`.
+  func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
+  func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
 }
 
 /// What a status line says of a service.

@@ -23,6 +23,27 @@ enum Alarm: UInt8, Sendable {
   case stop
   /// Not even KILL has: go on without it.
   case kill
+  /// Asked to end for not being ready, silent or overdue: KILL.
+  case abort
+  /// A command before the start or after the end has taken too long.
+  case helper
+}
+
+/// What a service's second process, one of its commands, runs for.
+enum HelperRole: UInt8, Sendable {
+  case none
+  /// `pre`: the start waits for it.
+  case pre
+  /// No process: `pre` is done and the start waits for its turn.
+  case preDone
+  /// `post`: the end is judged after it.
+  case post
+  /// `stop.exec`: the stop signal follows it.
+  case stop
+  /// `reload.exec`.
+  case reload
+  /// `ready.exec`: ready once it exits 0.
+  case probe
 }
 
 /// How far stopping has come.
@@ -54,6 +75,20 @@ struct Unit: Sendable {
   var hasSucceeded = false
   /// Counts against the boot line until it has settled once.
   var isBootPending = false
+  /// The process said RELOADING=1 and not yet READY=1.
+  var isReloading = false
+  /// The command that runs beside or in place of the main process.
+  var helper = HelperRole.none
+  /// Which of several commands of that role it is.
+  var helperIndex: UInt8 = 0
+  /// Life of the helper's slot, and whether it has not reached execve(2) yet.
+  var helperGeneration: UInt32 = 0
+  var isHelperInFlight = false
+  /// The interval within which WATCHDOG=1 is due, `never` for none, and when the next one is.
+  var watchdog = Interval.never
+  var watchdogAt = Instant.never
+  /// When `runtimeMax` is over.
+  var runtimeAt = Instant.never
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.
@@ -127,4 +162,6 @@ struct Waiter: Sendable {
   var service: UInt16
   /// True: until it is up; false: until it is down.
   var isForUp: Bool
+  /// Until it has reloaded; `isForUp` is true as well.
+  var isForReload = false
 }

@@ -98,6 +98,12 @@ extension Reason {
     case .notInForce: writer.text("accepted, not in force yet")
     case .brokenListener: writer.text("the socket was shut down")
     case .unknownUser: writer.text("unknown user")
+    case .notReady: writer.text("not ready in time")
+    case .watchdog: writer.text("the watchdog ran out")
+    case .runtimeLimit: writer.text("ran for as long as it may")
+    case .condition: writer.text("a condition is not met")
+    case .helperFailed: writer.text("a command before the start failed")
+    case .noReload: writer.text("has no reload")
     }
   }
 

@@ -46,6 +46,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var plan = SpawnPlan()
   var listeners: ListenerTable
   var control: ControlSocket
+  var channels: NotifyChannels
+  /// What the helper that is being started is told of the main process; see `run`.
+  var facts: HelperFacts?
   var log: LogOutput
   let files: FixedDescriptors
   let signalFd: Int32
@@ -111,11 +114,13 @@ public struct LinuxKernel: ~Copyable, Kernel {
     log = LogOutput(files: files, role: options.role, least: options.logLevel)
     table = ProcessTable(
       services: manifest.services.count, connections: LinuxKernel.connections(of: manifest),
+      helpers: Supervisor.usesHelpers(manifest) ? manifest.services.count : 0,
       flights: Limits.spawnsInFlight)
     memory = SpawnMemory(
       count: Limits.spawnsInFlight, planBytes: LinuxKernel.planBytes(of: manifest))
     listeners = ListenerTable(manifest, users: users)
     control = ControlSocket(ownUid: own.uid)
+    channels = NotifyChannels(manifest, controlPath: options.controlPath)
     now = Instant(microseconds: capus_now())
     signals.reserveCapacity(16)
   }
@@ -137,6 +142,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
     if hasSignals { readSignals(into: &events) }
+    reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)
     reportClients(into: &events)
@@ -156,6 +162,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .spawn(let id, let service):
       tellBound()
       return spawn(id, service: service)
+    case .run(let id, let service, let command, let end):
+      return run(id, service: service, command: command, after: end)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)
     case .signalEveryone(let number): signalEveryone(number)

@@ -38,9 +38,9 @@ struct ProcessTable {
   let mainCount: Int
 
   /// Room for one main process a service and `connections` more.
-  init(services: Int, connections: Int, flights: Int) {
+  init(services: Int, connections: Int, helpers: Int, flights: Int) {
     mainCount = services
-    processes = Array(repeating: Process(), count: services + connections)
+    processes = Array(repeating: Process(), count: services + connections + helpers)
     peers = Array(repeating: capus_peer(), count: connections)
     self.flights = Array(repeating: Flight(), count: flights)
   }

@@ -86,6 +86,7 @@ extension LinuxKernel {
   /// orphan, and its memory stays reserved until it leaves it.
   mutating func release(_ id: InstanceID) {
     guard var process = table.process(id) else { return }
+    if Int(id.slot) < table.mainCount { drainChannel(id.slot) }
     if process.pid > 0 {
       if process.pidfd >= 0, !process.hasEnded { watches.remove(process.pidfd) }
       if process.hasEnded { _ = capus_reap(process.pid) }

@@ -3,6 +3,12 @@ internal import ApusCore
 internal import ApusManifest
 internal import CApus
 
+/// What a helper is told: the main process it is for, and how that has ended.
+struct HelperFacts {
+  var pid: Int32
+  var end: ExitReport?
+}
+
 /// A start that could not be made.
 struct SpawnRefusal: Error {
   var step: SpawnStepKind
@@ -12,23 +18,46 @@ struct SpawnRefusal: Error {
 extension LinuxKernel {
   /// Starts a process: fills a plan, makes the child and watches it.
   mutating func spawn(_ id: InstanceID, service: UInt16) -> Outcome {
+    start(id, service, command: nil)
+  }
+
+  /// Starts one of a service's commands, with the service's rights but without its sockets.
+  mutating func run(
+    _ id: InstanceID, service: UInt16, command: TableRange, after end: ExitReport?
+  ) -> Outcome {
+    facts = HelperFacts(pid: table.processes.at(Int(service))?.pid ?? 0, end: end)
+    defer { facts = nil }
+    return start(id, service, command: command)
+  }
+
+  private mutating func start(_ id: InstanceID, _ service: UInt16, command: TableRange?)
+    -> Outcome
+  {
     do throws(SpawnRefusal) {
-      return .event(.spawned(id, pid: try makeChild(id, service: service)))
+      let pid = try makeChild(id, service: service, command: command)
+      return .event(.spawned(id, pid: pid))
     } catch {
       return .event(.spawnRefused(id, step: error.step, errno: error.errno))
     }
   }
 
-  private mutating func makeChild(_ id: InstanceID, service index: UInt16) throws(SpawnRefusal)
-    -> Int32
-  {
-    guard let service = manifest.services.at(Int(index)),
+  private mutating func makeChild(
+    _ id: InstanceID, service index: UInt16, command: TableRange?
+  ) throws(SpawnRefusal) -> Int32 {
+    guard var service = manifest.services.at(Int(index)),
       let account = accounts.account(of: service),
       var process = table.process(id) ?? table.unused(id)
     else { throw SpawnRefusal(step: .clone, errno: .invalid) }
     guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
+    }
+    if let command {
+      service.exec = command
+      service.listeners = .none
+      service.flags.remove([.accept, .socketStdio])
+    } else {
+      try openChannel(index, account)
     }
     guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
     do throws(SpawnRefusal) {

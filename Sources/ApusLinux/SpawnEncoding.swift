@@ -100,7 +100,9 @@ extension LinuxKernel {
       return files.console >= 0 ? files.console : files.null
     case .socket:
       if service.accepts { return process.connection }
-      return listeners.listeners.at(Int(service.listeners.start))?.fd ?? -1
+      // A helper has none.
+      return service.listeners.count == 0
+        ? files.null : listeners.listeners.at(Int(service.listeners.start))?.fd ?? -1
     case .file, .append: return -1
     }
   }
@@ -245,7 +247,8 @@ extension LinuxKernel {
   static func planBytes(of manifest: Manifest) -> Int {
     var most = 0
     for service in manifest.services {
-      var bytes = 24 * Int(service.exec.count)
+      var bytes = 24 * LinuxKernel.longestCommand(service, of: manifest)
+      bytes += Int(service.name.count)
       bytes += 24 * (Int(service.environment.count) + Int(manifest.system.environment.count))
       for index in service.listeners.indices {
         bytes +=
@@ -264,6 +267,21 @@ extension LinuxKernel {
     }
     // Head, steps, groups, the fixed part of the environment and a user's home and shell.
     return unsafe most + MemoryLayout<capus_plan>.size
-      + SpawnPlan.capacity * MemoryLayout<capus_step>.stride + 2048
+      + SpawnPlan.capacity * MemoryLayout<capus_step>.stride + 2304
+  }
+
+  /// The most words of any command of a service.
+  private static func longestCommand(_ service: Service, of manifest: Manifest) -> Int {
+    let extras = manifest.extras(of: service)
+    var most = max(Int(service.exec.count), Int(manifest.stop(of: service).exec.count))
+    most = max(most, Int(manifest.range(extras.reload, 1)?.count ?? 0))
+    most = max(most, Int(manifest.range(extras.ready, 3)?.count ?? 0))
+    for list in 0..<2 {
+      for index in (list == 0 ? extras.pre : extras.post).indices {
+        let command = TableRange(packed: manifest.values.at(index) ?? 0)
+        most = max(most, Int(command.count))
+      }
+    }
+    return most
   }
 }

@@ -56,7 +56,7 @@ extension LinuxKernel {
     _ result: inout capus_plan, _ writer: inout PlanWriter
   ) {
     let capacity =
-      18 + Int(service.environment.count) + Int(manifest.system.environment.count)
+      24 + Int(service.environment.count) + Int(manifest.system.environment.count)
     guard
       let entries = unsafe writer.piece(capacity * MemoryLayout<UnsafeRawPointer>.stride)?
         .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: capacity)
@@ -76,6 +76,11 @@ extension LinuxKernel {
     }
     addDirectories(of: service, &list, &writer)
     unsafe addSockets(of: service, &result, &list, &writer)
+    if let facts {
+      addFacts(facts, &list, &writer)
+    } else {
+      unsafe addChannel(of: service, &result, &list, &writer)
+    }
     if service.accepts, let peer { addPeer(peer, &list, &writer) }
     unsafe result.environment = entries
   }
@@ -118,6 +123,48 @@ extension LinuxKernel {
       if let text = manifest.texts.at(index), let name = unsafe pointer(text) {
         unsafe writer.text(name)
       }
+    }
+    writer.byte(0)
+    unsafe list.set(start)
+  }
+
+  /// MAINPID for commands beside the main process; SERVICE_RESULT, EXIT_CODE and EXIT_STATUS for
+  /// those after it (systemd.exec(5)).
+  private func addFacts(
+    _ facts: HelperFacts, _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
+  ) {
+    var start = unsafe writer.position
+    guard let end = facts.end else {
+      if facts.pid <= 0 { return }
+      unsafe writer.text("MAINPID=")
+      writer.decimal(UInt64(UInt32(bitPattern: facts.pid)))
+      writer.byte(0)
+      return unsafe list.set(start)
+    }
+    let isGood = !end.isSignal && end.number == 0
+    unsafe writer.text(
+      isGood
+        ? "SERVICE_RESULT=success"
+        : end.dumpedCore
+          ? "SERVICE_RESULT=core-dump"
+          : end.isSignal ? "SERVICE_RESULT=signal" : "SERVICE_RESULT=exit-code")
+    writer.byte(0)
+    unsafe list.set(start)
+    unsafe start = writer.position
+    unsafe writer.text(
+      end.dumpedCore
+        ? "EXIT_CODE=dumped" : end.isSignal ? "EXIT_CODE=killed" : "EXIT_CODE=exited")
+    writer.byte(0)
+    unsafe list.set(start)
+    unsafe start = writer.position
+    unsafe writer.text("EXIT_STATUS=")
+    if end.isSignal {
+      var name = ByteWriter(capacity: 16)
+      name.signal(end.number)
+      // Without its SIG, as systemd.exec(5) has it.
+      for index in min(3, name.count)..<name.count { writer.byte(name.bytes[index]) }
+    } else {
+      writer.decimal(UInt64(end.number))
     }
     writer.byte(0)
     unsafe list.set(start)

@@ -13,6 +13,7 @@ struct Watch: Equatable {
     case client
     case process
     case report
+    case notify
     case listener
   }
   var kind: Kind

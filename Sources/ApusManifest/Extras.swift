@@ -12,6 +12,24 @@ public struct Extras: Equatable, Sendable {
   public var successExit = TableRange.none
   /// Links to services started when this one gives up.
   public var onFailure = TableRange.none
+  /// `ready`: fd, tcp, unix, exec, interval, timeout.
+  public var ready = Record.none
+  /// `reload`: signal, exec.
+  public var reload = Record.none
+  /// `timer`: jitter, afterBoot, every, calendar.
+  public var timer = Record.none
+  /// `conditions`: exists, missing, kernelArg, architecture.
+  public var conditions = Record.none
+  /// `cgroup`: memoryMax, memoryHigh, pidsMax, cpuMax, cpuWeight, ioWeight, oomGroup.
+  public var cgroup = Record.none
+  /// `sandbox`: its members in the order of the reference.
+  public var sandbox = Record.none
+  /// `log`: ring, file, fileMax, keep, rate.
+  public var log = Record.none
+  /// Commands before the start, as packed ranges of `Manifest.values`.
+  public var pre = TableRange.none
+  /// Commands after the stop.
+  public var post = TableRange.none
   public var fdStore: UInt16 = 0
   /// oom_score_adj of proc(5), meaningful when `ServiceKey.oomScoreAdjust` is present.
   public var oomScoreAdjust: Int16 = 0

@@ -20,6 +20,7 @@ extension Decoder {
     Decoder.fit(&tables.streams)
     Decoder.fit(&tables.directories)
     Decoder.fit(&tables.extras)
+    Decoder.fit(&tables.values)
     Decoder.fit(&tables.socketOptions)
     Decoder.fit(&tables.system.mounts)
   }

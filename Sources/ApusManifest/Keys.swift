@@ -36,9 +36,8 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
   public var isInForce: Bool {
     switch self {
-    case .pidFile, .idleStop, .reclaim, .ready, .onFailure, .reload, .pre, .post, .watchdog,
-      .runtimeMax, .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup,
-      .sandbox, .environmentFile, .log, .main:
+    case .pidFile, .idleStop, .reclaim, .fdStore, .conditions, .scheduler, .ioPriority,
+      .cpuAffinity, .cgroup, .sandbox, .environmentFile, .log:
       false
     default: true
     }

@@ -35,6 +35,8 @@ public struct Manifest: Sendable {
   public var extras: [Extras] = [Extras()]
   /// Socket options few listeners use; entry 0 is the default.
   public var socketOptions: [SocketOptions] = [SocketOptions()]
+  /// Members of records; entry 0 stands for none.
+  public var values: [Int64] = [0]
   /// What only PID 1 does.
   public var system = System()
 

@@ -63,7 +63,6 @@ extension Decoder {
       case 0: if let signal = signal(node) { draft.stop.signal = signal }
       case 1:
         draft.stop.exec = command(node)
-        notInForce(node)
       case 2: if let timeout = duration(node, never: false) { draft.stop.timeout = timeout }
       default:
         if let number = word(node, Words("all mixed main")),

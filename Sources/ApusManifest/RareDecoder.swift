@@ -1,7 +1,7 @@
 internal import ApusBase
 internal import ApusJSON
 
-/// Keys whose behaviour is not in force yet: decoded, validated, and kept where that is cheap.
+/// Keys few services use; those that are objects become records of `Manifest.values`.
 extension Decoder {
   /// Decodes one of the rarer keys.
   mutating func rare(_ key: ServiceKey, _ node: JSONNode, _ extras: inout Extras) {
@@ -17,87 +17,105 @@ extension Decoder {
       if let count = integer(node, 0, 1024) { extras.fdStore = UInt16(truncatingIfNeeded: count) }
     case .environmentFile: extras.environmentFiles = environmentFiles(node)
     case .ready:
-      let given = validate(node, "fd tcp unix exec interval timeout", "fAUcdd")
+      let given = record(node, "fd tcp unix exec interval timeout", "fAUcdd", &extras.ready)
       if given & 15 & (given & 15 &- 1) != 0 {
         error(node, "only one of fd, tcp, unix and exec can say what ready means")
       }
-    case .reload: exactlyOne(node, validate(node, "signal exec", "Sc"), "signal or exec")
-    case .pre, .post:
-      var cursor = array(node)
-      while let element = element(&cursor) { _ = command(element) }
+    case .reload:
+      exactlyOne(node, record(node, "signal exec", "Sc", &extras.reload), "signal or exec")
+    case .pre: extras.pre = commands(node)
+    case .post: extras.post = commands(node)
     case .timer:
-      let given = validate(node, "jitter afterBoot every calendar", "dddC")
+      let given = record(node, "jitter afterBoot every calendar", "dddC", &extras.timer)
       if given >> 1 == 0 { error(node, "a timer needs afterBoot, every or calendar") }
-    case .conditions: _ = validate(node, "exists missing kernelArg architecture", "pptH")
+    case .conditions:
+      _ = record(node, "exists missing kernelArg architecture", "pptH", &extras.conditions)
     case .scheduler: scheduler(node)
     case .ioPriority:
       _ = text(node, .ioPriority, "expected \"idle\", \"best-effort:4\" or \"realtime:4\", found ")
     case .cpuAffinity: _ = text(node, .cpus, "expected processors like \"0-1,3\", found ")
     case .cgroup:
-      _ = validate(
-        node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup", "mmn%wwb")
+      _ = record(
+        node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup", "mmn%wwb",
+        &extras.cgroup)
     case .sandbox:
-      _ = validate(
+      _ = record(
         node,
         """
         readOnly write hide privateTmp privateDevices privateNetwork privatePids protectKernel \
         landlock seccomp root
-        """, "bPPbbbbbLFp")
-    case .log: _ = validate(node, "ring file fileMax keep rate", "spskr")
+        """, "bPPbbbbbLFp", &extras.sandbox)
+    case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log)
     default: break
     }
   }
 
-  /// Checks the members of an object, each by the rule of the same place in `rules`.
+  /// Decodes the members of an object, each by the rule of the same place in `rules`, into a
+  /// record of `Manifest.values`.
   ///
   /// Returns the members that were given, as bits.
-  private mutating func validate(
-    _ node: JSONNode, _ words: StaticString, _ rules: StaticString
+  private mutating func record(
+    _ node: JSONNode, _ words: StaticString, _ rules: StaticString, _ record: inout Record
   ) -> UInt32 {
     var given: UInt32 = 0
-    var codes: [UInt8] = []
-    codes.append(rules)
+    // Nested records come to stand behind this one.
+    let start = tables.values.count
+    for _ in 0..<rules.utf8CodeUnitCount { tables.values.append(Record.absent) }
     var cursor = object(node)
     while let key = next(&cursor, Words(words)) {
       given |= 1 << UInt32(key)
-      validate(cursor.value, codes.at(key) ?? 0)
+      if let value = value(cursor.value, unsafe rules.utf8Start[key]) {
+        tables.values[start + key] = value
+      }
     }
+    record = Record(start: UInt32(start))
     return given
   }
 
-  /// Checks a value by a rule's letter.
-  private mutating func validate(_ node: JSONNode, _ rule: UInt8) {
+  /// Decodes a value by a rule's letter.
+  private mutating func value(_ node: JSONNode, _ rule: UInt8) -> Int64? {
     switch rule {
-    case UInt8(ascii: "b"): _ = bool(node)
-    case UInt8(ascii: "c"): _ = command(node)
-    case UInt8(ascii: "d"): _ = duration(node, never: false)
-    case UInt8(ascii: "f"): _ = integer(node, 3, 1023)
-    case UInt8(ascii: "k"): _ = integer(node, 0, 100)
-    case UInt8(ascii: "p"): _ = path(node)
-    case UInt8(ascii: "P"): _ = list(node, .path)
-    case UInt8(ascii: "r"): _ = rate(node)
-    case UInt8(ascii: "s"): _ = size(node)
-    case UInt8(ascii: "S"): _ = signal(node)
-    case UInt8(ascii: "t"): _ = text(node)
-    case UInt8(ascii: "w"): _ = integer(node, 1, 10000)
+    case UInt8(ascii: "b"): return bool(node).map { $0 ? 1 : 0 }
+    case UInt8(ascii: "c"): return Record.pack(command(node))
+    case UInt8(ascii: "d"): return duration(node, never: false)?.microseconds
+    case UInt8(ascii: "f"): return integer(node, 3, 1023)
+    case UInt8(ascii: "k"): return integer(node, 0, 100)
+    case UInt8(ascii: "p"): return path(node).map { Record.pack($0) }
+    case UInt8(ascii: "P"): return Record.pack(list(node, .path))
+    case UInt8(ascii: "r"):
+      guard let rate = rate(node) else { return nil }
+      tables.values.append(rate.window.microseconds)
+      return Int64(rate.count) << 32 | Int64(tables.values.count - 1)
+    case UInt8(ascii: "s"): return size(node).map { Int64(clamping: $0) }
+    case UInt8(ascii: "S"): return signal(node).map { Int64($0) }
+    case UInt8(ascii: "t"): return text(node).map { Record.pack($0) }
+    case UInt8(ascii: "w"): return integer(node, 1, 10000)
     case UInt8(ascii: "A"):
-      _ = text(node, .internet, "expected port, a.b.c.d:port or [v6]:port, found ")
+      return kept(node, .internet, "expected port, a.b.c.d:port or [v6]:port, found ")
     case UInt8(ascii: "C"):
-      _ = text(node, .calendar, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ")
-    case UInt8(ascii: "F"): filter(node)
-    case UInt8(ascii: "H"): _ = word(node, Words("x86_64 aarch64 arm riscv64"))
-    case UInt8(ascii: "L"): _ = validate(node, "read write execute", "PPP")
-    case UInt8(ascii: "U"): _ = text(node, .unix, "expected /path or @abstract, found ")
-    case UInt8(ascii: "%"): _ = text(node, .percent, "expected a share like \"50%\", found ")
+      return kept(node, .calendar, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ")
+    case UInt8(ascii: "F"): return filter(node)
+    case UInt8(ascii: "H"): return word(node, Words("x86_64 aarch64 arm riscv64")).map { Int64($0) }
+    case UInt8(ascii: "L"):
+      var nested = Record.none
+      _ = record(node, "read write execute", "PPP", &nested)
+      return Int64(nested.start)
+    case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
+    case UInt8(ascii: "%"): return kept(node, .percent, "expected a share like \"50%\", found ")
     default:
       // m and n: a size or a count, or "max" for none.
-      if document.kind(node) == .string, document.equals(node, "max") { return }
-      if rule == UInt8(ascii: "m") {
-        _ = size(node)
-      } else {
-        _ = integer(node, 1, 4_194_304)
-      }
+      if document.kind(node) == .string, document.equals(node, "max") { return .max }
+      return rule == UInt8(ascii: "m")
+        ? size(node).map { Int64(clamping: $0) } : integer(node, 1, 4_194_304)
     }
+  }
+
+  /// A list of commands, as packed ranges of `Manifest.values`.
+  private mutating func commands(_ node: JSONNode) -> TableRange {
+    let start = tables.values.count
+    var cursor = array(node)
+    while let element = element(&cursor) { tables.values.append(Record.pack(command(element))) }
+    return TableRange(start: UInt32(start), count: UInt32(tables.values.count - start))
   }
 
   private mutating func exactlyOne(_ node: JSONNode, _ given: UInt32, _ what: StaticString) {
@@ -131,12 +149,16 @@ extension Decoder {
   }
 
   /// `"default"`, or a list of system call names and @groups.
-  private mutating func filter(_ node: JSONNode) {
-    if document.kind(node) == .string {
-      _ = word(node, Words("default"))
-    } else {
-      _ = list(node, .systemCall)
-    }
+  private mutating func filter(_ node: JSONNode) -> Int64? {
+    if document.kind(node) == .string { return word(node, Words("default")).map { _ in -1 } }
+    return Record.pack(list(node, .systemCall))
+  }
+
+  /// A string that follows a rule, kept in the pool.
+  private mutating func kept(_ node: JSONNode, _ rule: TextForm, _ message: StaticString) -> Int64?
+  {
+    guard text(node, rule, message), let bytes = string(node) else { return nil }
+    return Record.pack(strings.keep(bytes))
   }
 
   /// A string that follows a rule, else an error with `message`.
@@ -159,7 +181,7 @@ extension Decoder {
   }
 }
 
-/// Forms of strings that are checked but not kept yet.
+/// Forms of strings with a grammar of their own.
 private enum TextForm {
   case calendar, cpus, internet, ioPriority, percent, unix
 }

@@ -44,7 +44,7 @@ extension Decoder {
         let type = ServiceType(rawValue: number)
       {
         draft.service.type = type
-        if type == .notify || type == .forking { notInForce(node) }
+        if type == .forking { notInForce(node) }
       }
     case .start:
       if let number = word(node, Words("boot demand timer manual")),

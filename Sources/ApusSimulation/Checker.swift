@@ -119,6 +119,8 @@ struct Checker {
     }
     let facts = world.services[service]
     let declared = manifest.services[service]
+    // A command of the service stands for its process while there is none.
+    let isHelped = world.hasHelper(service)
     let isAlive = facts.alive > 0
     func broken(_ what: String) -> Violation {
       Violation(6, "service \(service) is \(report.state): \(what)")
@@ -135,7 +137,7 @@ struct Checker {
       if supervisor.hasWork { return nil }
       return checkWaiting(service, report, world, supervisor)
     case .starting:
-      if !isAlive, !supervisor.hasWork, inFlight(world) < Limits.spawnsInFlight {
+      if !isAlive, !isHelped, !supervisor.hasWork, inFlight(world) < Limits.spawnsInFlight {
         return broken("no process")
       }
     case .ready:
@@ -145,7 +147,7 @@ struct Checker {
       if !isAlive { return broken("no process") }
       if facts.executions == 0 { return broken("nothing was executed") }
     case .stopping:
-      if !isAlive, !supervisor.hasWork { return broken("no process") }
+      if !isAlive, !isHelped, !supervisor.hasWork { return broken("no process") }
     case .backoff:
       if isAlive { return broken("a process is alive") }
       guard let next = report.nextStart else { return broken("no next start") }

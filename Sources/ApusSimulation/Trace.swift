@@ -181,6 +181,10 @@ extension ByteWriter {
       text("refused")
       client(id)
       word(code)
+    case .notified(let id, let notice):
+      text("notified")
+      instance(id)
+      pair("flags", notice.flags.rawValue)
     case .clientGone(let id):
       text("clientGone")
       client(id)
@@ -210,6 +214,10 @@ extension ByteWriter {
       instance(id)
     case .spawn(let id, let service):
       text("spawn")
+      instance(id)
+      pair("s", service)
+    case .run(let id, let service, _, _):
+      text("run")
       instance(id)
       pair("s", service)
     case .signal(let id, let number, let scope):

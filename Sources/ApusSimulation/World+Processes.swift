@@ -157,6 +157,7 @@ extension World {
     processes[index]?.stage = .running
     let service = process.service
     let script = process.script
+    if script.saysReady { notify(service, .ready) }
     services[service].executions += 1
     if live(id)?.isMain == true { services[service].isRunning = true }
     if manifest.services[service].type != .oneshot { services[service].isUp = true }

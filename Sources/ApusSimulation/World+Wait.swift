@@ -48,6 +48,7 @@ extension World {
   }
 
   func hasPending() -> Bool {
+    if !notices.isEmpty { return true }
     if !exits.isEmpty || !reports.isEmpty || !control.isEmpty || !signals.isEmpty { return true }
     if childlessIsDue { return true }
     for listener in listeners where listener.isWatched && listener.isBound {
@@ -57,6 +58,7 @@ extension World {
   }
 
   private func collect(into events: inout EventBuffer) {
+    deliver(&notices, into: &events)
     // Exits, each after its own spawn result unless the script wants it otherwise.
     var keptExits: [(id: InstanceID, report: ExitReport)] = []
     for exit in exits {

@@ -51,6 +51,14 @@ public final class World: Kernel {
   var generations: [UInt32?] = []
   var exits: [(id: InstanceID, report: ExitReport)] = []
   var reports: [Event] = []
+  /// What services have said, told before everything else.
+  var notices: [Event] = []
+  /// Helpers between `run` and `release`, by slot.
+  var helpers: [UInt16: Helper] = [:]
+  /// How the helpers of services end, by service; 0 unless it is set.
+  public var helperCodes: [ServiceIndex: UInt8] = [:]
+  /// How many helpers were started.
+  public internal(set) var helperStarts = 0
   var lateReports: [Event] = []
   var childlessIsDue = false
   /// Facts about each service.
@@ -166,6 +174,10 @@ public final class World: Kernel {
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))
+    case .run(let id, _, _, _): return runHelper(id)
+    case .signal(let id, let number, _) where helpers[id.slot] != nil:
+      return signalHelper(id, number)
+    case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)
     case .signal(let id, let number, let scope): return signal(id, number, scope)
     case .release(let id): return release(id)
     case .signalEveryone(let number): return signalEveryone(number)

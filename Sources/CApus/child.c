@@ -308,6 +308,8 @@ CHILD long execute(const struct capus_plan *plan) {
   uint64_t none = 0;
   if (plan->pid_digits)
     write_pid(plan->pid_digits);
+  if (plan->watchdog_digits)
+    write_pid(plan->watchdog_digits);
   long result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   if (result < 0)
     return result;

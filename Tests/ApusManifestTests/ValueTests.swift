@@ -372,11 +372,11 @@ let badAddresses: [(String, String)] = [
 
   @Test func `What is not in force yet is a note and marks the service`() {
     let loaded = service(
-      #""type": "notify", "stop": {"exec": ["/x"]}, "listen": [{"datagram": "1"}], "cgroup": {}"#)
+      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"datagram": "1"}], "cgroup": {}"#)
     #expect(loaded.errorLines == [])
     #expect(
       loaded.lines.map { String($0.drop { $0 != "w" }) } == [
-        "web.type: accepted, not in force yet", "web.stop.exec: accepted, not in force yet",
+        "web.type: accepted, not in force yet",
         "web.listen[0].datagram: accepted, not in force yet",
         "web.cgroup: accepted, not in force yet",
       ])

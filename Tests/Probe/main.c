@@ -8,6 +8,8 @@
  *   probe deaf          ignore SIGTERM and sleep
  *   probe fork FILE     leave a child behind that writes its pid to FILE, then sleep
  *   probe sleep         sleep
+ *   probe notify TEXT…  send each text to NOTIFY_SOCKET, then sleep; say RELOADING and READY on
+ * SIGHUP probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +21,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -91,7 +94,37 @@ static void answer(int listener) {
   close(client);
 }
 
+static void notify(const char *text) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  const char *path = getenv("NOTIFY_SOCKET");
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (!path)
+    return;
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  if (sendto(fd, text, strlen(text), 0, (void *)&address, sizeof address) < 0)
+    perror("probe: notify");
+  close(fd);
+}
+
+static void reload(int number) {
+  (void)number;
+  notify("RELOADING=1");
+  notify("READY=1");
+}
+
+static void append(const char *path, const char *name) {
+  FILE *out = fopen(path, "a");
+  const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
+  if (!out)
+    exit(9);
+  fprintf(out, "%s mainpid=%d result=%s status=%s\n", name, getenv("MAINPID") != 0,
+          result ? result : "-", status ? status : "-");
+  fclose(out);
+}
+
 int main(int count, char **arguments) {
+  /* The Swift runtime of this build would make a backtrace of it. */
+  signal(SIGABRT, SIG_DFL);
   const char *deed = count > 1 ? arguments[1] : "sleep";
   if (!strcmp(deed, "report") && count > 2)
     report(arguments[2]);
@@ -105,6 +138,15 @@ int main(int count, char **arguments) {
   if (!strcmp(deed, "inetd")) {
     const char *peer = getenv("REMOTE_ADDR");
     printf("%d %s\n", getpid(), peer ? peer : "-");
+    return 0;
+  }
+  if (!strcmp(deed, "notify")) {
+    signal(SIGHUP, reload);
+    for (int index = 2; index < count; index++)
+      notify(arguments[index]);
+  }
+  if (!strcmp(deed, "log") && count > 3) {
+    append(arguments[2], arguments[3]);
     return 0;
   }
   if (!strcmp(deed, "deaf"))

@@ -10,8 +10,11 @@ import Testing
         "gone": {"exec": ["/nonexistent/daemon"]},
         "fine": {"exec": ["PROBE", "sleep"]}}}
       """#)
-    try board.wait(for: "gone", "backoff")
-    let service = try board.service("gone")
+    var service: [String: Any] = [:]
+    try board.wait("the back-off") {
+      service = try board.service("gone")
+      return service["state"] as? String == "backoff"
+    }
     let reason = try #require(service["reason"] as? String)
     #expect(reason.contains("exec /nonexistent/daemon: No such file or directory"))
     #expect(service["nextStartUs"] is Int)

@@ -67,8 +67,9 @@ struct capus_plan {
   const char *path;
   char **arguments;
   char **environment;
-  char *pid_digits; /* LISTEN_PID's value, room for 11 bytes; NULL without one */
-  int32_t *sources; /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
+  char *watchdog_digits; /* WATCHDOG_PID's value, like the next */
+  char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
+  int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
   uint32_t source_count;
   int32_t report; /* write end of the report pipe */
   struct capus_expected expected;

@@ -1,0 +1,131 @@
+internal import ApusBase
+public import ApusManifest
+internal import ApusWire
+
+// Helpers: the commands of a service; rule 9 of the supervisor.
+extension Supervisor {
+  /// True when a service of the manifest has a command besides its own.
+  public static func usesHelpers(_ manifest: Manifest) -> Bool {
+    for service in manifest.services {
+      let extras = manifest.extras(of: service)
+      if extras.pre.count > 0 || extras.post.count > 0 || manifest.value(extras.reload, 1) != nil
+        || manifest.value(extras.ready, 3) != nil || manifest.stop(of: service).exec.count > 0
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// The present life of a service's helper slot.
+  func helperInstance(_ service: Int) -> InstanceID {
+    InstanceID(
+      slot: UInt16(truncatingIfNeeded: helperBase + service),
+      generation: units[service].helperGeneration)
+  }
+
+  /// The service whose helper's present life this is.
+  func helper(_ id: InstanceID) -> Int? {
+    let service = Int(id.slot) - helperBase
+    guard let unit = units.at(service), unit.helper != .none,
+      unit.helper != .preDone, unit.helperGeneration == id.generation
+    else { return nil }
+    return service
+  }
+
+  /// Starts the first command of a role; false when the service has none.
+  mutating func startHelper(_ role: HelperRole, of service: Int) -> Bool {
+    units[service].helperIndex = 0
+    return runHelper(role, of: service)
+  }
+
+  private func command(_ role: HelperRole, of service: Int) -> TableRange? {
+    let declared = manifest.services[service]
+    let extras = manifest.extras(of: declared)
+    switch role {
+    case .none, .preDone: return nil
+    case .pre, .post:
+      let commands = role == .pre ? extras.pre : extras.post
+      let index = Int(units[service].helperIndex)
+      guard index < commands.count, let packed = manifest.values.at(Int(commands.start) + index)
+      else { return nil }
+      return TableRange(packed: packed)
+    case .stop:
+      let command = manifest.stop(of: declared).exec
+      return command.count > 0 ? command : nil
+    case .reload: return manifest.range(extras.reload, 1)
+    case .probe: return manifest.range(extras.ready, 3)
+    }
+  }
+
+  private mutating func runHelper(_ role: HelperRole, of service: Int) -> Bool {
+    guard let command = command(role, of: service) else { return false }
+    units[service].helper = role
+    units[service].helperGeneration &+= 1
+    units[service].isHelperInFlight = true
+    inFlight += 1
+    lives += 1
+    switch role {
+    case .pre: setAlarm(service, .helper, in: .seconds(30))
+    case .post:
+      setState(service, .stopping, units[service].reason)
+      setAlarm(service, .helper, in: .seconds(10))
+    case .none, .preDone, .stop, .reload, .probe: break
+    }
+    out.append(
+      .run(
+        helperInstance(service), service: UInt16(truncatingIfNeeded: service), command: command,
+        after: role == .post ? units[service].lastExit : nil))
+    return true
+  }
+
+  /// A helper has reached execve(2).
+  mutating func helperLanded(_ service: Int) {
+    guard units[service].isHelperInFlight else { return }
+    units[service].isHelperInFlight = false
+    inFlight -= 1
+  }
+
+  /// A helper has ended, or could not be started at all.
+  mutating func helperEnded(_ service: Int, _ report: ExitReport?, _ reason: Reason) {
+    helperLanded(service)
+    lives -= 1
+    let role = units[service].helper
+    let isGood = report.map { !$0.isSignal && $0.number == 0 } ?? false
+    units[service].helper = .none
+    if units[service].alarm == .helper { clearAlarm(service) }
+    switch role {
+    case .none, .preDone: break
+    case .pre: preEnded(service, isGood, report, reason)
+    case .post:
+      units[service].helperIndex &+= 1
+      if !runHelper(.post, of: service) { judgeEnd(service) }
+    case .stop, .reload, .probe:
+      guard units[service].isAlive else { return mainEnded(service) }
+      if role == .stop { signalStop(service) }
+      if role == .reload { reloaded(service, isGood) }
+      guard role == .probe, units[service].state == .starting else { break }
+      if isGood { return becomeReady(service) }
+      let extras = manifest.extras(of: manifest.services[service])
+      units[service].watchdogAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
+      deadlines.set(deadlineKey(run: service), to: units[service].watchdogAt)
+    }
+    work.push(service)
+  }
+
+  private mutating func preEnded(
+    _ service: Int, _ isGood: Bool, _ report: ExitReport?, _ reason: Reason
+  ) {
+    guard units[service].goal == .up, units[service].state == .starting else { return }
+    guard isGood else {
+      units[service].startedAt = now
+      return ended(
+        service, .uncleanExit, report: report,
+        reason.kind == .none ? Reason(.helperFailed) : reason)
+    }
+    units[service].helperIndex &+= 1
+    if runHelper(.pre, of: service) { return }
+    units[service].helper = .preDone
+    starts.push(service)
+  }
+}

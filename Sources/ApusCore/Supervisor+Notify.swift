@@ -1,0 +1,132 @@
+internal import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+// What a running service says, and what it has to keep: readiness, watchdog, run time, reloading.
+extension Supervisor {
+  mutating func notified(_ id: InstanceID, _ notice: Notice) {
+    guard connection(id) == nil, let service = living(id) else { return }
+    // Only the program speaks: it has been reached, whether or not that was reported yet.
+    if units[service].isInFlight { executed(id) }
+    if notice.flags.contains(.restartReset) {
+      units[service].delay = .zero
+      units[service].windowCount = 0
+    }
+    if notice.watchdogUs >= 0 {
+      units[service].watchdog =
+        notice.watchdogUs == 0 ? .never : Interval(microseconds: notice.watchdogUs)
+      keepRun(service)
+    }
+    if notice.extendUs >= 0 { extend(service, Interval(microseconds: notice.extendUs)) }
+    if notice.flags.contains(.alive) { keepRun(service) }
+    if notice.flags.contains(.reloading), units[service].state == .ready {
+      units[service].isReloading = true
+    }
+    if notice.flags.contains(.ready) {
+      if units[service].isReloading { reloaded(service, true) }
+      if units[service].state == .starting, !units[service].isInFlight,
+        units[service].forcedEnd == nil, manifest.services[service].type == .notify
+      {
+        becomeReady(service)
+      }
+    }
+    if notice.flags.contains(.trigger) {
+      abort(service, .watchdog, Reason(.watchdog), signal: 6)
+    }
+  }
+
+  /// EXTEND_TIMEOUT_USEC: what is waited for may take that long from now on, never less than it may
+  /// anyway.
+  private mutating func extend(_ service: Int, _ time: Interval) {
+    guard units[service].alarm == .start || units[service].alarm == .stop,
+      let due = deadlines.moment(of: service), due < now + time
+    else { return }
+    setAlarm(service, units[service].alarm, in: time)
+  }
+
+  /// The watchdog's interval begins anew.
+  mutating func keepRun(_ service: Int) {
+    units[service].watchdogAt =
+      units[service].watchdog == .never ? .never : now + units[service].watchdog
+    setRunDeadline(service)
+  }
+
+  /// The run, which begins now, may take that long.
+  mutating func setRuntime(_ service: Int, _ limit: Interval) {
+    units[service].runtimeAt = limit == .never ? .never : now + limit
+    keepRun(service)
+  }
+
+  private mutating func setRunDeadline(_ service: Int) {
+    deadlines.set(
+      deadlineKey(run: service), to: min(units[service].watchdogAt, units[service].runtimeAt))
+  }
+
+  /// The watchdog, the run time or the pause before the next probe is over.
+  mutating func overdue(_ service: Int) {
+    guard units[service].isAlive else { return }
+    if units[service].state == .starting, units[service].helper == .none,
+      startHelper(.probe, of: service)
+    {
+      return
+    }
+    if now >= units[service].runtimeAt {
+      return abort(service, .timeout, Reason(.runtimeLimit), signal: nil)
+    }
+    if now >= units[service].watchdogAt {
+      return abort(service, .watchdog, Reason(.watchdog), signal: 6)
+    }
+  }
+
+  /// Ends a process that has not kept what it had to: a signal, KILL after the stop's timeout.
+  mutating func abort(_ service: Int, _ end: RunEnd, _ reason: Reason, signal: UInt8?) {
+    guard units[service].isAlive, units[service].stopStage == .none,
+      units[service].forcedEnd == nil
+    else { return }
+    let stop = manifest.stop(of: manifest.services[service])
+    units[service].forcedEnd = end
+    units[service].reason = reason
+    deadlines.clear(deadlineKey(run: service))
+    out.append(.signal(instance(service), number: signal ?? stop.signal, scope: .all))
+    out.append(.signal(instance(service), number: 18, scope: .all))
+    setAlarm(service, .abort, in: stop.timeout)
+  }
+
+  /// Asks a service to read its configuration again.
+  mutating func reload(_ client: ClientID, _ service: Int, _ noWait: Bool) {
+    let extras = manifest.extras(of: manifest.services[service])
+    guard extras.reload.isGiven else { return answer(client, .failed, service, Reason(.noReload)) }
+    guard units[service].isAlive, units[service].state == .ready else {
+      return answer(client, .failed, service, units[service].reason)
+    }
+    if let signal = manifest.value(extras.reload, 0) {
+      out.append(
+        .signal(instance(service), number: UInt8(truncatingIfNeeded: signal), scope: .main))
+      units[service].isReloading = manifest.services[service].type == .notify
+    } else if units[service].helper != .none || !startHelper(.reload, of: service) {
+      return answer(client, .failed, service, units[service].reason)
+    }
+    let waiter = Waiter(
+      client: client, service: UInt16(truncatingIfNeeded: service), isForUp: true,
+      isForReload: true)
+    if noWait || isFulfilled(waiter) || waiters.count >= Limits.clients {
+      return answer(client, .done, service, .none)
+    }
+    waiters.append(waiter)
+  }
+
+  /// A reload has ended.
+  mutating func reloaded(_ service: Int, _ isGood: Bool) {
+    units[service].isReloading = false
+    guard !isGood else { return answerWaiters(of: service) }
+    var index = 0
+    while index < waiters.count {
+      if Int(waiters[index].service) == service, waiters[index].isForReload {
+        answer(waiters[index].client, .failed, service, Reason(.helperFailed))
+        waiters.remove(at: index)
+      } else {
+        index += 1
+      }
+    }
+  }
+}

@@ -1,0 +1,140 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import ApusWire
+internal import CApus
+
+/// The notify channels: one datagram socket for each service that reports, made for its first start
+/// and kept, so that who speaks is known by where it is heard.
+struct NotifyChannels {
+  /// By service; -1 where there is none. Empty when no service of the manifest reports.
+  var fds: [Int32]
+  /// The folder of the channels' nodes, with a slash at the end; empty for none.
+  let folder: [UInt8]
+  /// One byte more than a datagram may have.
+  var buffer: [UInt8]
+  /// Datagrams that were malformed or came from strangers.
+  var refused: UInt64 = 0
+
+  init(_ manifest: Manifest, controlPath: [UInt8]) {
+    var isUsed = false
+    for service in manifest.services where NotifyChannels.reports(service, of: manifest) {
+      isUsed = true
+    }
+    let hasFolder = isUsed && !controlPath.isEmpty
+    var folder: [UInt8] = []
+    if hasFolder {
+      for byte in controlPath { folder.append(byte) }
+      for byte in ".notify/".utf8 { folder.append(byte) }
+    }
+    self.folder = folder
+    fds = [Int32](repeating: -1, count: hasFolder ? manifest.services.count : 0)
+    buffer = [UInt8](repeating: 0, count: hasFolder ? 4096 : 0)
+  }
+
+  /// The first `count` bytes of the buffer as a notice.
+  func notice(_ count: Int) -> Notice? {
+    Notice(decoding: buffer.span.extracting(0..<min(count, buffer.count)))
+  }
+
+  /// True for a service that is given NOTIFY_SOCKET.
+  static func reports(_ service: Service, of manifest: Manifest) -> Bool {
+    service.type == .notify || manifest.extras(of: service).watchdog != .never
+  }
+}
+
+extension LinuxKernel {
+  /// Makes the channel of a service that reports and has none yet.
+  mutating func openChannel(_ index: UInt16, _ account: Account) throws(SpawnRefusal) {
+    guard channels.fds.at(Int(index)) == -1, let service = manifest.services.at(Int(index)),
+      NotifyChannels.reports(service, of: manifest)
+    else { return }
+    var path = ByteWriter(capacity: 256)
+    writeChannel(of: service, into: &path)
+    path.byte(0)
+    let fd = unsafe path.bytes.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
+        unsafe capus_notify_bind(
+          text.baseAddress, account.rights.changesIdentity ? account.rights.uid : own.uid)
+      }
+    }
+    if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(-fd)) }
+    if let errno = watches.add(fd, Watch(.notify, index: index), events: CAPUS_READABLE) {
+      _ = capus_close(fd)
+      throw SpawnRefusal(step: .streams, errno: errno)
+    }
+    channels.fds[Int(index)] = fd
+  }
+
+  /// Where the channel of a service is.
+  private func writeChannel(of service: Service, into path: inout ByteWriter) {
+    path.bytes(channels.folder)
+    path.text(service.name, of: manifest)
+  }
+
+  /// NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_notify(3), sd_watchdog_enabled(3)).
+  func addChannel(
+    of service: Service, _ result: inout capus_plan, _ list: inout EnvironmentWriter,
+    _ writer: inout PlanWriter
+  ) {
+    guard !channels.folder.isEmpty, NotifyChannels.reports(service, of: manifest) else { return }
+    var start = unsafe writer.position
+    unsafe writer.text("NOTIFY_SOCKET=")
+    for byte in channels.folder { writer.byte(byte) }
+    if let name = unsafe pointer(service.name) { unsafe writer.text(name) }
+    writer.byte(0)
+    unsafe list.set(start)
+    let watchdog = manifest.extras(of: service).watchdog
+    if watchdog == .never { return }
+    unsafe start = writer.position
+    unsafe writer.text("WATCHDOG_USEC=")
+    writer.decimal(UInt64(clamping: watchdog.microseconds))
+    writer.byte(0)
+    unsafe list.set(start)
+    unsafe start = writer.position
+    unsafe writer.text("WATCHDOG_PID=")
+    unsafe result.watchdog_digits = writer.position
+    for _ in 0..<11 { writer.byte(0) }
+    unsafe list.set(start)
+  }
+
+  /// What services have said, at most so many datagrams of each in a turn.
+  mutating func reportNotices(into events: inout EventBuffer) {
+    for index in 0..<watches.readyCount {
+      guard let watch = Watch(data: watches.ready[index].data), watch.kind == .notify
+      else { continue }
+      for _ in 0..<8 {
+        guard !events.isFull, let notice = nextNotice(of: watch.index) else { break }
+        guard let process = table.processes.at(Int(watch.index)), process.isUsed else { continue }
+        events.append(
+          .notified(InstanceID(slot: watch.index, generation: process.generation), notice))
+      }
+    }
+  }
+
+  /// The next datagram of a channel that can be believed, out of a few.
+  private mutating func nextNotice(of index: UInt16) -> Notice? {
+    guard let fd = channels.fds.at(Int(index)), fd >= 0,
+      let service = manifest.services.at(Int(index))
+    else { return nil }
+    let session = table.processes.at(Int(index))?.pid ?? 0
+    let rights = accounts.account(of: service)?.rights
+    let uid = rights?.changesIdentity == true ? rights?.uid ?? own.uid : own.uid
+    for _ in 0..<8 {
+      let count = unsafe channels.buffer.withUnsafeMutableBufferPointer { buffer in
+        unsafe capus_notify_receive(fd, buffer.baseAddress, buffer.count, session, uid)
+      }
+      if count == -11 { return nil }
+      let length = Int(clamping: max(0, count))
+      if count > 0, let notice = channels.notice(length) { return notice }
+      channels.refused &+= 1
+    }
+    return nil
+  }
+
+  /// Forgets what the process that has ended left unread, so that the next one is not taken for it.
+  mutating func drainChannel(_ slot: UInt16) {
+    guard channels.fds.at(Int(slot)) ?? -1 >= 0 else { return }
+    for _ in 0..<64 where nextNotice(of: slot) == nil { return }
+  }
+}

@@ -1,0 +1,87 @@
+#include "notify.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "raw.h"
+
+enum { FDS_AT_MOST = 253 };
+
+static void make_parent(char *path) {
+  char *slash = strrchr(path, '/');
+  if (slash == NULL || slash == path)
+    return;
+  *slash = 0;
+  raw3(SYS_mkdirat, AT_FDCWD, path, 0755);
+  *slash = '/';
+}
+
+int32_t capus_notify_bind(const char *path, uint32_t uid) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  size_t length = strlen(path);
+  int one = 1;
+  if (length >= sizeof address.sun_path)
+    return -ENAMETOOLONG;
+  memcpy(address.sun_path, path, length);
+  make_parent(address.sun_path);
+  int fd = (int)raw3(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0)
+    return fd;
+  /* The folder is apus's own. */
+  raw3(SYS_unlinkat, AT_FDCWD, address.sun_path, 0);
+  long before = raw1(SYS_umask, 0177);
+  long result = raw3(SYS_bind, fd, &address, sizeof address);
+  raw1(SYS_umask, before);
+  if (result == 0)
+    result = raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
+  if (result == 0 && uid != 0)
+    result = raw5(SYS_fchownat, AT_FDCWD, address.sun_path, uid, -1, AT_SYMLINK_NOFOLLOW);
+  if (result == 0 || result == -EPERM)
+    return fd;
+  raw1(SYS_close, fd);
+  return (int32_t)result;
+}
+
+/* Closes what came along and finds the sender. */
+static void take_control(struct msghdr *message, struct ucred *sender) {
+  for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL;
+       part = CMSG_NXTHDR(message, part)) {
+    if (part->cmsg_level != SOL_SOCKET)
+      continue;
+    if (part->cmsg_type == SCM_CREDENTIALS)
+      memcpy(sender, CMSG_DATA(part), sizeof *sender);
+    if (part->cmsg_type == SCM_RIGHTS) {
+      size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+      for (size_t index = 0; index < count; index++) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(part) + index * sizeof fd, sizeof fd);
+        raw1(SYS_close, fd);
+      }
+    }
+  }
+}
+
+int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, int32_t session,
+                             uint32_t uid) {
+  _Alignas(struct cmsghdr) char
+      control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_AT_MOST * sizeof(int))];
+  struct iovec part = {.iov_base = bytes, .iov_len = capacity};
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct ucred sender = {.pid = 0, .uid = (uid_t)-1};
+  long count = raw3(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (count < 0)
+    return count;
+  take_control(&message, &sender);
+  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
+    return -EBADMSG;
+  if (session == 0)
+    return count;
+  long found = raw1(SYS_getsid, sender.pid);
+  /* A sender that is gone already is believed by its user: only that one can write here. */
+  if (found == session || sender.pid == session || (found == -ESRCH && sender.uid == uid))
+    return count;
+  return -EBADMSG;
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Testing
+
+@Suite struct LifeTests {
+  @Test("a notify service is ready when it says so, reloads, and is ended when it falls silent")
+  func notify() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "good": {"exec": ["PROBE", "notify", "READY=1\nSTATUS=fine"], "type": "notify",
+          "reload": {"signal": "SIGHUP"}},
+        "mute": {"exec": ["PROBE", "sleep"], "type": "notify", "ready": {"timeout": "300ms"},
+          "restart": "no"},
+        "junk": {"exec": ["PROBE", "notify", "", "no assignment", "=", "MAINPID=1", "READY=1"],
+          "type": "notify"},
+        "silent": {"exec": ["PROBE", "notify", "READY=1", "WATCHDOG=1"], "type": "notify",
+          "watchdog": "300ms", "restart": "on-failure"},
+        "trigger": {"exec": ["PROBE", "notify", "READY=1", "WATCHDOG=trigger"], "type": "notify",
+          "watchdog": "1h", "restart": "on-success"},
+        "after": {"exec": ["PROBE", "sleep"], "needs": ["good"]}}}
+      """#)
+    try board.wait(for: "good", "ready")
+    try board.wait(for: "junk", "ready")
+    try board.wait(for: "after", "ready")
+    try board.wait(for: "mute", "failed")
+    #expect(try board.service("mute")["reason"] as? String == "not ready in time")
+    let pid = try board.pid("good")
+    #expect(board.command(["reload", "good"]).code == 0)
+    #expect(try board.pid("good") == pid)
+    #expect(board.command(["reload", "after"]).errors.contains("has no reload"))
+    try board.wait("a start after the watchdog") {
+      try board.service("silent")["restarts"] as? Int ?? 0 >= 1
+    }
+    let last = try #require(try board.service("silent")["lastExit"] as? [String: Any])
+    #expect(last["kind"] as? String == "signal")
+    #expect(last["code"] as? Int == 6)
+    try board.wait(for: "trigger", "failed")
+    #expect(try board.service("trigger")["reason"] as? String == "the watchdog ran out")
+  }
+
+  @Test("NOT-06 nobody but the service itself is heard on its channel")
+  func strangers() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "mine": {"exec": ["PROBE", "sleep"], "type": "notify"},
+        "other": {"exec": ["PROBE", "notify", "READY=1"],
+          "environment": {"NOTIFY_SOCKET": "DIR/control.notify/mine"}}}}
+      """#)
+    try board.wait(for: "other", "ready")
+    try board.wait(for: "mine", "starting")
+    Thread.sleep(forTimeInterval: 0.1)
+    #expect(try board.state("mine") == "starting")
+  }
+
+  @Test("commands before and after a service, for its stop and its reload, with what they are told")
+  func helpers() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "web": {"exec": ["PROBE", "sleep"],
+          "pre": [["PROBE", "log", "DIR/log.txt", "pre1"], ["PROBE", "log", "DIR/log.txt", "pre2"]],
+          "post": [["PROBE", "log", "DIR/log.txt", "post"]],
+          "stop": {"exec": ["PROBE", "log", "DIR/log.txt", "stop"]},
+          "reload": {"exec": ["PROBE", "log", "DIR/log.txt", "reload"]}},
+        "failing": {"exec": ["PROBE", "sleep"], "pre": [["PROBE", "exit", "3"]], "restart": "no"},
+        "probed": {"exec": ["PROBE", "sleep"],
+          "ready": {"exec": ["/usr/bin/test", "-e", "DIR/flag"], "interval": "20ms"}}}}
+      """#)
+    try board.wait(for: "web", "ready")
+    try board.wait(for: "failing", "failed")
+    #expect(
+      try board.service("failing")["reason"] as? String == "a command before the start failed")
+    #expect(board.command(["reload", "web"]).code == 0)
+    #expect(board.command(["stop", "web"]).code == 0)
+    let log = try String(contentsOfFile: board.path("log.txt"), encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+    #expect(
+      log == [
+        "pre1 mainpid=0 result=- status=-", "pre2 mainpid=0 result=- status=-",
+        "reload mainpid=1 result=- status=-", "stop mainpid=1 result=- status=-",
+        "post mainpid=0 result=signal status=TERM",
+      ])
+    #expect(try board.state("probed") == "starting")
+    FileManager.default.createFile(atPath: board.path("flag"), contents: nil)
+    try board.wait(for: "probed", "ready")
+  }
+
+  @Test("a run has its limit, a failure its followers, a timer its starts")
+  func limits() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "long": {"exec": ["PROBE", "sleep"], "runtimeMax": "1s", "restart": "no",
+          "onFailure": ["help"]},
+        "help": {"exec": ["PROBE", "sleep"], "start": "manual"},
+        "often": {"exec": ["PROBE", "log", "DIR/often", "x"], "type": "oneshot",
+          "timer": {"afterBoot": "100ms", "every": "100ms"}}}}
+      """#)
+    try board.wait(for: "long", "ready")
+    try board.wait("three runs") {
+      (try? String(contentsOfFile: board.path("often"), encoding: .utf8))?
+        .split(separator: "\n").count ?? 0 >= 3
+    }
+    try board.wait(for: "long", "failed")
+    #expect(try board.service("long")["reason"] as? String == "ran for as long as it may")
+    try board.wait(for: "help", "ready")
+  }
+}
