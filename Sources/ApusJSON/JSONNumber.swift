@@ -56,7 +56,9 @@ extension JSONDocument {
     return value
   }
 
-  private static func append(_ digit: UInt8, to value: Int64, isNegative: Bool) -> Int64? {
+  @inline(never) private static func append(_ digit: UInt8, to value: Int64, isNegative: Bool)
+    -> Int64?
+  {
     let (product, overflow) = value.multipliedReportingOverflow(by: 10)
     let (sum, carry) =
       isNegative
@@ -66,7 +68,7 @@ extension JSONDocument {
   }
 
   /// The exponent, nil above a million, which no manifest number needs.
-  private static func exponent(_ bytes: [UInt8], _ range: Range<Int>) -> Int? {
+  @inline(never) private static func exponent(_ bytes: [UInt8], _ range: Range<Int>) -> Int? {
     var value = 0
     var isNegative = false
     for index in range {

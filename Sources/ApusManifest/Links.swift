@@ -106,8 +106,7 @@ extension Decoder {
           tables.links.add(tables.links[index])
           pending.add(pending[index])
         }
-        tables.services[service][links: kind] = TableRange(
-          start: UInt32(start), count: UInt32(tables.links.count - start))
+        tables.services[service][links: kind] = TableRange(from: start, to: tables.links.count)
       }
     }
   }

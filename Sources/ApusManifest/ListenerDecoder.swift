@@ -41,8 +41,7 @@ extension Decoder {
     if document.kind(node) == .array, document.first(node) == nil {
       error(node, "expected at least one socket")
     }
-    draft.service.listeners = TableRange(
-      start: UInt32(start), count: UInt32(tables.listeners.count - start))
+    draft.service.listeners = TableRange(from: start, to: tables.listeners.count)
   }
 
   /// Decodes one key of a socket.

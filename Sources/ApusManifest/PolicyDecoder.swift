@@ -85,8 +85,7 @@ extension Decoder {
       while let element = element(&cursor) {
         if let group = principal(element) { tables.principals.add(group) }
       }
-      draft.credentials.groups = TableRange(
-        start: UInt32(start), count: UInt32(tables.principals.count - start))
+      draft.credentials.groups = TableRange(from: start, to: tables.principals.count)
     case .capabilities: capabilities(node)
     case .noNewPrivileges: if let value = bool(node) { draft.credentials.noNewPrivileges = value }
     case .secureBits:
@@ -148,8 +147,7 @@ extension Decoder {
         ResourceLimit(
           resource: UInt8(truncatingIfNeeded: resource), soft: limit.soft, hard: limit.hard))
     }
-    return TableRange(
-      start: UInt32(start), count: UInt32(tables.resourceLimits.count - start))
+    return TableRange(from: start, to: tables.resourceLimits.count)
   }
 
   @inline(never) private mutating func resourceLimit(_ node: JSONNode) -> (

@@ -22,7 +22,7 @@ extension Decoder {
     case .mounts:
       var cursor = array(node)
       while let element = element(&cursor) {
-        if let mount = mount(element) { tables.system.mounts.add(mount) }
+        mount(element)
       }
     case .modules:
       tables.system.modules = list(node, .module)
@@ -53,7 +53,7 @@ extension Decoder {
     }
   }
 
-  @inline(never) private mutating func mount(_ node: JSONNode) -> Mount? {
+  @inline(never) private mutating func mount(_ node: JSONNode) {
     let failures = reports.errors
     var mount = Mount()
     var cursor = object(node)
@@ -67,12 +67,11 @@ extension Decoder {
       default: if let required = bool(node) { mount.required = required }
       }
     }
-    guard reports.errors == failures else { return nil }
+    guard reports.errors == failures else { return }
     guard !mount.source.isEmpty, !mount.target.isEmpty, !mount.type.isEmpty else {
-      error(node, "a mount needs source, target and type")
-      return nil
+      return error(node, "a mount needs source, target and type")
     }
-    return mount
+    tables.system.mounts.add(mount)
   }
 
   /// `key=value` strings; a value is a string or a whole number.

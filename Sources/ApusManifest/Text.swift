@@ -34,6 +34,12 @@ public struct TableRange: Equatable, Sendable {
     self.count = count
   }
 
+  /// The entries from `start` up to `end`.
+  @inline(never) init(from start: Int, to end: Int) {
+    self.start = UInt32(truncatingIfNeeded: start)
+    count = UInt32(truncatingIfNeeded: end - start)
+  }
+
   /// No entries.
   public static let none = TableRange(start: 0, count: 0)
 

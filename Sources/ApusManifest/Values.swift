@@ -280,11 +280,11 @@ extension Decoder {
     while start + list.count <= count {
       var index = 0
       while index < list.count, tables.texts[start + index] == list[index] { index += 1 }
-      if index == list.count { return TableRange(start: UInt32(start), count: UInt32(index)) }
+      if index == list.count { return TableRange(from: start, to: start + index) }
       start += 1
     }
     for text in list { tables.texts.add(text) }
-    return TableRange(start: UInt32(count), count: UInt32(list.count))
+    return TableRange(from: count, to: tables.texts.count)
   }
 
   /// Exit codes and signals.
@@ -301,8 +301,7 @@ extension Decoder {
         tables.exitStatuses.add(ExitStatus(isSignal: true, number: signal))
       }
     }
-    return TableRange(
-      start: UInt32(start), count: UInt32(tables.exitStatuses.count - start))
+    return TableRange(from: start, to: tables.exitStatuses.count)
   }
 
   /// Names of services, resolved when all are known.
@@ -321,7 +320,7 @@ extension Decoder {
           service: target, key: key, index: cursor.index - 1))
       tables.links.add(0)
     }
-    return TableRange(start: UInt32(start), count: UInt32(tables.links.count - start))
+    return TableRange(from: start, to: tables.links.count)
   }
 
   /// An argv: a list that is not empty whose first entry is an absolute path without `..`.
