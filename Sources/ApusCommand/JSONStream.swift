@@ -41,7 +41,7 @@ struct JSONStream {
   /// Writes a member that is a string and empties its writer.
   @inline(never) mutating func member(_ key: StaticString, _ text: inout ByteWriter) {
     member(key, text.bytes)
-    text.reset()
+    text.empty()
   }
 
   /// Writes a member that is one of a set of words.
@@ -81,7 +81,7 @@ struct JSONStream {
   @inline(never) mutating func drain(into output: inout Output) {
     output.flush()
     output.writer.bytes(json.output.bytes)
-    json.output.reset()
+    json.output.empty()
   }
 
   /// Ends the document.

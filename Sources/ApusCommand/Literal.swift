@@ -119,4 +119,7 @@ package enum ControlPath {
 extension ByteWriter {
   /// A writer with room for so many bytes; one copy of the code that makes it.
   @inline(never) static func room(_ capacity: Int) -> ByteWriter { ByteWriter(capacity: capacity) }
+
+  /// Forgets what was written; one copy of the code of `reset`.
+  @inline(never) mutating func empty() { reset() }
 }

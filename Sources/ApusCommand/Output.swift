@@ -43,7 +43,7 @@ package struct Output: ~Copyable {
       }
       if result < 0 { failure = Errno(-result) }
     }
-    writer.reset()
+    writer.empty()
   }
 }
 

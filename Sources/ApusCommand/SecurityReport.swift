@@ -65,7 +65,7 @@ enum SecurityReport {
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
         text.text(manifest.listeners[index].spelling, of: manifest)
         json.element(text.bytes)
-        text.reset()
+        text.empty()
       }
       json.endArray()
     }

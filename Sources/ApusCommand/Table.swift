@@ -63,7 +63,7 @@ package struct Table {
   /// Ends a cell.
   @inline(never) package mutating func next() {
     cells.push(cell.bytes)
-    cell.reset()
+    cell.empty()
   }
 
   /// Adds a cell with text of others.

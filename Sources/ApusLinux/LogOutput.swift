@@ -25,14 +25,14 @@ struct LogOutput {
   /// Writes a message of the supervisor.
   mutating func write(_ message: Message, manifest: Manifest) {
     guard message.severity <= least else { return }
-    text.reset()
+    text.empty()
     message.write(into: &text, manifest: manifest)
     emit(message.severity)
   }
 
   /// Writes `prefix: ERRNO (n)`, for what goes wrong outside the supervisor.
   mutating func write(_ severity: ApusCore.Severity, _ prefix: StaticString, _ errno: Errno) {
-    text.reset()
+    text.empty()
     text.text(prefix)
     text.text(": ")
     text.errno(errno)
@@ -43,18 +43,19 @@ struct LogOutput {
   /// and one line for people.
   private mutating func emit(_ severity: ApusCore.Severity) {
     if kernelLog >= 0 {
-      line.reset()
+      line.empty()
       line.byte(UInt8(ascii: "<"))
       line.decimal(UInt64(3 << 3 | severity.rawValue))
       line.byte(UInt8(ascii: ">"))
       finish(kernelLog)
     }
     if console >= 0 {
-      line.reset()
+      line.empty()
       finish(console)
     }
   }
 
+  @inline(never)
   private mutating func finish(_ fd: Int32) {
     line.text("apus: ")
     line.bytes(text.bytes)

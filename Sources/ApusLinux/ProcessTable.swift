@@ -46,6 +46,7 @@ struct ProcessTable {
   }
 
   /// The process of that life, nil when it is another one's or nobody's.
+  @inline(never)
   func process(_ id: InstanceID) -> Process? {
     guard let process = processes.at(Int(id.slot)), process.isUsed,
       process.generation == id.generation
@@ -60,6 +61,7 @@ struct ProcessTable {
   }
 
   /// Writes back a process; ignored outside the table.
+  @inline(never)
   mutating func set(_ slot: UInt16, _ process: Process) {
     if processes.indices.contains(Int(slot)) { processes[Int(slot)] = process }
   }

@@ -103,6 +103,7 @@ struct AccountTable {
     groups.insert(gid, at: place)
   }
 
+  @inline(never)
   private func group(_ principal: Principal, of manifest: Manifest) -> UInt32? {
     switch principal {
     case .none: nil
@@ -135,6 +136,7 @@ struct AccountTable {
     }
   }
 
+  @inline(never)
   private mutating func describe(_ user: User, _ account: inout Account) {
     account.rights.gid = user.gid
     let start = text.count
@@ -145,6 +147,7 @@ struct AccountTable {
     account.environment = start..<text.count
   }
 
+  @inline(never)
   private mutating func entry(_ key: StaticString, _ value: Range<Int>) {
     if value.isEmpty { return }
     text.append(key)

@@ -33,6 +33,7 @@ extension LinuxKernel {
 
   /// Where a string of the manifest lies. The pool is never changed after loading, so its storage
   /// stays where it is for as long as the kernel layer holds the manifest.
+  @inline(never)
   func pointer(_ text: Text) -> UnsafeMutablePointer<CChar>? {
     unsafe manifest.pool.withUnsafeBufferPointer { pool in
       guard Int(text.offset) < pool.count, let base = pool.baseAddress else { return nil }
@@ -86,6 +87,7 @@ extension LinuxKernel {
     unsafe result.source_count = UInt32(3 + passed)
   }
 
+  @inline(never)
   private func source(
     _ target: StreamTarget, _ descriptor: Int32, of service: Service, _ process: Process
   ) -> Int32 {
@@ -108,6 +110,7 @@ extension LinuxKernel {
   }
 
   /// How many descriptors from 3 on; none when the socket is the standard streams.
+  @inline(never)
   func passedCount(of service: Service) -> Int {
     if passesAsStreams(service) { return 0 }
     if service.accepts { return 1 }

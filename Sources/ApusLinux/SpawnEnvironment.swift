@@ -20,6 +20,7 @@ internal import CApus
   }
 
   /// Adds an entry that ends in a NUL, in place of one with the same key.
+  @inline(never)
   mutating func set(_ entry: UnsafeMutablePointer<CChar>) {
     for index in 0..<count {
       if let old = unsafe entries[index], unsafe EnvironmentWriter.sameKey(old, entry) {

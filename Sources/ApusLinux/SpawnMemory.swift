@@ -77,6 +77,7 @@ internal import CApus
   }
 
   /// A piece of `count` bytes, aligned for anything; nil when it does not fit.
+  @inline(never)
   mutating func piece(_ count: Int) -> UnsafeMutableRawPointer? {
     let aligned = unsafe UnsafeMutableRawPointer(
       bitPattern: (UInt(bitPattern: cursor) + 7) & ~7)
@@ -89,6 +90,7 @@ internal import CApus
   }
 
   /// Appends one byte right behind the last one.
+  @inline(never)
   mutating func byte(_ value: UInt8) {
     guard unsafe cursor < end else {
       isFull = true
@@ -104,12 +106,14 @@ internal import CApus
   }
 
   /// Appends a literal.
+  @inline(never)
   mutating func text(_ literal: StaticString) {
     guard literal.hasPointerRepresentation else { return }
     for index in 0..<literal.utf8CodeUnitCount { unsafe byte(literal.utf8Start[index]) }
   }
 
   /// Appends a string that ends in a NUL, without the NUL.
+  @inline(never)
   mutating func text(_ string: UnsafePointer<CChar>) {
     var index = 0
     while unsafe string[index] != 0 {
@@ -119,6 +123,7 @@ internal import CApus
   }
 
   /// Appends a number in decimal.
+  @inline(never)
   mutating func decimal(_ value: UInt64) {
     var divisor: UInt64 = 1
     while value / divisor >= 10 { divisor *= 10 }

@@ -172,4 +172,7 @@ func complain(_ deed: StaticString, _ subject: StaticString, _ error: Errno) {
 extension ByteWriter {
   /// A writer with room for so many bytes; one copy of the code that makes it.
   @inline(never) static func room(_ capacity: Int) -> ByteWriter { ByteWriter(capacity: capacity) }
+
+  /// Forgets what was written; one copy of the code of `reset`.
+  @inline(never) mutating func empty() { reset() }
 }

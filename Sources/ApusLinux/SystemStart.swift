@@ -79,7 +79,7 @@ final class ConsoleBoard: Board {
   }
 
   override func socketsBound(_ count: Int) {
-    line.reset()
+    line.empty()
     line.text("apus: ")
     line.decimal(Int64(count))
     line.text(count == 1 ? " socket bound" : " sockets bound")
@@ -96,7 +96,7 @@ final class ConsoleBoard: Board {
 
   override func bootFinished(_ now: Instant) {
     for entry in setup {
-      line.reset()
+      line.empty()
       line.text("apus: boot ")
       line.milliseconds(entry.at.microseconds)
       line.text(" + ")
@@ -107,7 +107,7 @@ final class ConsoleBoard: Board {
       line.text(entry.name)
       finish(&line)
     }
-    line.reset()
+    line.empty()
     line.text("apus: boot ")
     line.milliseconds(now.microseconds)
     line.text(" ms  up, ")
@@ -119,6 +119,7 @@ final class ConsoleBoard: Board {
 
 extension ByteWriter {
   /// Appends microseconds as milliseconds with two places: `12.34`.
+  @inline(never)
   mutating func milliseconds(_ microseconds: Int64) {
     let hundredths = microseconds / 10
     decimal(hundredths / 100)

@@ -32,6 +32,7 @@ struct Watch: Equatable {
   }
 
   /// Reads it back.
+  @inline(never)
   init?(data: UInt64) {
     guard let kind = Kind(rawValue: UInt8(truncatingIfNeeded: data)) else { return nil }
     self.kind = kind
@@ -72,6 +73,7 @@ struct WatchSet: ~Copyable {
   }
 
   /// Watches a descriptor; without interest only its hang-up is reported.
+  @inline(never)
   func add(_ fd: Int32, _ watch: Watch, events: Int) -> Errno? {
     failure(capus_epoll_add(epoll, fd, UInt32(events), watch.data))
   }
@@ -82,6 +84,7 @@ struct WatchSet: ~Copyable {
   }
 
   /// Watches it no more.
+  @inline(never)
   func remove(_ fd: Int32) { _ = capus_epoll_remove(epoll, fd) }
 
   /// Waits until something is ready or `deadline`; nil waits for ever, a past one only looks.
@@ -107,4 +110,5 @@ struct WatchSet: ~Copyable {
 }
 
 /// The error of a call of the shim, if it failed.
+@inline(never)
 func failure(_ result: Int32) -> Errno? { result < 0 ? Errno(-result) : nil }
