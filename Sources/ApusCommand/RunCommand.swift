@@ -38,7 +38,7 @@ private func perform(_ invocation: Invocation, context: inout Context) throws(Fa
   case .start, .stop, .restart, .reload, .reset, .kill:
     guard let command = invocation.verb.request else { return }
     try DeedCommand.services(command, invocation, context: &context)
-  case .reboot, .poweroff, .halt, .kexec:
+  case .reboot, .poweroff, .halt, .kexec, .reexec:
     guard let command = invocation.verb.request else { return }
     try DeedCommand.board(command, invocation, context: &context)
   case .help: try HelpCommand.run(invocation, context: &context)

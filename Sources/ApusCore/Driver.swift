@@ -18,6 +18,9 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   private var effects: EffectBuffer
   /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.
   private var outcomes: EventBuffer
+  private var record = FieldCodec(capacity: Supervisor.slotBytes)
+  /// Who asked for another program, which comes after the turn.
+  private var replacing: ClientID?
   private var hasBegun = false
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
@@ -52,6 +55,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     for index in events.elements.indices { take(events.elements[index]) }
     deliver(.tick)
     settle()
+    if let client = replacing {
+      replacing = nil
+      replaceProgram(for: client)
+    }
     return !supervisor.isFinished
   }
 
@@ -94,12 +101,38 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
       note(event)
       effects.removeAll()
       supervisor.step(event, now: kernel.now, into: &effects)
+      keep()
       for index in effects.elements.indices { perform(effects.elements[index]) }
+    }
+  }
+
+  /// Writes down what the step may have changed, before any of its effects.
+  private mutating func keep() {
+    while let slot = supervisor.takeChangedSlot() { keep(slot) }
+    keep(supervisor.slotCount - 1)
+  }
+
+  private mutating func keep(_ slot: Int) {
+    supervisor.write(slot: slot, into: &record)
+    kernel.keep(slot: slot, record)
+  }
+
+  /// Goes on as the program that is now at apus's path; the answer comes before that.
+  private mutating func replaceProgram(for client: ClientID) {
+    if let errno = kernel.replaceProgram(onlyLooks: true) {
+      return send(
+        Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client)
+    }
+    send(Answer(.done, service: nil, reason: .none), to: client)
+    if let errno = kernel.replaceProgram(onlyLooks: false) {
+      let reason = Reason(.notReplaced, value: errno.code)
+      take(kernel.perform(.log(Message(.waiting, reason: reason))))
     }
   }
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
+    case .replaceProgram(let client): replacing = client
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
     case .bind(let listener) where timeline.end == nil:

@@ -81,6 +81,8 @@ public struct Supervisor: Sendable {
   var hasFinishedBoot = false
   var power = PowerAction.exit
   var ctrlAltDelTimes = CtrlAltDel()
+  /// True when slots were restored: the first event resumes instead of booting.
+  var isResumed = false
   private var random: UInt64
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.

@@ -98,6 +98,9 @@ extension Reason {
     case .notInForce: writer.text("accepted, not in force yet")
     case .brokenListener: writer.text("the socket was shut down")
     case .unknownUser: writer.text("unknown user")
+    case .notReplaced:
+      writer.text("cannot execute the new program")
+      writeErrno(into: &writer)
     }
   }
 

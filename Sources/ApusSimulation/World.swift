@@ -177,6 +177,7 @@ public final class World: Kernel {
     case .rescue:
       rescues += 1
       return .done
+    case .replaceProgram: return .done
     case .bootFinished:
       bootsFinished += 1
       if bootsFinished > 1 { violate(0, "the board was up twice") }

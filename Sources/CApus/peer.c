@@ -52,3 +52,10 @@ int32_t capus_accept(int32_t fd, struct capus_peer *peer) {
   describe(connection, &address, peer);
   return connection;
 }
+
+void capus_describe_peer(int32_t connection, struct capus_peer *peer) {
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  if (getpeername(connection, (struct sockaddr *)&address, &size) == 0)
+    describe(connection, &address, peer);
+}

@@ -10,4 +10,5 @@
 #include "control.h"
 #include "listener.h"
 #include "loop.h"
+#include "record.h"
 #endif

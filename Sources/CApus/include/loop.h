@@ -85,6 +85,8 @@ struct capus_peer {
   uint64_t cookie;     /* SO_COOKIE, 0 without one */
 };
 int32_t capus_accept(int32_t fd, struct capus_peer *peer);
+/* The same of a connection that was accepted before. */
+void capus_describe_peer(int32_t connection, struct capus_peer *peer);
 
 /* The command line, and one variable of the environment or NULL. Only before anything changes the
  * environment. */

@@ -1,0 +1,192 @@
+public import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+/// What the kernel layer still holds for a slot of the record after apus was executed anew.
+public struct HeldResources: Sendable {
+  /// A child of ours, 0 for none.
+  public var pid: Int32
+  /// The life it belongs to.
+  public var generation: UInt32
+  /// True when there is a descriptor: a bound listener, an accepted connection.
+  public var isOpen: Bool
+
+  /// What is held.
+  public init(pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false) {
+    self.pid = pid
+    self.generation = generation
+    self.isOpen = isOpen
+  }
+}
+
+// What lasts when apus is executed anew, after a crash or for an upgrade. A slot has the number of
+// its deadline: services, listeners, connections, the board.
+//
+// The record is written between a step and its effects. So the state is never behind what has been
+// done, and what was still to be done is found by comparing it with what the kernel holds.
+extension Supervisor {
+  /// Bytes of the largest slot.
+  public static let slotBytes = 107
+
+  /// How many slots there are.
+  public var slotCount: Int { boardKey + 1 }
+
+  /// A slot that has to be written again; nil when all are up to date, the board's aside, which
+  /// changes with every step.
+  public mutating func takeChangedSlot() -> Int? {
+    if let service = units.takeChanged() { return service }
+    if let listener = listeners.takeChanged() { return deadlineKey(listener: listener) }
+    return connections.takeChanged().map { deadlineKey(connection: $0) }
+  }
+
+  /// Writes a slot.
+  public mutating func write(slot: Int, into codec: inout FieldCodec) {
+    codec.write()
+    if var unit = units.at(slot) {
+      unit.exchange(&codec)
+    } else if var listener = listeners.at(slot - units.count) {
+      listener.exchange(&codec)
+    } else if var connection = connections.at(slot - deadlineKey(connection: 0)) {
+      connection.exchange(&codec)
+    } else {
+      exchangeBoard(&codec)
+    }
+    exchangeDeadline(slot, &codec)
+  }
+
+  private mutating func exchangeDeadline(_ slot: Int, _ codec: inout FieldCodec) {
+    var moment = deadlines.moment(of: slot) ?? .never
+    codec.field(&moment)
+    if codec.isReading { deadlines.set(slot, to: moment) }
+  }
+
+  private mutating func exchangeBoard(_ codec: inout FieldCodec) {
+    codec.field(&phase)
+    codec.field(&power)
+    codec.field(&hasFinishedBoot)
+    var place = UInt16(truncatingIfNeeded: cursor)
+    codec.field(&place)
+    cursor = Int(place)
+  }
+
+  /// Takes a slot back, in a supervisor that has not begun; true when what is held belongs to it.
+  ///
+  /// `codec` is ready to be read, with no bytes when the record's were torn. Slots are restored in
+  /// their order; then `Event.begin` sets everything going again.
+  public mutating func restore(
+    slot: Int, from codec: inout FieldCodec, held: HeldResources
+  ) -> Bool {
+    isResumed = true
+    if slot < units.count { return restore(service: slot, from: &codec, held: held) }
+    if slot < deadlineKey(connection: 0) {
+      let index = slot - units.count
+      listeners[index].exchange(&codec)
+      listeners[index].isBound = held.isOpen
+      exchangeDeadline(slot, &codec)
+      return true
+    }
+    if slot < boardKey { return restore(connection: slot, from: &codec, held: held) }
+    exchangeBoard(&codec)
+    exchangeDeadline(slot, &codec)
+    return true
+  }
+
+  private mutating func restore(
+    service: Int, from codec: inout FieldCodec, held: HeldResources
+  ) -> Bool {
+    units[service].exchange(&codec)
+    exchangeDeadline(service, &codec)
+    if codec.count == 0 {
+      // Torn. A child that is there is what the service is meant to be.
+      units[service].generation = held.generation
+      units[service].isAlive = held.pid > 0
+      units[service].state = held.pid > 0 ? .ready : .stopped
+      units[service].goal = held.pid > 0 ? .up : initialGoal(service)
+    }
+    guard units[service].isAlive else { return false }
+    if units[service].stopStage != .abandoned { lives += 1 }
+    if units[service].isInFlight { inFlight += 1 }
+    if units[service].isBootPending { bootPending += 1 }
+    guard units[service].generation == held.generation else { return false }
+    units[service].pid = held.pid
+    return true
+  }
+
+  private mutating func restore(
+    connection slot: Int, from codec: inout FieldCodec, held: HeldResources
+  ) -> Bool {
+    let index = slot - deadlineKey(connection: 0)
+    connections[index].exchange(&codec)
+    let connection = connections[index]
+    let service = Int(connection.service)
+    guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
+      connections[index].stage = .free
+      return false
+    }
+    exchangeDeadline(slot, &codec)
+    units[service].connections &+= 1
+    lives += 1
+    if connection.stage == .inFlight { inFlight += 1 }
+    guard connection.generation == held.generation else { return false }
+    connections[index].pid = held.pid
+    // Accepted, and its process not made yet: without the descriptor there is nothing to serve.
+    if held.pid == 0, held.isOpen {
+      if connection.stage == .inFlight { inFlight -= 1 }
+      connections[index].stage = .queued
+      starts.push(units.count + index)
+    }
+    return true
+  }
+
+  /// Brings the state together with what the kernel has kept, in the first step of the new program.
+  ///
+  /// A start that was under way counts as made when the child exists, and is made again otherwise.
+  mutating func resume() {
+    switch phase {
+    case .binding:
+      // Once more from the start: what is bound says so at once.
+      for index in listeners.indices { listeners[index].isBound = false }
+      cursor = 0
+    case .idle, .running: phase = .running
+    case .stopping: cursor = 0
+    case .ended:
+      phase = .killing
+      deadlines.set(boardKey, to: now)
+    case .starting, .terminating, .killing: break
+    }
+    for index in connections.indices where connections[index].stage != .free {
+      let id = instance(connection: index)
+      if connections[index].pid > 0 {
+        if connections[index].stage != .running { connectionExecuted(index) }
+      } else if connections[index].stage != .queued || !starts.contains(units.count + index) {
+        connectionExited(index, id)
+      }
+    }
+    for index in listeners.indices
+    where phase != .binding && !listeners[index].isBound
+      && deadlines.moment(of: deadlineKey(listener: index)) == nil
+      && !isInert(Int(manifest.listeners[index].service))
+    {
+      deadlines.set(deadlineKey(listener: index), to: now)
+    }
+    for service in units.indices {
+      if units[service].isAlive { resume(service) }
+      work.push(service)
+    }
+  }
+
+  private mutating func resume(_ service: Int) {
+    if units[service].pid > 0 {
+      if units[service].isInFlight { executed(instance(service)) }
+    } else if units[service].isInFlight {
+      landed(service)
+      lives -= 1
+      units[service].isAlive = false
+      units[service].stopStage = .none
+      clearAlarm(service)
+    } else {
+      // Its end was seen by nobody.
+      exited(instance(service), ExitReport(isSignal: true, number: 9))
+    }
+  }
+}
