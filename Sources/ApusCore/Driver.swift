@@ -86,6 +86,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   }
 
   /// Steps, and performs what that asks for; an outcome is stepped before the next event.
+  @inline(never)
   private mutating func deliver(_ event: Event) {
     outcomes.removeAll()
     outcomes.append(event)
@@ -101,23 +102,14 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
       note(event)
       effects.removeAll()
       supervisor.step(event, now: kernel.now, into: &effects)
-      keep()
+      // Before the effects, so that what is written is never behind what is done.
+      while let slot = supervisor.writeChanged(into: &record) { kernel.keep(slot: slot, record) }
       for index in effects.elements.indices { perform(effects.elements[index]) }
     }
   }
 
-  /// Writes down what the step may have changed, before any of its effects.
-  private mutating func keep() {
-    while let slot = supervisor.takeChangedSlot() { keep(slot) }
-    keep(supervisor.slotCount - 1)
-  }
-
-  private mutating func keep(_ slot: Int) {
-    supervisor.write(slot: slot, into: &record)
-    kernel.keep(slot: slot, record)
-  }
-
   /// Goes on as the program that is now at apus's path; the answer comes before that.
+  @inline(never)
   private mutating func replaceProgram(for client: ClientID) {
     if let errno = kernel.replaceProgram(onlyLooks: true) {
       return send(

@@ -28,33 +28,51 @@ extension Supervisor {
   /// Bytes of the largest slot.
   public static let slotBytes = 107
 
+  /// What is said of a process that ended without anybody seeing how.
+  private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
+
   /// How many slots there are.
   public var slotCount: Int { boardKey + 1 }
 
-  /// A slot that has to be written again; nil when all are up to date, the board's aside, which
-  /// changes with every step.
-  public mutating func takeChangedSlot() -> Int? {
-    if let service = units.takeChanged() { return service }
-    if let listener = listeners.takeChanged() { return deadlineKey(listener: listener) }
-    return connections.takeChanged().map { deadlineKey(connection: $0) }
+  /// Writes one slot that may have changed since it was written last, and says which; nil when all
+  /// are up to date. The board's counts as changed by every step.
+  @inline(never)
+  public mutating func writeChanged(into codec: inout FieldCodec) -> Int? {
+    codec.write()
+    var slot = boardKey
+    if let service = units.changedIndex {
+      slot = service
+      exchange(slot, &codec)
+      units.unmark()
+    } else if let listener = listeners.changedIndex {
+      slot = deadlineKey(listener: listener)
+      exchange(slot, &codec)
+      listeners.unmark()
+    } else if let connection = connections.changedIndex {
+      slot = deadlineKey(connection: connection)
+      exchange(slot, &codec)
+      connections.unmark()
+    } else if isBoardWritten {
+      return nil
+    } else {
+      isBoardWritten = true
+      exchange(slot, &codec)
+    }
+    return slot
   }
 
-  /// Writes a slot.
-  public mutating func write(slot: Int, into codec: inout FieldCodec) {
-    codec.write()
-    if var unit = units.at(slot) {
-      unit.exchange(&codec)
-    } else if var listener = listeners.at(slot - units.count) {
-      listener.exchange(&codec)
-    } else if var connection = connections.at(slot - deadlineKey(connection: 0)) {
-      connection.exchange(&codec)
+  /// Writes or reads a slot.
+  @inline(never)
+  private mutating func exchange(_ slot: Int, _ codec: inout FieldCodec) {
+    if slot < units.count {
+      units[slot].exchange(&codec)
+    } else if slot < deadlineKey(connection: 0) {
+      listeners[slot - units.count].exchange(&codec)
+    } else if slot < boardKey {
+      connections[slot - deadlineKey(connection: 0)].exchange(&codec)
     } else {
       exchangeBoard(&codec)
     }
-    exchangeDeadline(slot, &codec)
-  }
-
-  private mutating func exchangeDeadline(_ slot: Int, _ codec: inout FieldCodec) {
     var moment = deadlines.moment(of: slot) ?? .never
     codec.field(&moment)
     if codec.isReading { deadlines.set(slot, to: moment) }
@@ -73,30 +91,23 @@ extension Supervisor {
   ///
   /// `codec` is ready to be read, with no bytes when the record's were torn. Slots are restored in
   /// their order; then `Event.begin` sets everything going again.
+  @inline(never)
   public mutating func restore(
     slot: Int, from codec: inout FieldCodec, held: HeldResources
   ) -> Bool {
     isResumed = true
-    if slot < units.count { return restore(service: slot, from: &codec, held: held) }
+    exchange(slot, &codec)
+    if slot < units.count { return restore(service: slot, isTorn: codec.count == 0, held) }
     if slot < deadlineKey(connection: 0) {
-      let index = slot - units.count
-      listeners[index].exchange(&codec)
-      listeners[index].isBound = held.isOpen
-      exchangeDeadline(slot, &codec)
-      return true
+      listeners[slot - units.count].isBound = held.isOpen
+    } else if slot < boardKey {
+      return restore(connection: slot - deadlineKey(connection: 0), held)
     }
-    if slot < boardKey { return restore(connection: slot, from: &codec, held: held) }
-    exchangeBoard(&codec)
-    exchangeDeadline(slot, &codec)
     return true
   }
 
-  private mutating func restore(
-    service: Int, from codec: inout FieldCodec, held: HeldResources
-  ) -> Bool {
-    units[service].exchange(&codec)
-    exchangeDeadline(service, &codec)
-    if codec.count == 0 {
+  private mutating func restore(service: Int, isTorn: Bool, _ held: HeldResources) -> Bool {
+    if isTorn {
       // Torn. A child that is there is what the service is meant to be.
       units[service].generation = held.generation
       units[service].isAlive = held.pid > 0
@@ -112,18 +123,13 @@ extension Supervisor {
     return true
   }
 
-  private mutating func restore(
-    connection slot: Int, from codec: inout FieldCodec, held: HeldResources
-  ) -> Bool {
-    let index = slot - deadlineKey(connection: 0)
-    connections[index].exchange(&codec)
+  private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
     let connection = connections[index]
     let service = Int(connection.service)
     guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
       connections[index].stage = .free
       return false
     }
-    exchangeDeadline(slot, &codec)
     units[service].connections &+= 1
     lives += 1
     if connection.stage == .inFlight { inFlight += 1 }
@@ -141,6 +147,7 @@ extension Supervisor {
   /// Brings the state together with what the kernel has kept, in the first step of the new program.
   ///
   /// A start that was under way counts as made when the child exists, and is made again otherwise.
+  @inline(never)
   mutating func resume() {
     switch phase {
     case .binding:
@@ -157,9 +164,9 @@ extension Supervisor {
     for index in connections.indices where connections[index].stage != .free {
       let id = instance(connection: index)
       if connections[index].pid > 0 {
-        if connections[index].stage != .running { connectionExecuted(index) }
+        if connections[index].stage != .running { handle(.executed(id)) }
       } else if connections[index].stage != .queued || !starts.contains(units.count + index) {
-        connectionExited(index, id)
+        handle(.exited(id, Self.unseenEnd))
       }
     }
     for index in listeners.indices
@@ -175,9 +182,10 @@ extension Supervisor {
     }
   }
 
+  @inline(never)
   private mutating func resume(_ service: Int) {
     if units[service].pid > 0 {
-      if units[service].isInFlight { executed(instance(service)) }
+      if units[service].isInFlight { handle(.executed(instance(service))) }
     } else if units[service].isInFlight {
       landed(service)
       lives -= 1
@@ -186,7 +194,7 @@ extension Supervisor {
       clearAlarm(service)
     } else {
       // Its end was seen by nobody.
-      exited(instance(service), ExitReport(isSignal: true, number: 9))
+      handle(.exited(instance(service), Self.unseenEnd))
     }
   }
 }

@@ -64,7 +64,7 @@ extension LinuxKernel {
     case .name(let name):
       if let gid = users.group(named: manifest.bytes(name)) { control.group = Int64(gid) }
     }
-    control.listener = previousControl()
+    control.listener = capus_record_control()
     if control.listener >= 0 { return watchControl() }
     var path = options.controlPath
     path.append(0)

@@ -40,6 +40,7 @@ struct LogOutput {
   }
 
   /// Writes a sentence, and the number it ends with.
+  @inline(never)
   mutating func say(_ sentence: StaticString, _ number: UInt64? = nil) {
     text.reset()
     text.text(sentence)

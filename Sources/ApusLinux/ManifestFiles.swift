@@ -52,8 +52,9 @@ private func add(_ path: [UInt8], to loader: inout ManifestLoader) {
 }
 
 /// Gives a file to the loader, and to the record of what lasts beyond a crash.
+@inline(never)
 func add(_ path: [UInt8], _ bytes: [UInt8], _ errno: Errno?, to loader: inout ManifestLoader) {
-  record(file: path, bytes: bytes, errno: errno)
+  record(file: path, bytes, errno)
   if let errno {
     loader.addUnreadable(file: path, errno: errno)
   } else {

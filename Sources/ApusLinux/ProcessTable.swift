@@ -66,7 +66,8 @@ struct ProcessTable {
     guard processes.indices.contains(Int(slot)) else { return }
     processes[Int(slot)] = process
     let place = Int(slot) < mainCount ? Int(slot) : Int(slot) + listenerCount
-    capus_record_hold(UInt32(place), process.connection, process.pid, process.generation)
+    capus_record_hold(
+      UInt32(truncatingIfNeeded: place), process.connection, process.pid, process.generation)
   }
 
   /// The life whose main process has that pid.

@@ -28,7 +28,7 @@ public struct SupervisorEnd: Sendable {
 /// unusable main file (1) or a kernel without epoll(7) (1) is a failure.
 public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   if isCrashingOften {
-    closeControl()
+    _ = capus_close(capus_record_control())
     return holdServices()
   }
   let start = startOfApus()

@@ -19,7 +19,7 @@ public func runInit() -> Never {
   var setup = SystemSetup()
   if !isResumed { setup.prepare() }
   if isCrashingOften {
-    closeControl()
+    _ = capus_close(capus_record_control())
     say { $0.text("three crashes within a minute: a rescue shell, services and sockets are kept") }
     // Without the manifest's word for it when not even that could be read.
     if capus_record_state() == CAPUS_CRASHED_IN_RESCUE { runRescue(RescuePlan()) }

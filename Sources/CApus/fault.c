@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <ucontext.h>
@@ -22,7 +21,7 @@ enum { MOST_WORDS = 16, STACK_BYTES = 64 * 1024 };
 
 static const uint8_t faults[] = {SIGSEGV, SIGILL, SIGBUS, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
 static char stack[STACK_BYTES] __attribute__((aligned(16)));
-static char resume_word[] = "--resume=\0\0\0\0\0\0\0\0\0\0";
+static char resume_word[24] = "--resume=";
 static char *words[MOST_WORDS + 2];
 static int32_t owner;
 static int32_t log_fd = -1;
@@ -74,8 +73,13 @@ static void report(int signal, const siginfo_t *information, const void *context
   char *message = text(line, "<2>");
   char *end = text(message, "apus: fault, signal ");
   end = number(end, (uintptr_t)signal, 10);
-  end = text(end, ", address 0x");
-  end = number(end, (uintptr_t)information->si_addr, 16);
+  if (information->si_code > 0) {
+    end = text(end, ", address 0x");
+    end = number(end, (uintptr_t)information->si_addr, 16);
+  } else {
+    end = text(end, ", sent by ");
+    end = number(end, (uintptr_t)information->si_pid, 10);
+  }
   end = text(end, ", at 0x");
   end = number(end, program_counter(context), 16);
   end = text(end, "\n");
@@ -92,6 +96,19 @@ void capus_keep_descriptors(int is_kept) {
     if (fd > 2)
       raw3(NR_FCNTL, fd, F_SETFD, is_set);
   }
+}
+
+/* The number behind "--resume=". */
+int capus_take_resume_word(const char *word) {
+  int at = 0;
+  while (at < 9 && word[at] == resume_word[at])
+    at++;
+  if (at < 9)
+    return 0;
+  capus_kept_fd = 0;
+  for (; at < 15 && word[at] >= '0' && word[at] <= '9'; at++)
+    capus_kept_fd = 10 * capus_kept_fd + word[at] - '0';
+  return 1;
 }
 
 static long execute(const char *path) {
@@ -133,10 +150,8 @@ void capus_fault_arm(void) {
   owner = capus_pid();
   words[0] = count > 0 ? given[0] : "apus";
   words[1] = resume_word;
-  /* A program that was itself resumed has the word already. */
-  int32_t from = count > 1 && strncmp(given[1], resume_word, 9) == 0 ? 2 : 1;
-  while (from < count && to <= MOST_WORDS)
-    words[to++] = given[from++];
+  for (int32_t from = 1; from < count && to <= MOST_WORDS; from++)
+    words[to++] = given[from];
   const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
   sigaltstack(&alternate, NULL);
   struct sigaction action = {.sa_sigaction = handle,

@@ -36,6 +36,9 @@ extern struct record *capus_kept;
 extern int32_t capus_kept_fd;
 
 void capus_fault_arm(void);
+/* True for the first argument of a program that follows another one in its process; its record's
+ * number is then in capus_kept_fd. */
+int capus_take_resume_word(const char *word);
 /* Has every kept descriptor go through execve(2), or again not. */
 void capus_keep_descriptors(int is_kept);
 

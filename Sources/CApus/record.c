@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/auxvec.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -33,11 +33,19 @@ int32_t capus_record_begin(void) {
   return lseek(current_fd, capus_page_size(), SEEK_SET) < 0 ? -errno : 0;
 }
 
-void capus_record_add(const uint8_t *bytes, size_t count) {
+static void append(const void *bytes, size_t count) {
   if (current_fd >= 0 && write(current_fd, bytes, count) != (ssize_t)count) {
     close(current_fd);
     current_fd = -1;
   }
+}
+
+void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
+                      int32_t error) {
+  const struct capus_sizes sizes = {(uint32_t)name_count, (uint32_t)count, error};
+  append(&sizes, sizeof sizes);
+  append(name, name_count);
+  append(bytes, count);
 }
 
 static void *map(int32_t fd, size_t size) {
@@ -45,13 +53,24 @@ static void *map(int32_t fd, size_t size) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* The path execve(2) was given; the kernel puts it into the auxiliary vector, behind environ. */
 static void set_path(struct record *record) {
-  const char *path = (const char *)getauxval(AT_EXECFN);
+  extern char **environ;
+  const char *path = "/proc/self/exe";
+  size_t count = 0;
+  unsigned long *entry = (unsigned long *)environ;
+  while (*entry++ != 0) {
+  }
+  for (; *entry != AT_NULL; entry += 2)
+    if (*entry == AT_EXECFN)
+      path = (const char *)entry[1];
   if (capus_kept != NULL)
     path = capus_kept->path;
-  if (path == NULL || strlen(path) >= PATH_BYTES)
-    path = "/proc/self/exe";
-  strcpy(record->path, path);
+  while (count < PATH_BYTES && path[count] != 0)
+    count++;
+  /* One that is too long stays empty, and /proc/self/exe serves. */
+  if (count < PATH_BYTES)
+    memcpy(record->path, path, count);
 }
 
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
@@ -97,10 +116,25 @@ static struct slot *writable(uint32_t index) {
   return current != NULL && index < slot_count(current) ? slot_at(current, index) : NULL;
 }
 
-void capus_record_identify(uint32_t slot, uint32_t identity) {
+void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count) {
   struct slot *place = writable(slot);
-  if (place)
-    place->identity = identity;
+  if (!place)
+    return;
+  uint32_t hash = place->identity == 0 ? 2166136261u : place->identity;
+  for (size_t at = 0; at < count; at++)
+    hash = (hash ^ bytes[at]) * 16777619u;
+  place->identity = hash;
+}
+
+int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end) {
+  const uint32_t identity = slot_at(capus_kept, previous)->identity;
+  for (uint32_t tried = near; current != NULL && near < end; tried = first++) {
+    if (slot_at(current, tried)->identity == identity)
+      return (int32_t)tried;
+    if (first == end)
+      break;
+  }
+  return -1;
 }
 
 void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generation) {
@@ -157,8 +191,12 @@ static enum capus_resume judge(struct record *record) {
   return recent < 3 ? CAPUS_CRASHED : recent == 3 ? CAPUS_CRASHED_OFTEN : CAPUS_CRASHED_IN_RESCUE;
 }
 
-enum capus_resume capus_record_resume(int32_t fd) {
+enum capus_resume capus_record_resume(void) {
   struct stat status;
+  int32_t fd = capus_kept_fd;
+  capus_kept_fd = -1;
+  if (fd < 0)
+    return state = CAPUS_FRESH;
   if (fd > 2 && fstat(fd, &status) == 0 && status.st_size >= (off_t)sizeof(struct record)) {
     struct record *record = map(fd, (size_t)status.st_size);
     if (record != NULL && is_sound(record, (size_t)status.st_size)) {
@@ -187,12 +225,37 @@ void capus_record_previous(struct capus_previous *previous) {
   };
 }
 
-int32_t capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {
-  uint32_t whole = capus_kept->files_end - capus_kept->files_at;
-  if (at > whole || count > whole - at)
+int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+  const uint32_t whole = capus_kept->files_end - capus_kept->files_at;
+  const uint8_t *files = (const uint8_t *)capus_kept + capus_kept->files_at;
+  const uint32_t start = *at + sizeof file->sizes;
+  if (*at > whole || start > whole)
     return 0;
-  memcpy(bytes, (const char *)capus_kept + capus_kept->files_at + at, count);
+  memcpy(&file->sizes, files + *at, sizeof file->sizes);
+  const uint64_t end = (uint64_t)start + file->sizes.name + file->sizes.bytes;
+  if (end > whole)
+    return 0;
+  file->name_at = start;
+  file->bytes_at = start + file->sizes.name;
+  *at = (uint32_t)end;
   return 1;
+}
+
+void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {
+  memcpy(bytes, (const char *)capus_kept + capus_kept->files_at + at, count);
+}
+
+int32_t capus_record_control(void) {
+  int32_t fd = state == CAPUS_FRESH ? -1 : slot_at(capus_kept, slot_count(capus_kept) - 1)->fd;
+  return capus_is_open(fd) ? fd : -1;
+}
+
+void capus_record_signal(int32_t number) {
+  for (uint32_t index = 0; index < slot_count(capus_kept); index++) {
+    int32_t pid = slot_at(capus_kept, index)->pid;
+    if (pid > 1)
+      capus_kill(-pid, number);
+  }
 }
 
 size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes) {

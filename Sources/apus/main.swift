@@ -67,19 +67,6 @@ func runOptions(_ arguments: ArraySlice<[UInt8]>) -> SupervisorOptions? {
   return options
 }
 
-/// The number of `--resume=NUMBER`, which the program before this one in the same process puts in
-/// front of its own arguments.
-func resumeNumber(_ word: [UInt8]) -> Int32? {
-  let prefix = spelled("--resume=")
-  guard word.count > prefix.count, word.count < prefix.count + 7, word.starts(with: prefix)
-  else { return nil }
-  var number: Int32 = 0
-  for byte in word.dropFirst(prefix.count) {
-    number = 10 * number + Int32(byte & 15)
-  }
-  return number
-}
-
 /// What stands behind the last slash.
 func baseName(_ path: [UInt8]) -> [UInt8] {
   var start = 0
@@ -95,11 +82,8 @@ func usage() -> Int32 {
 }
 
 func run() -> Int32 {
-  var arguments = commandLine()
-  if arguments.count > 1, let record = resumeNumber(arguments[1]) {
-    resumeRecord(record)
-    arguments.remove(at: 1)
-  }
+  let arguments = commandLine()
+  _ = capus_record_resume()
   let isInit = baseName(arguments.first ?? []) == spelled("init")
   if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
   guard arguments.count > 1, arguments[1] == spelled("run"), !isInit else {

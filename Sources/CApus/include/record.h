@@ -16,13 +16,18 @@ enum { CAPUS_SLOT_BYTES = 107 };
 
 /* Starts a record; what is added becomes its files. -errno when the kernel has no memfd. */
 int32_t capus_record_begin(void);
-void capus_record_add(const uint8_t *bytes, size_t count);
+void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
+                      int32_t error);
 /* Makes the slots: services, then listeners, then connections, then the board. From now on the
  * signals of a fault are handled. */
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
                             int64_t start_us);
-/* Says what a slot is of, in a way that lasts from one build to the next. */
-void capus_record_identify(uint32_t slot, uint32_t identity);
+/* Says what a slot is of, in a way that lasts from one build to the next; what is said later adds
+ * to it. */
+void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count);
+/* The slot of this record, from `first` up to `end`, that is of the same as that of the previous
+ * one; `near` is tried first. -1 when there is none. */
+int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end);
 /* Keeps a descriptor, -1 for none, and a process, 0 for none. */
 void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generation);
 /* Keeps bytes of the supervisor; more than CAPUS_SLOT_BYTES are left out. */
@@ -36,9 +41,9 @@ enum capus_resume {
   CAPUS_CRASHED_OFTEN,     /* the third time within a minute */
   CAPUS_CRASHED_IN_RESCUE, /* the fourth */
 };
-/* Opens the previous record; one that is none leaves a fresh start without inherited descriptors.
- */
-enum capus_resume capus_record_resume(int32_t fd);
+/* Opens the previous record, if the command line names one, before anything else is done. One that
+ * is none leaves a fresh start without inherited descriptors. */
+enum capus_resume capus_record_resume(void);
 enum capus_resume capus_record_state(void);
 struct capus_previous {
   uint32_t services, listeners, connections;
@@ -46,8 +51,20 @@ struct capus_previous {
   int64_t start_us;
 };
 void capus_record_previous(struct capus_previous *previous);
-/* Bytes of its files: 1, or 0 when there are not so many. */
-int32_t capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
+struct capus_sizes {
+  uint32_t name, bytes;
+  int32_t error; /* why it could not be read, 0 when it could */
+};
+struct capus_file {
+  struct capus_sizes sizes;
+  uint32_t name_at, bytes_at;
+};
+/* The next of its files, from `*at`, which begins at 0: 1, or 0 after the last. */
+int32_t capus_record_file(uint32_t *at, struct capus_file *file);
+void capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
+/* Its control socket, -1 for none; and a signal to the groups of all its processes. */
+int32_t capus_record_control(void);
+void capus_record_signal(int32_t number);
 struct capus_held {
   int32_t fd, pid;
   uint32_t generation, identity;
