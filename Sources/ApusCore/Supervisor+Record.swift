@@ -102,6 +102,9 @@ extension Supervisor {
       listeners[slot - units.count].isBound = held.isOpen
     } else if slot < boardKey {
       return restore(connection: slot - deadlineKey(connection: 0), held)
+    } else if codec.count == 0 {
+      phase = .running
+      hasFinishedBoot = true
     }
     return true
   }
@@ -150,16 +153,16 @@ extension Supervisor {
   @inline(never)
   mutating func resume() {
     switch phase {
-    case .binding:
+    case .idle, .binding:
       // Once more from the start: what is bound says so at once.
       for index in listeners.indices { listeners[index].isBound = false }
       cursor = 0
-    case .idle, .running: phase = .running
+      phase = .binding
     case .stopping: cursor = 0
     case .ended:
       phase = .killing
       deadlines.set(boardKey, to: now)
-    case .starting, .terminating, .killing: break
+    case .starting, .running, .terminating, .killing: break
     }
     for index in connections.indices where connections[index].stage != .free {
       let id = instance(connection: index)

@@ -63,6 +63,8 @@ public final class World: Kernel {
   public internal(set) var connections: [ConnectionFacts] = []
   /// Accepted, by slot of the instance.
   var held: [Int?] = []
+  /// For which life it was accepted.
+  var heldGenerations: [Int: UInt32] = [:]
   var recentlyUnwatched: [UInt16] = []
   var recentlyReleased: [InstanceID] = []
 

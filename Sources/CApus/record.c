@@ -147,7 +147,7 @@ void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generati
 }
 
 /* FNV-1a over the slot's number, the count and the bytes: no single byte can change unseen. */
-static uint32_t check(uint32_t index, const uint8_t *bytes, size_t count) {
+uint32_t capus_check(uint32_t index, const uint8_t *bytes, size_t count) {
   uint32_t hash = (2166136261u ^ index) * 16777619u;
   hash = (hash ^ (uint32_t)count) * 16777619u;
   for (size_t at = 0; at < count; at++)
@@ -163,7 +163,7 @@ void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count) {
     count = CAPUS_SLOT_BYTES;
   place->count = (uint8_t)count;
   memcpy(place->bytes, bytes, count);
-  place->check = check(slot, bytes, count);
+  place->check = capus_check(slot, bytes, count);
 }
 
 /* What the file says of itself must lie inside it. */
@@ -265,7 +265,7 @@ size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes) 
   *held = (struct capus_held){place->fd, place->pid, place->generation, place->identity};
   size_t count = place->count;
   if (count > CAPUS_SLOT_BYTES || offsetof(struct slot, bytes) + count > capus_kept->slot_size ||
-      place->check != check(slot, place->bytes, count))
+      place->check != capus_check(slot, place->bytes, count))
     return 0;
   memcpy(bytes, place->bytes, count);
   return count;

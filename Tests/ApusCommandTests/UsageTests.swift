@@ -53,7 +53,6 @@ func word(_ verb: Verb) -> String { verb.word.description }
       (["logs"], "unknown command logs"),
       (["apply"], "unknown command apply"),
       (["events"], "unknown command events"),
-      (["reexec"], "unknown command reexec"),
       (["listsockets"], "unknown command listsockets; did you mean list-sockets?"),
       (["status", "--now"], "unknown option --now of status"),
       (["--json"], "unknown option --json"),
@@ -90,7 +89,7 @@ func word(_ verb: Verb) -> String { verb.word.description }
     let outcome = run(["apus", "help"])
     #expect(outcome.code == 0)
     for line in outcome.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-    for absent in ["logs", "apply", "events", "reexec"] {
+    for absent in ["logs", "apply", "events"] {
       #expect(!outcome.output.contains(absent))
     }
   }

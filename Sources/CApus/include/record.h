@@ -33,6 +33,9 @@ void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generati
 /* Keeps bytes of the supervisor; more than CAPUS_SLOT_BYTES are left out. */
 void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count);
 
+/* The checksum of a slot's bytes, by its number. */
+uint32_t capus_check(uint32_t slot, const uint8_t *bytes, size_t count);
+
 /* How the program before this one ended. */
 enum capus_resume {
   CAPUS_FRESH,    /* there was none */
