@@ -38,11 +38,12 @@ public struct TrackedTable<Element: Sendable>: @unchecked Sendable {
   /// An element; nil outside the table.
   public func at(_ index: Int) -> Element? { indices.contains(index) ? self[index] : nil }
 
-  /// Takes one marked index, and its mark away; nil when no element may have changed.
-  public mutating func takeChanged() -> Int? {
-    guard let index = changed.popLast() else { return nil }
-    isChanged[Int(index)] = false
-    return Int(index)
+  /// A marked element; nil when no element may have changed.
+  public var changedIndex: Int? { changed.last.map { Int($0) } }
+
+  /// Takes away the mark of the element at `changedIndex`, which has been written down.
+  public mutating func unmark() {
+    if let index = changed.popLast() { isChanged[Int(index)] = false }
   }
 
   #if hasFeature(Embedded)

@@ -18,6 +18,7 @@ extension Verb {
     case .poweroff: "stop everything and switch the board off"
     case .halt: "stop everything and halt the processor"
     case .kexec: "stop everything and start the loaded kernel"
+    case .reexec: "go on as the program that is installed now"
     case .help: "explain a command"
     case .version: "print the version"
     }
@@ -34,7 +35,7 @@ extension Verb {
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
     case .help: " [COMMAND]"
-    case .version: ""
+    case .reexec, .version: ""
     }
   }
 
@@ -166,6 +167,13 @@ extension Verb {
       do the same without apus in front.
 
       --now            without the orderly part: sync and ask the kernel
+      """
+    case .reexec:
+      """
+      Executes the program that is now where the supervisor was started from, in the
+      same process: services go on, sockets stay bound, nothing waits anew. It is
+      looked at before anything is given up; when it can not be executed, the old one
+      goes on and says why.
       """
     case .help:
       """

@@ -39,6 +39,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case poweroff
   case halt
   case kexec
+  case reexec
   case help
   case version
 
@@ -60,6 +61,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .poweroff: "poweroff"
     case .halt: "halt"
     case .kexec: "kexec"
+    case .reexec: "reexec"
     case .help: "help"
     case .version: "version"
     }
@@ -93,13 +95,14 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .poweroff: .poweroff
     case .halt: .halt
     case .kexec: .kexec
+    case .reexec: .reexec
     }
   }
 
   /// The options it knows, `--control` and `--help` aside.
   var options: Options {
     switch self {
-    case .run, .help, .version: []
+    case .run, .reexec, .help, .version: []
     case .check: [.json, .security]
     case .status, .listSockets: .json
     case .boot: [.json, .blame]
@@ -113,7 +116,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .check, .status, .listSockets: (0, .max)
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
-    case .boot, .reboot, .poweroff, .halt, .kexec, .version: (0, 0)
+    case .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
     case .help: (0, 1)
     }
   }
@@ -122,7 +125,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   var takesServices: Bool {
     switch self {
     case .status, .listSockets, .start, .stop, .restart, .reload, .reset, .kill: true
-    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .help, .version: false
+    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version: false
     }
   }
 }

@@ -48,6 +48,7 @@ public enum ControlDesk {
     case .poweroff: action = .poweroff
     case .halt: action = .halt
     case .kexec: action = .kexec
+    case .reexec: action = .reexec
     }
     return .request(
       client,

@@ -18,6 +18,9 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   private var effects: EffectBuffer
   /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.
   private var outcomes: EventBuffer
+  private var record = FieldCodec(capacity: Supervisor.slotBytes)
+  /// Who asked for another program, which comes after the turn.
+  private var replacing: ClientID?
   private var hasBegun = false
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
@@ -52,6 +55,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     for index in events.elements.indices { take(events.elements[index]) }
     deliver(.tick)
     settle()
+    if let client = replacing {
+      replacing = nil
+      replaceProgram(for: client)
+    }
     return !supervisor.isFinished
   }
 
@@ -79,6 +86,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   }
 
   /// Steps, and performs what that asks for; an outcome is stepped before the next event.
+  @inline(never)
   private mutating func deliver(_ event: Event) {
     outcomes.removeAll()
     outcomes.append(event)
@@ -94,12 +102,29 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
       note(event)
       effects.removeAll()
       supervisor.step(event, now: kernel.now, into: &effects)
+      // Before the effects, so that what is written is never behind what is done.
+      while let slot = supervisor.writeChanged(into: &record) { kernel.keep(slot: slot, record) }
       for index in effects.elements.indices { perform(effects.elements[index]) }
+    }
+  }
+
+  /// Goes on as the program that is now at apus's path; the answer comes before that.
+  @inline(never)
+  private mutating func replaceProgram(for client: ClientID) {
+    if let errno = kernel.replaceProgram(onlyLooks: true) {
+      return send(
+        Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client)
+    }
+    send(Answer(.done, service: nil, reason: .none), to: client)
+    if let errno = kernel.replaceProgram(onlyLooks: false) {
+      let reason = Reason(.notReplaced, value: errno.code)
+      take(kernel.perform(.log(Message(.waiting, reason: reason))))
     }
   }
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
+    case .replaceProgram(let client): replacing = client
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
     case .bind(let listener) where timeline.end == nil:

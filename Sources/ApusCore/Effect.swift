@@ -52,6 +52,9 @@ public enum Effect: Equatable, Sendable {
   case log(Message)
   /// Run the rescue shell on the console, once.
   case rescue
+  /// Go on as the program that is now at apus's own path, and answer the client. The driver's
+  /// business.
+  case replaceProgram(ClientID)
   /// The board is up: everything that starts with it has started.
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
@@ -108,6 +111,7 @@ public struct Reason: Equatable, Sendable {
     case condition
     case helperFailed
     case noReload
+    case notReplaced
   }
   /// What happened.
   public var kind: Kind

@@ -99,6 +99,7 @@ public struct Request: Equatable, Sendable {
     case poweroff
     case halt
     case kexec
+    case reexec
   }
   /// What to do.
   public var action: Action

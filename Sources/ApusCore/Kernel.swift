@@ -93,6 +93,22 @@ public protocol Kernel: ~Copyable {
   /// Connections waiting in a listener's queue; nil when the kernel does not tell.
   mutating func queueLength(listener: UInt16) -> UInt32?
 
+  /// Keeps what lasts of the supervisor beyond a crash, in that slot.
+  mutating func keep(slot: Int, _ record: borrowing FieldCodec)
+
+  /// Executes the program at apus's own path in place of this one, with what was kept; returns only
+  /// when that is not possible. With `onlyLooks` nothing happens but the look at that program.
+  mutating func replaceProgram(onlyLooks: Bool) -> Errno?
+
   /// Anonymous and other memory charged to a service, in bytes; nil when the kernel does not tell.
   mutating func memory(of instance: InstanceID) -> UInt64?
+}
+
+// For kernels under which nothing outlives the program.
+extension Kernel {
+  /// Keeps nothing.
+  public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
+
+  /// Is not possible.
+  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }
 }

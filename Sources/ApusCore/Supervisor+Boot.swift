@@ -5,10 +5,10 @@ internal import ApusWire
 // Boot: bind everything, then start what starts with the board.
 extension Supervisor {
   mutating func begin() {
-    guard phase == .idle else { return }
-    phase = .binding
+    guard phase == .idle || isResumed else { return }
+    if !isResumed { phase = .binding }
     for index in units.indices {
-      units[index].since = now
+      if !isResumed { units[index].since = now }
       let flags = manifest.services[index].flags
       if flags.contains(.invalid) {
         units[index].state = .invalid
@@ -20,6 +20,8 @@ extension Supervisor {
         units[index].reason = Reason(.mask)
       }
     }
+    if isResumed { resume() }
+    isResumed = false
   }
 
   /// True for a service that can never run.

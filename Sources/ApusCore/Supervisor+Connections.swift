@@ -18,7 +18,7 @@ extension Supervisor {
     return index
   }
 
-  private func instance(connection index: Int) -> InstanceID {
+  func instance(connection index: Int) -> InstanceID {
     InstanceID(
       slot: UInt16(truncatingIfNeeded: units.count + index),
       generation: connections[index].generation)

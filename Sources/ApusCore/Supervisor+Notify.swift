@@ -57,7 +57,7 @@ extension Supervisor {
     keepRun(service)
   }
 
-  private mutating func setRunDeadline(_ service: Int) {
+  mutating func setRunDeadline(_ service: Int) {
     deadlines.set(
       deadlineKey(run: service), to: min(units[service].watchdogAt, units[service].runtimeAt))
   }

@@ -10,6 +10,9 @@ extension Supervisor {
     case .poweroff: return end(client, .poweroff, request)
     case .halt: return end(client, .halt, request)
     case .kexec: return end(client, .kexec, request)
+    case .reexec:
+      out.append(.replaceProgram(client))
+      return
     case .start, .stop, .restart, .reload, .reset, .kill: break
     }
     guard let target = request.service, units.indices.contains(Int(target)) else {
@@ -27,7 +30,7 @@ extension Supervisor {
     case .reset: reset(service)
     case .kill: kill(service)
     case .reload: return reload(client, service, request.noWait)
-    case .reboot, .poweroff, .halt, .kexec: break
+    case .reboot, .poweroff, .halt, .kexec, .reexec: break
     }
     let isWaited = request.action == .start || request.action == .stop || request.action == .restart
     guard isWaited, !request.noWait else { return answer(client, .done, service, .none) }
@@ -69,7 +72,7 @@ extension Supervisor {
       units[service].delay = .zero
       units[service].windowCount = 0
       raiseDependencies(of: service, evenFailed: true)
-    case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec: break
+    case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec, .reexec: break
     }
     work.push(service)
   }

@@ -16,7 +16,8 @@ extension Supervisor {
     let timer = manifest.extras(of: manifest.services[service]).timer
     let jitter = manifest.value(timer, 0) ?? 0
     let spread = Interval(microseconds: jitter > 0 ? random(below: jitter) : 0)
-    deadlines.set(deadlineKey(timer: service), to: now + delay + spread)
+    units[service].timerAt = now + delay + spread
+    deadlines.set(deadlineKey(timer: service), to: units[service].timerAt)
   }
 
   /// A timer has elapsed: a service that still runs is left alone.

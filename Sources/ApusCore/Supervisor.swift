@@ -86,6 +86,10 @@ public struct Supervisor: Sendable {
   var hasFinishedBoot = false
   var power = PowerAction.exit
   var ctrlAltDelTimes = CtrlAltDel()
+  /// True when slots were restored: the first event resumes instead of booting.
+  var isResumed = false
+  /// False from each step until the board's slot of the record has been written.
+  var isBoardWritten = false
   private var random: UInt64
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
@@ -139,6 +143,7 @@ public struct Supervisor: Sendable {
   /// `effects` must be empty and made with `effectsPerStep`; they are performed in order.
   public mutating func step(_ event: Event, now: Instant, into effects: inout EffectBuffer) {
     self.now = now
+    isBoardWritten = false
     swap(&out, &effects)
     handle(event)
     for _ in 0..<Limits.eventsPerTurn where out.elements.count < Self.effectReserve {
@@ -149,7 +154,7 @@ public struct Supervisor: Sendable {
     swap(&out, &effects)
   }
 
-  private mutating func handle(_ event: Event) {
+  mutating func handle(_ event: Event) {
     guard phase != .ended else { return }
     switch event {
     case .begin: begin()

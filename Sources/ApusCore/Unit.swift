@@ -87,6 +87,8 @@ struct Unit: Sendable {
   /// The interval within which WATCHDOG=1 is due, `never` for none, and when the next one is.
   var watchdog = Interval.never
   var watchdogAt = Instant.never
+  /// When the timer elapses.
+  var timerAt = Instant.never
   /// When `runtimeMax` is over.
   var runtimeAt = Instant.never
   /// Set while apus itself ends the process for taking too long.

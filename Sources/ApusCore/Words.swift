@@ -104,6 +104,9 @@ extension Reason {
     case .condition: writer.text("a condition is not met")
     case .helperFailed: writer.text("a command before the start failed")
     case .noReload: writer.text("has no reload")
+    case .notReplaced:
+      writer.text("cannot execute the new program")
+      writeErrno(into: &writer)
     }
   }
 

@@ -64,6 +64,8 @@ extension LinuxKernel {
     case .name(let name):
       if let gid = users.group(named: manifest.bytes(name)) { control.group = Int64(gid) }
     }
+    control.listener = capus_record_control()
+    if control.listener >= 0 { return watchControl() }
     var path = options.controlPath
     path.append(0)
     let group = own.isPrivileged ? Int32(truncatingIfNeeded: max(0, control.group)) : -1

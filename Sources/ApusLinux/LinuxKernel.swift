@@ -168,7 +168,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .release(let id): release(id)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
-    case .answer: break
+    case .answer, .replaceProgram: break
     case .log(let message): log.write(message, manifest: manifest)
     case .rescue: board.rescue()
     case .bootFinished:

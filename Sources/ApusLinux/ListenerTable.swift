@@ -52,7 +52,7 @@ extension LinuxKernel {
     }
     switch bindListener(Int(index), of: manifest, owner: bound.owner) {
     case .bound(let fd):
-      listeners.listeners[Int(index)].fd = fd
+      hold(listener: Int(index), fd)
       return .event(.bound(listener: index))
     case .failed(let step, let errno):
       return .event(.bindFailed(listener: index, step: step, errno: errno))
@@ -82,7 +82,7 @@ extension LinuxKernel {
   mutating func unbind(_ index: UInt16) {
     unwatch(index)
     guard let bound = listeners.listeners.at(Int(index)), bound.fd >= 0 else { return }
-    listeners.listeners[Int(index)].fd = -1
+    hold(listener: Int(index), -1)
     unbindListener(bound.fd, Int(index), of: manifest)
   }
 

@@ -39,6 +39,15 @@ struct LogOutput {
     emit(severity)
   }
 
+  /// Writes a sentence, and the number it ends with.
+  @inline(never)
+  mutating func say(_ sentence: StaticString, _ number: UInt64? = nil) {
+    text.reset()
+    text.text(sentence)
+    if let number { text.decimal(number) }
+    emit(.warning)
+  }
+
   /// One record for the kernel's log, with the severity and the facility of daemons (syslog(2)),
   /// and one line for people.
   private mutating func emit(_ severity: ApusCore.Severity) {

@@ -8,6 +8,11 @@ internal import CApus
 /// where waiting for a file system is right.
 public func loadManifest(main path: [UInt8]) -> LoadedManifest {
   var loader = ManifestLoader()
+  _ = capus_record_begin()
+  if isResumed {
+    loadPreviousManifest(into: &loader)
+    return loader.finish()
+  }
   add(path, to: &loader)
   var names: [UInt8] = []
   var file = dropInFolder(of: path)
@@ -59,9 +64,20 @@ func bytes(_ literal: StaticString) -> [UInt8] {
 @inline(never)
 private func add(_ path: [UInt8], to loader: inout ManifestLoader) {
   do throws(Errno) {
-    loader.add(file: path, bytes: try contents(of: path))
+    add(path, try contents(of: path), nil, to: &loader)
   } catch {
-    loader.addUnreadable(file: path, errno: error)
+    add(path, [], error, to: &loader)
+  }
+}
+
+/// Gives a file to the loader, and to the record of what lasts beyond a crash.
+@inline(never)
+func add(_ path: [UInt8], _ bytes: [UInt8], _ errno: Errno?, to loader: inout ManifestLoader) {
+  record(file: path, bytes, errno)
+  if let errno {
+    loader.addUnreadable(file: path, errno: errno)
+  } else {
+    loader.add(file: path, bytes: bytes)
   }
 }
 

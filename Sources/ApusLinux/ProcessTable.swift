@@ -36,6 +36,8 @@ struct ProcessTable {
   /// Peers of connections, by slot beyond `mainCount`.
   var peers: [capus_peer]
   let mainCount: Int
+  /// Listeners have their slots of the record between main processes and connections.
+  var listenerCount = 0
 
   /// Room for one main process a service and `connections` more.
   init(services: Int, connections: Int, helpers: Int, flights: Int) {
@@ -63,7 +65,13 @@ struct ProcessTable {
   /// Writes back a process; ignored outside the table.
   @inline(never)
   mutating func set(_ slot: UInt16, _ process: Process) {
-    if processes.indices.contains(Int(slot)) { processes[Int(slot)] = process }
+    guard processes.indices.contains(Int(slot)) else { return }
+    processes[Int(slot)] = process
+    // Helpers do not outlive a crash.
+    if Int(slot) >= mainCount + peers.count { return }
+    let place = Int(slot) < mainCount ? Int(slot) : Int(slot) + listenerCount
+    capus_record_hold(
+      UInt32(truncatingIfNeeded: place), process.connection, process.pid, process.generation)
   }
 
   /// The life whose main process has that pid.

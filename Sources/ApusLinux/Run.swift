@@ -27,9 +27,13 @@ public struct SupervisorEnd: Sendable {
 /// Diagnostics of the manifest go to standard error; invalid services are left out, and only an
 /// unusable main file (1) or a kernel without epoll(7) (1) is a failure.
 public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
-  let start = Instant(microseconds: capus_now())
+  if isCrashingOften {
+    _ = capus_close(capus_record_control())
+    return holdServices()
+  }
+  let start = startOfApus()
   let loaded = loadManifest(main: options.manifestPath)
-  for index in loaded.diagnostics.indices {
+  for index in loaded.diagnostics.indices where !isResumed {
     var line = ByteWriter.room(1024)
     loaded.diagnostics[index].write(into: &line)
     finishNow(&line)
@@ -62,12 +66,21 @@ public func supervise(
   return run(kernel, manifest, options, start: start, setup: setup)
 }
 
+/// When apus started, the programs before this one included.
+func startOfApus() -> Instant {
+  Instant(microseconds: isResumed ? previousRecord().start_us : capus_now())
+}
+
 /// What the loop needs of a kernel besides the protocol of the core.
 protocol HostKernel: Kernel, ~Copyable {
   /// What the last effect asked for.
   var power: PowerAction? { get }
   /// Says on the log what went wrong outside the supervisor.
   mutating func complain(_ what: StaticString, _ errno: Errno)
+  /// Starts the record of what lasts beyond a crash.
+  mutating func startRecord(_ start: Instant)
+  /// Takes over from the program before this one.
+  mutating func resume(_ supervisor: inout Supervisor)
 }
 
 /// The loop. Generic, because the runtime of the host can not look a driver of a noncopyable
@@ -77,8 +90,11 @@ private func run<K: HostKernel & ~Copyable>(
   setup: [SetupEntry]
 ) -> SupervisorEnd {
   let seed = UInt64(bitPattern: capus_now()) &* 2 &+ UInt64(UInt32(bitPattern: kernel.pid))
-  let supervisor = Supervisor(
+  var kernel = kernel
+  var supervisor = Supervisor(
     manifest: manifest, mode: options.role == .initProcess ? .system : .user, seed: seed)
+  kernel.startRecord(start)
+  if isResumed { kernel.resume(&supervisor) }
   var driver = Driver(kernel: kernel, supervisor: supervisor, start: start, setup: setup)
   // From here on nothing allocates, and nothing may end apus but its own decision.
   apus_arena_seal()

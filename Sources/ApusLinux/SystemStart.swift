@@ -9,7 +9,7 @@ internal import CApus
 /// In a container (another pid namespace than the machine's) nothing is mounted and nobody
 /// rebooted: it supervises like `apus run` and ends with its exit code.
 public func runInit() -> Never {
-  let start = Instant(microseconds: capus_now())
+  let start = startOfApus()
   capus_secure_streams()
   if capus_is_initial_pid_namespace() == 0 {
     capus_exit(runSupervisor(SupervisorOptions()))
@@ -17,7 +17,14 @@ public func runInit() -> Never {
   // Whatever is sent from now on waits for the loop.
   capus_block_signals()
   var setup = SystemSetup()
-  setup.prepare()
+  if !isResumed { setup.prepare() }
+  if isCrashingOften {
+    _ = capus_close(capus_record_control())
+    say("three crashes within a minute: a rescue shell, services and sockets are kept")
+    // Without the manifest's word for it when not even that could be read.
+    if capus_record_state() == CAPUS_CRASHED_IN_RESCUE { runRescue(RescuePlan()) }
+    runRescue(RescuePlan(loadManifest(main: []).manifest))
+  }
   let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
   if line.isRescue {
     say("a rescue shell, as the kernel command line asks")
@@ -28,7 +35,7 @@ public func runInit() -> Never {
     runRescue(RescuePlan())
   }
   mask(line.masks, in: &manifest)
-  setup.apply(manifest)
+  if !isResumed { setup.apply(manifest) }
   var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
   if line.isDebug { options.logLevel = .debug }
   let board = ConsoleBoard(manifest, start: start, setup: setup.entries)
@@ -48,7 +55,7 @@ private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
   for path in [main, bytes("/etc/apus.fallback.json")] {
     let loaded = loadManifest(main: path)
-    for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
+    for index in loaded.diagnostics.indices where !isResumed { say(loaded.diagnostics[index]) }
     if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil

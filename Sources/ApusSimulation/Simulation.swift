@@ -10,7 +10,7 @@ public final class Simulation {
   /// The fake operating system.
   public let world: World
   /// The one under test.
-  public private(set) var supervisor: Supervisor
+  public internal(set) var supervisor: Supervisor
   /// Stands between the supervisor and the world and may drop, change or add effects: a bug on
   /// purpose, which the checkers must find.
   public var tamper: ((Effect) -> [Effect])?
@@ -18,6 +18,13 @@ public final class Simulation {
   public var tamperDeadline: ((Instant?) -> Instant?)?
   /// Steps taken so far.
   public private(set) var steps = 0
+
+  /// Asked after every turn whether another supervisor takes over; with it a record is kept.
+  public var replaces: (() -> Bool)?
+  /// Slots whose bytes are lost at a take-over.
+  public var isTorn: (Int) -> Bool = { _ in false }
+  var record: [Int: [UInt8]] = [:]
+  var codec = FieldCodec(capacity: Supervisor.slotBytes)
 
   private var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
   private var events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
@@ -96,16 +103,17 @@ public final class Simulation {
     try settle()
     try stopAtViolation()
     if let violation = checker.afterTurn(world, supervisor) { throw failure(violation) }
+    if !isFinished, replaces?() == true { try replaceSupervisor(isTorn: isTorn) }
   }
 
-  private func settle() throws(Violation) {
+  func settle() throws(Violation) {
     for _ in 0..<256 {
       guard !isFinished, supervisor.hasWork else { return }
       try deliver(.tick)
     }
   }
 
-  private func deliver(_ event: Event) throws(Violation) {
+  func deliver(_ event: Event) throws(Violation) {
     var queue = [event]
     var next = 0
     while next < queue.count {
@@ -115,6 +123,7 @@ public final class Simulation {
       effects.removeAll()
       supervisor.step(event, now: world.now, into: &effects)
       steps += 1
+      if replaces != nil { keepRecord() }
       if effects.dropped > 0 { throw failure(Violation(7, "effects did not fit: \(event)")) }
       for effect in effects.elements {
         for real in tamper?(effect) ?? [effect] {

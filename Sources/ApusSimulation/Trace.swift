@@ -245,6 +245,9 @@ extension ByteWriter {
       reason(message.reason)
       if message.nextUs >= 0 { pair("next", message.nextUs) }
     case .rescue: text("rescue")
+    case .replaceProgram(let client):
+      text("replaceProgram")
+      pair("client", client.slot)
     case .bootFinished: text("bootFinished")
     case .power(let action):
       text("power")

@@ -141,6 +141,7 @@ extension World {
     let connection = listeners[index].queue.removeFirst()
     connections[connection].fate = .held
     held[slot] = connection
+    heldGenerations[slot] = id.generation
     return .event(.accepted(id, listener: listener, source: connections[connection].source))
   }
 

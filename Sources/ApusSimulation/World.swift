@@ -71,6 +71,8 @@ public final class World: Kernel {
   public internal(set) var connections: [ConnectionFacts] = []
   /// Accepted, by slot of the instance.
   var held: [Int?] = []
+  /// For which life it was accepted.
+  var heldGenerations: [Int: UInt32] = [:]
   var recentlyUnwatched: [UInt16] = []
   var recentlyReleased: [InstanceID] = []
 
@@ -189,6 +191,7 @@ public final class World: Kernel {
     case .rescue:
       rescues += 1
       return .done
+    case .replaceProgram: return .done
     case .bootFinished:
       bootsFinished += 1
       if bootsFinished > 1 { violate(0, "the board was up twice") }

@@ -15,6 +15,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   case poweroff = 11
   case halt = 12
   case kexec = 13
+  case reexec = 14
 
   /// Whether a request names a service.
   public enum Naming: UInt8, Sendable {
@@ -28,7 +29,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
     switch self {
     case .status, .listSockets: .optional
     case .start, .stop, .restart, .reload, .reset, .kill: .always
-    case .boot, .reboot, .poweroff, .halt, .kexec: .never
+    case .boot, .reboot, .poweroff, .halt, .kexec, .reexec: .never
     }
   }
 

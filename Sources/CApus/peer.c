@@ -99,3 +99,10 @@ const char *capus_peer_text(const struct capus_peer *peer) {
   *end = 0;
   return text;
 }
+
+void capus_describe_peer(int32_t connection, struct capus_peer *peer) {
+  struct sockaddr_storage address = {0};
+  socklen_t size = sizeof address;
+  if (getpeername(connection, (struct sockaddr *)&address, &size) == 0)
+    describe(connection, &address, peer);
+}

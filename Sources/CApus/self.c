@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "layout.h"
 #include "loop.h"
 #include "raw.h"
 
@@ -124,16 +125,25 @@ void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard) {
 
 char **capus_arguments(int32_t *count) {
   extern char **environ;
+  static char **first;
+  static int32_t passed;
   /* The kernel lays out argc, argv, NULL, environ. Going back from the environment, the word that
    * equals the number of words passed is argc: no pointer is that small. */
-  char **at = environ - 2;
-  uintptr_t passed = 0;
-  while ((uintptr_t)*at != passed) {
-    passed++;
-    at--;
+  if (first == 0) {
+    first = environ - 1;
+    while ((uintptr_t)first[-1] != (uintptr_t)passed) {
+      first--;
+      passed++;
+    }
+    /* The word of the program before this one is not the caller's. */
+    if (passed > 1 && capus_take_resume_word(first[1])) {
+      first[1] = first[0];
+      first++;
+      passed--;
+    }
   }
-  *count = (int32_t)passed;
-  return at + 1;
+  *count = passed;
+  return first;
 }
 
 const char *capus_environment(const char *name) {

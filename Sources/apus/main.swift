@@ -42,6 +42,7 @@ func read(_ arguments: [[UInt8]], into options: inout SupervisorOptions) -> Bool
 
 func run() -> Int32 {
   let arguments = commandLine()
+  _ = capus_record_resume()
   let isInit = (arguments.first ?? []).lastPathComponent.equals("init")
   if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
   guard arguments.count > 1, arguments[1].equals("run"), !isInit else {

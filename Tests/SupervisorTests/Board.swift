@@ -29,10 +29,11 @@ final class Board: @unchecked Sendable {
 
   /// Writes the manifest, with `DIR` and `PROBE` filled in, and starts apus.
   ///
+  /// `ownProgram` runs a copy of the program, `apus` in the board's directory.
   /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only).
   init(
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
-    prefix: [String] = []
+    prefix: [String] = [], ownProgram: Bool = false
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
@@ -48,7 +49,11 @@ final class Board: @unchecked Sendable {
         "/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--net",
       ]
     }
-    arguments += [Self.binary, "run", "--manifest", path("apus.json"), "--control", control]
+    if ownProgram {
+      try FileManager.default.copyItem(atPath: Self.binary, toPath: path("apus"))
+    }
+    let program = ownProgram ? path("apus") : Self.binary
+    arguments += [program, "run", "--manifest", path("apus.json"), "--control", control]
     process.executableURL = URL(fileURLWithPath: arguments[0])
     process.arguments = Array(arguments.dropFirst())
     if let environment { process.environment = environment }

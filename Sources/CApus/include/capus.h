@@ -11,4 +11,5 @@
 #include "listener.h"
 #include "loop.h"
 #include "notify.h"
+#include "record.h"
 #endif

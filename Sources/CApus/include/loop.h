@@ -81,6 +81,8 @@ struct capus_peer {
 int32_t capus_accept(int32_t fd, struct capus_peer *peer);
 /* Its address as people write it (RFC 5952), until the next call. */
 const char *capus_peer_text(const struct capus_peer *peer);
+/* The same of a connection that was accepted before. */
+void capus_describe_peer(int32_t connection, struct capus_peer *peer);
 
 /* The command line, and one variable of the environment or NULL. Only before anything changes the
  * environment. */

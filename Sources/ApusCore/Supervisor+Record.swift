@@ -1,0 +1,221 @@
+public import ApusBase
+internal import ApusManifest
+internal import ApusWire
+
+/// What the kernel layer still holds for a slot of the record after apus was executed anew.
+public struct HeldResources: Sendable {
+  /// A child of ours, 0 for none.
+  public var pid: Int32
+  /// The life it belongs to.
+  public var generation: UInt32
+  /// True when there is a descriptor: a bound listener, an accepted connection.
+  public var isOpen: Bool
+
+  /// What is held.
+  public init(pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false) {
+    self.pid = pid
+    self.generation = generation
+    self.isOpen = isOpen
+  }
+}
+
+// What lasts when apus is executed anew, after a crash or for an upgrade. A slot has the number of
+// its deadline: services, listeners, connections, the board.
+//
+// The record is written between a step and its effects. So the state is never behind what has been
+// done, and what was still to be done is found by comparing it with what the kernel holds.
+extension Supervisor {
+  /// Bytes of the largest slot.
+  public static let slotBytes = 145
+
+  /// What is said of a process that ended without anybody seeing how.
+  private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
+
+  /// How many slots there are.
+  public var slotCount: Int { boardKey + 1 }
+
+  /// Writes one slot that may have changed since it was written last, and says which; nil when all
+  /// are up to date. The board's counts as changed by every step.
+  @inline(never)
+  public mutating func writeChanged(into codec: inout FieldCodec) -> Int? {
+    codec.write()
+    var slot = boardKey
+    if let service = units.changedIndex {
+      slot = service
+      exchange(slot, &codec)
+      units.unmark()
+    } else if let listener = listeners.changedIndex {
+      slot = deadlineKey(listener: listener)
+      exchange(slot, &codec)
+      listeners.unmark()
+    } else if let connection = connections.changedIndex {
+      slot = deadlineKey(connection: connection)
+      exchange(slot, &codec)
+      connections.unmark()
+    } else if isBoardWritten {
+      return nil
+    } else {
+      isBoardWritten = true
+      exchange(slot, &codec)
+    }
+    return slot
+  }
+
+  /// Writes or reads a slot.
+  @inline(never)
+  private mutating func exchange(_ slot: Int, _ codec: inout FieldCodec) {
+    if slot < units.count {
+      units[slot].exchange(&codec)
+    } else if slot < deadlineKey(connection: 0) {
+      listeners[slot - units.count].exchange(&codec)
+    } else if slot < boardKey {
+      connections[slot - deadlineKey(connection: 0)].exchange(&codec)
+    } else {
+      exchangeBoard(&codec)
+    }
+    var moment = deadlines.moment(of: slot) ?? .never
+    codec.field(&moment)
+    if codec.isReading { deadlines.set(slot, to: moment) }
+  }
+
+  private mutating func exchangeBoard(_ codec: inout FieldCodec) {
+    codec.field(&phase)
+    codec.field(&power)
+    codec.field(&hasFinishedBoot)
+    var place = UInt16(truncatingIfNeeded: cursor)
+    codec.field(&place)
+    cursor = Int(place)
+  }
+
+  /// Takes a slot back, in a supervisor that has not begun; true when what is held belongs to it.
+  ///
+  /// `codec` is ready to be read, with no bytes when the record's were torn. Slots are restored in
+  /// their order; then `Event.begin` sets everything going again.
+  @inline(never)
+  public mutating func restore(
+    slot: Int, from codec: inout FieldCodec, held: HeldResources
+  ) -> Bool {
+    isResumed = true
+    exchange(slot, &codec)
+    if slot < units.count { return restore(service: slot, isTorn: codec.count == 0, held) }
+    if slot < deadlineKey(connection: 0) {
+      listeners[slot - units.count].isBound = held.isOpen
+    } else if slot < boardKey {
+      return restore(connection: slot - deadlineKey(connection: 0), held)
+    } else if codec.count == 0 {
+      phase = .running
+      hasFinishedBoot = true
+    }
+    return true
+  }
+
+  private mutating func restore(service: Int, isTorn: Bool, _ held: HeldResources) -> Bool {
+    if isTorn {
+      // Torn. A child that is there is what the service is meant to be.
+      units[service].generation = held.generation
+      units[service].isAlive = held.pid > 0
+      units[service].state = held.pid > 0 ? .ready : .stopped
+      units[service].goal = held.pid > 0 ? .up : initialGoal(service)
+    }
+    guard units[service].isAlive else { return false }
+    if units[service].stopStage != .abandoned { lives += 1 }
+    if units[service].isInFlight { inFlight += 1 }
+    if units[service].isBootPending { bootPending += 1 }
+    guard units[service].generation == held.generation else { return false }
+    units[service].pid = held.pid
+    return true
+  }
+
+  private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
+    let connection = connections[index]
+    let service = Int(connection.service)
+    guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
+      connections[index].stage = .free
+      return false
+    }
+    units[service].connections &+= 1
+    lives += 1
+    if connection.stage == .inFlight { inFlight += 1 }
+    guard connection.generation == held.generation else { return false }
+    connections[index].pid = held.pid
+    // Accepted, and its process not made yet: without the descriptor there is nothing to serve.
+    if held.pid == 0, held.isOpen {
+      if connection.stage == .inFlight { inFlight -= 1 }
+      connections[index].stage = .queued
+      starts.push(units.count + index)
+    }
+    return true
+  }
+
+  /// Brings the state together with what the kernel has kept, in the first step of the new program.
+  ///
+  /// A start that was under way counts as made when the child exists, and is made again otherwise.
+  @inline(never)
+  mutating func resume() {
+    switch phase {
+    case .idle, .binding:
+      // Once more from the start: what is bound says so at once.
+      for index in listeners.indices { listeners[index].isBound = false }
+      cursor = 0
+      phase = .binding
+    case .stopping: cursor = 0
+    case .ended:
+      phase = .killing
+      deadlines.set(boardKey, to: now)
+    case .starting, .running, .terminating, .killing: break
+    }
+    for index in connections.indices where connections[index].stage != .free {
+      let id = instance(connection: index)
+      if connections[index].pid > 0 {
+        if connections[index].stage != .running { handle(.executed(id)) }
+      } else if connections[index].stage != .queued || !starts.contains(units.count + index) {
+        handle(.exited(id, Self.unseenEnd))
+      }
+    }
+    for index in listeners.indices
+    where phase != .binding && !listeners[index].isBound
+      && deadlines.moment(of: deadlineKey(listener: index)) == nil
+      && !isInert(Int(manifest.listeners[index].service))
+    {
+      deadlines.set(deadlineKey(listener: index), to: now)
+    }
+    for service in units.indices {
+      if units[service].isAlive { resume(service) }
+      resumeHelper(service)
+      setRunDeadline(service)
+      deadlines.set(deadlineKey(timer: service), to: units[service].timerAt)
+      work.push(service)
+    }
+  }
+
+  /// A helper's process is one of the orphans now. What comes before a start is done once more, what
+  /// comes after an end counts as done.
+  private mutating func resumeHelper(_ service: Int) {
+    let role = units[service].helper
+    units[service].helper = .none
+    if units[service].alarm == .helper { clearAlarm(service) }
+    switch role {
+    case .none, .pre, .preDone: break
+    case .post: judgeEnd(service)
+    case .stop: if units[service].isAlive { signalStop(service) }
+    case .reload: reloaded(service, false)
+    case .probe: if units[service].isAlive { _ = startHelper(.probe, of: service) }
+    }
+  }
+
+  @inline(never)
+  private mutating func resume(_ service: Int) {
+    if units[service].pid > 0 {
+      if units[service].isInFlight { handle(.executed(instance(service))) }
+    } else if units[service].isInFlight {
+      landed(service)
+      lives -= 1
+      units[service].isAlive = false
+      units[service].stopStage = .none
+      clearAlarm(service)
+    } else {
+      // Its end was seen by nobody.
+      handle(.exited(instance(service), Self.unseenEnd))
+    }
+  }
+}

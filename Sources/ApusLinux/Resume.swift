@@ -1,0 +1,228 @@
+public import ApusBase
+public import ApusCore
+internal import ApusManifest
+internal import CApus
+
+/// True when the program before this one, in the same process, left its state.
+var isResumed: Bool { capus_record_state() != CAPUS_FRESH }
+
+/// True when supervising has crashed too often to try again at once.
+var isCrashingOften: Bool {
+  capus_record_state() == CAPUS_CRASHED_OFTEN || capus_record_state() == CAPUS_CRASHED_IN_RESCUE
+}
+
+/// The record of the program before this one.
+func previousRecord() -> capus_previous {
+  var previous = capus_previous()
+  unsafe capus_record_previous(&previous)
+  return previous
+}
+
+/// Adds a file of the manifest to the record: its name and bytes, or why there are none.
+@inline(never)
+func record(file name: [UInt8], _ bytes: [UInt8], _ errno: Errno?) {
+  unsafe name.withUnsafeBufferPointer { name in
+    unsafe bytes.withUnsafeBufferPointer { bytes in
+      unsafe capus_record_add(
+        name.baseAddress, name.count, bytes.baseAddress, bytes.count, errno?.code ?? 0)
+    }
+  }
+}
+
+/// The files of the manifest as the program before this one read them, so that the same tables come
+/// out of them whatever the disk says now.
+func loadPreviousManifest(into loader: inout ManifestLoader) {
+  var at: UInt32 = 0
+  var file = capus_file()
+  while unsafe capus_record_file(&at, &file) == 1 {
+    let error = file.sizes.error
+    add(
+      read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
+      error == 0 ? nil : Errno(error), to: &loader)
+  }
+}
+
+private func read(_ at: UInt32, _ count: UInt32) -> [UInt8] {
+  var bytes = [UInt8](repeating: 0, count: Int(count))
+  unsafe bytes.withUnsafeMutableBufferPointer {
+    unsafe capus_record_read(at, $0.baseAddress, $0.count)
+  }
+  return bytes
+}
+
+/// `apus run` after its third crash within a minute: services and sockets stay as they are, the dead
+/// are buried, and SIGTERM or SIGINT ends it all. The exit code.
+func holdServices() -> Int32 {
+  say("three crashes within a minute: services are kept and not looked after")
+  while true {
+    let signal = capus_wait_signal(60_000)
+    while capus_reap_any() > 0 {}
+    guard signal == 15 || signal == 2 else { continue }
+    capus_record_signal(15)
+    return 1
+  }
+}
+
+private func held(_ slot: UInt32, _ bytes: inout [UInt8]) -> (held: capus_held, count: Int) {
+  var held = capus_held()
+  let count = unsafe bytes.withUnsafeMutableBufferPointer {
+    unsafe capus_record_get(slot, &held, $0.baseAddress)
+  }
+  return (held, Int(count))
+}
+
+extension LinuxKernel {
+  /// Starts the record of this program, and from now on survives its own crash.
+  @inline(never)
+  mutating func startRecord(_ start: Instant) {
+    table.listenerCount = manifest.listeners.count
+    let connections = table.peers.count
+    let answer = capus_record_finish(
+      UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
+      UInt32(truncatingIfNeeded: connections),
+      start.microseconds)
+    if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
+    capus_fault_log(files.kernelLog)
+    for slot in 0..<table.mainCount + table.listenerCount {
+      identify(slot)
+    }
+    let board = UInt32(
+      truncatingIfNeeded: table.mainCount + table.peers.count + table.listenerCount)
+    capus_record_hold(board, control.listener, 0, 0)
+  }
+
+  /// A service is known by its name, a listener by its service's and its address.
+  private func identify(_ slot: Int) {
+    var service = slot
+    if let listener = manifest.listeners.at(slot - table.mainCount) {
+      service = Int(listener.service)
+      identify(slot, listener.spelling)
+    }
+    if let service = manifest.services.at(service) { identify(slot, service.name) }
+  }
+
+  @inline(never)
+  private func identify(_ slot: Int, _ text: Text) {
+    guard let bytes = ApusLinux.bytes(of: text, in: manifest.pool.span) else { return }
+    unsafe bytes.withUnsafeBufferPointer {
+      unsafe capus_record_identify(UInt32(truncatingIfNeeded: slot), $0.baseAddress, $0.count)
+    }
+  }
+
+  /// Takes over listeners, processes and state of the program before this one.
+  @inline(never)
+  mutating func resume(_ supervisor: inout Supervisor) {
+    let previous = previousRecord()
+    var codec = FieldCodec(capacity: Supervisor.slotBytes)
+    let (services, listeners) = (Int(previous.services), Int(previous.listeners))
+    let count = services + listeners + Int(previous.connections)
+    for old in 0...count {
+      let (held, bytes) = held(UInt32(truncatingIfNeeded: old), &codec.bytes)
+      codec.read(bytes)
+      if old < services {
+        let slot = capus_record_find(
+          UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: old), 0,
+          UInt32(truncatingIfNeeded: table.mainCount))
+        if slot >= 0 { adopt(held, Int(slot), &codec, &supervisor) }
+      } else if old < services + listeners {
+        let end = table.mainCount + table.listenerCount
+        let slot = capus_record_find(
+          UInt32(truncatingIfNeeded: old),
+          UInt32(truncatingIfNeeded: old - services + table.mainCount),
+          UInt32(truncatingIfNeeded: table.mainCount),
+          UInt32(truncatingIfNeeded: end))
+        if slot >= 0 {
+          adopt(listener: held, Int(slot), &codec, &supervisor)
+        } else if held.fd > 2 {
+          _ = capus_close(held.fd)
+        }
+      } else if old < count {
+        // The places of connections say nothing of whose they are in another table.
+        if services == table.mainCount { adopt(held, old, &codec, &supervisor) }
+      } else {
+        _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
+      }
+    }
+    // Whatever has ended meanwhile is a zombie that waits.
+    looksForEnds = true
+    hasToldBound = true
+    if capus_record_state() == CAPUS_REPLACED {
+      log.say("goes on as a new program")
+    } else {
+      log.say(
+        "goes on after a crash; the event at hand is lost, number ", UInt64(previous.lost))
+    }
+    capus_record_leave()
+  }
+
+  @inline(never)
+  private mutating func adopt(
+    listener held: capus_held, _ slot: Int, _ codec: inout FieldCodec,
+    _ supervisor: inout Supervisor
+  ) {
+    let isOpen = capus_is_open(held.fd) == 1
+    _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
+    if isOpen { hold(listener: slot - table.mainCount, held.fd) }
+  }
+
+  @inline(never)
+  private mutating func adopt(
+    _ held: capus_held, _ slot: Int, _ codec: inout FieldCodec, _ supervisor: inout Supervisor
+  ) {
+    var process = Process()
+    process.generation = held.generation
+    if unsafe capus_adopt_child(held.pid, &process.pidfd) == 0 { process.pid = held.pid }
+    if capus_is_open(held.fd) == 1 { process.connection = held.fd }
+    let resources = HeldResources(
+      pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
+    let index = UInt16(slot < table.mainCount ? slot : slot - table.listenerCount)
+    guard supervisor.restore(slot: slot, from: &codec, held: resources) else {
+      // It is buried as an orphan.
+      if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
+      if process.connection >= 0 { _ = capus_close(process.connection) }
+      return
+    }
+    guard process.pid > 0 || process.connection >= 0 else { return }
+    process.service = index
+    process.isUsed = true
+    if process.pid > 0, process.connection >= 0 {
+      // The child has its own.
+      _ = capus_close(process.connection)
+      process.connection = -1
+    }
+    table.set(index, process)
+    if process.connection >= 0 {
+      var peer = capus_peer()
+      unsafe capus_describe_peer(process.connection, &peer)
+      table.setPeer(index, peer)
+    }
+    let watch = Watch(.process, index: index, generation: process.generation)
+    if process.pidfd >= 0 { _ = watches.add(process.pidfd, watch, events: CAPUS_READABLE) }
+    // What it says from now on is heard again; a channel that cannot be made is its loss alone.
+    if slot < table.mainCount, process.pid > 0, let service = manifest.services.at(slot),
+      let account = accounts.account(of: service)
+    {
+      do throws(SpawnRefusal) { try openChannel(index, account) } catch {
+        log.write(.error, "cannot hear a service any more", error.errno)
+      }
+    }
+  }
+
+  /// Notes the descriptor of a listener, -1 for none, here and in the record.
+  mutating func hold(listener: Int, _ fd: Int32) {
+    listeners.listeners[listener].fd = fd
+    capus_record_hold(UInt32(truncatingIfNeeded: table.mainCount + listener), fd, 0, 0)
+  }
+
+  /// Keeps what lasts of the supervisor beyond a crash.
+  public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {
+    unsafe record.bytes.withUnsafeBufferPointer {
+      unsafe capus_record_put(UInt32(truncatingIfNeeded: slot), $0.baseAddress, record.count)
+    }
+  }
+
+  /// Executes the program at apus's own path in place of this one.
+  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? {
+    failure(onlyLooks ? capus_check_program() : capus_replace())
+  }
+}

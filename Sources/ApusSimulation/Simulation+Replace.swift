@@ -1,0 +1,96 @@
+public import ApusCore
+internal import ApusManifest
+
+// Executing apus anew: another supervisor in the same world, from the record alone.
+extension Simulation {
+  /// Writes down what the step has changed, as the driver does.
+  func keepRecord() {
+    while let slot = supervisor.writeChanged(into: &codec) {
+      record[slot] = Array(codec.bytes[..<codec.count])
+    }
+  }
+
+  /// Puts another supervisor in this one's place. What it says of every service and listener that
+  /// is not just being started must be what the old one said; slots for which `isTorn` come
+  /// without their bytes, and are not compared.
+  public func replaceSupervisor(isTorn: (Int) -> Bool = { _ in false }) throws(Violation) {
+    let old = supervisor
+    var new = Supervisor(manifest: world.manifest, mode: old.mode, seed: world.seed &+ 1)
+    for slot in 0..<new.slotCount {
+      let bytes = isTorn(slot) ? [] : record[slot] ?? []
+      for (index, byte) in bytes.enumerated() { codec.bytes[index] = byte }
+      codec.read(bytes.count)
+      _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
+    }
+    let inFlight = world.forgetSupervisor()
+    supervisor = new
+    try deliver(.begin)
+    try settle()
+    guard !isFinished else { return }
+    for service in world.manifest.services.indices
+    where !inFlight.contains(service) && !isTorn(service) {
+      let before = old.report(service: service)
+      var after = supervisor.report(service: service)
+      if before?.state == .starting || before?.state == .waiting { continue }
+      // What it needs may have gone since the last look.
+      if after?.state == .waiting, before?.state == .listening { continue }
+      // One that was given up and reset is started for those that wait for it.
+      if before?.state == .stopped, after?.state != .stopped { continue }
+      // Everything is looked at once more, which says anew why these are as they are.
+      let isSaidAnew = world.manifest.services[service].accepts || after?.state == .stopping
+      if isSaidAnew, let reason = before?.reason {
+        after?.reason = reason
+      }
+      if "\(String(describing: before))" != "\(String(describing: after))" {
+        throw failure(
+          Violation(
+            13,
+            "service \(service) became another: \(String(describing: before))\n"
+              + "\(String(describing: after))"))
+      }
+    }
+  }
+}
+
+extension World {
+  /// What the kernel still holds for a slot of the record.
+  func held(slot: Int) -> HeldResources {
+    if slot >= services.count, slot < services.count + listeners.count {
+      return HeldResources(isOpen: listeners[slot - services.count].isBound)
+    }
+    let place = slot < services.count ? slot : slot - listeners.count
+    if let instance = instances.at(place) ?? nil {
+      return HeldResources(
+        pid: processes[instance.process]?.pid ?? 0, generation: instance.id.generation)
+    }
+    guard held.at(place).flatMap({ $0 }) != nil else {
+      return HeldResources(generation: generations.at(place).flatMap { $0 } ?? 0)
+    }
+    return HeldResources(generation: heldGenerations[place] ?? 0, isOpen: true)
+  }
+
+  /// Watches and clients go with the program, and children on their way are waited for no more.
+  /// Says whose they are.
+  func forgetSupervisor() -> Set<Int> {
+    var inFlight: Set<Int> = []
+    for index in listeners.indices where listeners[index].isWatched {
+      listeners[index].isWatched = false
+      listeners[index].unwatchedSince = time
+    }
+    for index in requests.indices where requests[index].answer == nil {
+      requests[index].isGone = true
+    }
+    for slot in instances.indices {
+      guard let instance = instances[slot], !instance.hasLanded else { continue }
+      inFlight.insert(instance.service)
+      instances[slot]?.isInFlight = false
+      instances[slot]?.hasLanded = true
+      // The new supervisor takes it as executed.
+      services[instance.service].executions += 1
+      if manifest.services[instance.service].type != .oneshot {
+        services[instance.service].isUp = true
+      }
+    }
+    return inFlight
+  }
+}

@@ -1,0 +1,92 @@
+/* What survives a crash of apus, and the crash itself.
+ *
+ * The record is a memfd that stays mapped: a header, the files of the manifest, and one slot for
+ * every service, listener and connection and one for the board. A slot begins with what only the
+ * kernel layer knows and what the kernel can confirm (a descriptor, a child), then carries bytes of
+ * the supervisor under a checksum. The layout up to there is the same in every version, so that
+ * another build finds at least its listeners and children. A handler for every signal of a fault
+ * runs on a stack of its own and executes the program again with the record's number; see
+ * fault.c. One record is written, and after a resume the previous one is read until it is left. */
+#ifndef CAPUS_RECORD_H
+#define CAPUS_RECORD_H
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CAPUS_SLOT_BYTES = 145 };
+
+/* Starts a record; what is added becomes its files. -errno when the kernel has no memfd. */
+int32_t capus_record_begin(void);
+void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
+                      int32_t error);
+/* Makes the slots: services, then listeners, then connections, then the board. From now on the
+ * signals of a fault are handled. */
+int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
+                            int64_t start_us);
+/* Says what a slot is of, in a way that lasts from one build to the next; what is said later adds
+ * to it. */
+void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count);
+/* The slot of this record, from `first` up to `end`, that is of the same as that of the previous
+ * one; `near` is tried first. -1 when there is none. */
+int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end);
+/* Keeps a descriptor, -1 for none, and a process, 0 for none. */
+void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generation);
+/* Keeps bytes of the supervisor; more than CAPUS_SLOT_BYTES are left out. */
+void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count);
+
+/* The checksum of a slot's bytes, by its number. */
+uint32_t capus_check(uint32_t slot, const uint8_t *bytes, size_t count);
+
+/* How the program before this one ended. */
+enum capus_resume {
+  CAPUS_FRESH,    /* there was none */
+  CAPUS_REPLACED, /* it was asked to */
+  CAPUS_CRASHED,
+  CAPUS_CRASHED_OFTEN,     /* the third time within a minute */
+  CAPUS_CRASHED_IN_RESCUE, /* the fourth */
+};
+/* Opens the previous record, if the command line names one, before anything else is done. One that
+ * is none leaves a fresh start without inherited descriptors. */
+enum capus_resume capus_record_resume(void);
+enum capus_resume capus_record_state(void);
+struct capus_previous {
+  uint32_t services, listeners, connections;
+  uint32_t lost; /* events that were at hand at a crash, so far */
+  int64_t start_us;
+};
+void capus_record_previous(struct capus_previous *previous);
+struct capus_sizes {
+  uint32_t name, bytes;
+  int32_t error; /* why it could not be read, 0 when it could */
+};
+struct capus_file {
+  struct capus_sizes sizes;
+  uint32_t name_at, bytes_at;
+};
+/* The next of its files, from `*at`, which begins at 0: 1, or 0 after the last. */
+int32_t capus_record_file(uint32_t *at, struct capus_file *file);
+void capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
+/* Its control socket, -1 for none; and a signal to the groups of all its processes. */
+int32_t capus_record_control(void);
+void capus_record_signal(int32_t number);
+struct capus_held {
+  int32_t fd, pid;
+  uint32_t generation, identity;
+};
+/* A slot of the previous record, and how many of its bytes are sound: 0 when they are not. */
+size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes);
+/* Forgets the previous record: the new one says everything. */
+void capus_record_leave(void);
+
+/* 1 when a descriptor came through execve(2). All that did are close-on-exec again. */
+int32_t capus_is_open(int32_t fd);
+/* 0 and a pidfd (-1 where the kernel has none) when the process is a child of ours, or -ECHILD. */
+int32_t capus_adopt_child(int32_t pid, int32_t *pidfd);
+
+/* Where a crash is said besides descriptor 2; -1 for nowhere. */
+void capus_fault_log(int32_t fd);
+/* Is there a program of this machine at the path apus was started from? 0 or -errno. */
+int32_t capus_check_program(void);
+/* Executes it with the record; returns -errno when that fails, with nothing changed. */
+int32_t capus_replace(void);
+
+#endif

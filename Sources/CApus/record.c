@@ -1,0 +1,296 @@
+#include "layout.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/auxvec.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "include/loop.h"
+#include "raw.h"
+
+#define NR_PIDFD_OPEN 434
+static const int64_t crash_window_us = 60 * 1000000LL;
+
+struct record *capus_kept;
+int32_t capus_kept_fd = -1;
+
+/* The one that is written: the same, but while a previous one is still being read. */
+static struct record *current;
+static int32_t current_fd = -1;
+static enum capus_resume state;
+
+int32_t capus_record_begin(void) {
+  if (current_fd >= 0 && current == NULL)
+    close(current_fd);
+  current_fd = memfd_create("apus", MFD_CLOEXEC);
+  if (current_fd < 0)
+    return -errno;
+  return lseek(current_fd, capus_page_size(), SEEK_SET) < 0 ? -errno : 0;
+}
+
+static void append(const void *bytes, size_t count) {
+  if (current_fd >= 0 && write(current_fd, bytes, count) != (ssize_t)count) {
+    close(current_fd);
+    current_fd = -1;
+  }
+}
+
+void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
+                      int32_t error) {
+  const struct capus_sizes sizes = {(uint32_t)name_count, (uint32_t)count, error};
+  append(&sizes, sizeof sizes);
+  append(name, name_count);
+  append(bytes, count);
+}
+
+static void *map(int32_t fd, size_t size) {
+  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+/* The path execve(2) was given; the kernel puts it into the auxiliary vector, behind environ. */
+static void set_path(struct record *record) {
+  extern char **environ;
+  const char *path = "/proc/self/exe";
+  size_t count = 0;
+  unsigned long *entry = (unsigned long *)environ;
+  while (*entry++ != 0) {
+  }
+  for (; *entry != AT_NULL; entry += 2)
+    if (*entry == AT_EXECFN)
+      path = (const char *)entry[1];
+  if (capus_kept != NULL)
+    path = capus_kept->path;
+  while (count < PATH_BYTES && path[count] != 0)
+    count++;
+  /* One that is too long stays empty, and /proc/self/exe serves. */
+  if (count < PATH_BYTES)
+    memcpy(record->path, path, count);
+}
+
+int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
+                            int64_t start_us) {
+  if (current_fd < 0)
+    return -EBADF;
+  const uint32_t page = (uint32_t)capus_page_size();
+  const uint32_t files_end = (uint32_t)lseek(current_fd, 0, SEEK_CUR);
+  const uint32_t slots_at = (files_end + page - 1) / page * page;
+  const uint32_t slots = services + listeners + connections + 1;
+  const size_t size = slots_at + (size_t)slots * sizeof(struct slot);
+  /* All of it now: a page that is not there when it is written would be a SIGBUS. */
+  if (fallocate(current_fd, 0, 0, (off_t)size) < 0)
+    return -errno;
+  struct record *record = map(current_fd, size);
+  if (record == NULL)
+    return -ENOMEM;
+  /* A stray store hits no file of the manifest. */
+  mprotect((char *)record + page, slots_at - page, PROT_NONE);
+  *record = (struct record){.magic = RECORD_MAGIC,
+                            .slot_size = sizeof(struct slot),
+                            .services = services,
+                            .listeners = listeners,
+                            .connections = connections,
+                            .slots_at = slots_at,
+                            .files_at = page,
+                            .files_end = files_end,
+                            .start_us = start_us};
+  set_path(record);
+  current = record;
+  if (capus_kept == NULL) {
+    capus_kept = record;
+    capus_kept_fd = current_fd;
+    capus_fault_arm();
+  } else {
+    record->lost = capus_kept->lost;
+    memcpy(record->crashes, capus_kept->crashes, sizeof record->crashes);
+  }
+  return 0;
+}
+
+static struct slot *writable(uint32_t index) {
+  return current != NULL && index < slot_count(current) ? slot_at(current, index) : NULL;
+}
+
+void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count) {
+  struct slot *place = writable(slot);
+  if (!place)
+    return;
+  uint32_t hash = place->identity == 0 ? 2166136261u : place->identity;
+  for (size_t at = 0; at < count; at++)
+    hash = (hash ^ bytes[at]) * 16777619u;
+  place->identity = hash;
+}
+
+int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end) {
+  const uint32_t identity = slot_at(capus_kept, previous)->identity;
+  for (uint32_t tried = near; current != NULL && near < end; tried = first++) {
+    if (slot_at(current, tried)->identity == identity)
+      return (int32_t)tried;
+    if (first == end)
+      break;
+  }
+  return -1;
+}
+
+void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generation) {
+  struct slot *place = writable(slot);
+  if (!place)
+    return;
+  place->fd = fd < 0 ? 0 : fd;
+  place->pid = pid;
+  place->generation = generation;
+}
+
+/* FNV-1a over the slot's number, the count and the bytes: no single byte can change unseen. */
+uint32_t capus_check(uint32_t index, const uint8_t *bytes, size_t count) {
+  uint32_t hash = (2166136261u ^ index) * 16777619u;
+  hash = (hash ^ (uint32_t)count) * 16777619u;
+  for (size_t at = 0; at < count; at++)
+    hash = (hash ^ bytes[at]) * 16777619u;
+  return hash;
+}
+
+void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count) {
+  struct slot *place = writable(slot);
+  if (!place)
+    return;
+  if (count > CAPUS_SLOT_BYTES)
+    count = CAPUS_SLOT_BYTES;
+  place->count = (uint8_t)count;
+  memcpy(place->bytes, bytes, count);
+  place->check = capus_check(slot, bytes, count);
+}
+
+/* What the file says of itself must lie inside it. */
+static int is_sound(const struct record *record, size_t size) {
+  return record->magic == RECORD_MAGIC && record->slot_size >= offsetof(struct slot, bytes) &&
+         record->slot_size <= 4096 && record->services < 65536 && record->listeners < 65536 &&
+         record->connections < 65536 && record->files_at <= record->files_end &&
+         record->files_end <= record->slots_at && record->slots_at % 16 == 0 &&
+         record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size;
+}
+
+static enum capus_resume judge(struct record *record) {
+  record->path[PATH_BYTES - 1] = 0;
+  if (record->signal == 0)
+    return CAPUS_REPLACED;
+  record->signal = 0;
+  record->lost++;
+  int recent = 0;
+  for (int index = CRASHES - 1; index > 0; index--)
+    record->crashes[index] = record->crashes[index - 1];
+  record->crashes[0] = capus_now();
+  while (recent < CRASHES && record->crashes[recent] != 0 &&
+         record->crashes[0] - record->crashes[recent] < crash_window_us)
+    recent++;
+  return recent < 3 ? CAPUS_CRASHED : recent == 3 ? CAPUS_CRASHED_OFTEN : CAPUS_CRASHED_IN_RESCUE;
+}
+
+enum capus_resume capus_record_resume(void) {
+  struct stat status;
+  int32_t fd = capus_kept_fd;
+  capus_kept_fd = -1;
+  if (fd < 0)
+    return state = CAPUS_FRESH;
+  if (fd > 2 && fstat(fd, &status) == 0 && status.st_size >= (off_t)sizeof(struct record)) {
+    struct record *record = map(fd, (size_t)status.st_size);
+    if (record != NULL && is_sound(record, (size_t)status.st_size)) {
+      capus_kept = record;
+      capus_kept_fd = fd;
+      capus_keep_descriptors(0);
+      capus_fault_arm();
+      return state = judge(record);
+    }
+  }
+  raw3(NR_CLOSE_RANGE, 3, ~0U, 0);
+  return state = CAPUS_FRESH;
+}
+
+enum capus_resume capus_record_state(void) {
+  return state;
+}
+
+void capus_record_previous(struct capus_previous *previous) {
+  *previous = (struct capus_previous){
+      .services = capus_kept->services,
+      .listeners = capus_kept->listeners,
+      .connections = capus_kept->connections,
+      .lost = capus_kept->lost,
+      .start_us = capus_kept->start_us,
+  };
+}
+
+int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+  const uint32_t whole = capus_kept->files_end - capus_kept->files_at;
+  const uint8_t *files = (const uint8_t *)capus_kept + capus_kept->files_at;
+  const uint32_t start = *at + sizeof file->sizes;
+  if (*at > whole || start > whole)
+    return 0;
+  memcpy(&file->sizes, files + *at, sizeof file->sizes);
+  const uint64_t end = (uint64_t)start + file->sizes.name + file->sizes.bytes;
+  if (end > whole)
+    return 0;
+  file->name_at = start;
+  file->bytes_at = start + file->sizes.name;
+  *at = (uint32_t)end;
+  return 1;
+}
+
+void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {
+  memcpy(bytes, (const char *)capus_kept + capus_kept->files_at + at, count);
+}
+
+int32_t capus_record_control(void) {
+  int32_t fd = state == CAPUS_FRESH ? -1 : slot_at(capus_kept, slot_count(capus_kept) - 1)->fd;
+  return capus_is_open(fd) ? fd : -1;
+}
+
+void capus_record_signal(int32_t number) {
+  for (uint32_t index = 0; index < slot_count(capus_kept); index++) {
+    int32_t pid = slot_at(capus_kept, index)->pid;
+    if (pid > 1)
+      capus_kill(-pid, number);
+  }
+}
+
+size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes) {
+  if (capus_kept == NULL || slot >= slot_count(capus_kept))
+    return 0;
+  const struct slot *place = slot_at(capus_kept, slot);
+  *held = (struct capus_held){place->fd, place->pid, place->generation, place->identity};
+  size_t count = place->count;
+  if (count > CAPUS_SLOT_BYTES || offsetof(struct slot, bytes) + count > capus_kept->slot_size ||
+      place->check != capus_check(slot, place->bytes, count))
+    return 0;
+  memcpy(bytes, place->bytes, count);
+  return count;
+}
+
+void capus_record_leave(void) {
+  if (current == NULL || capus_kept == current)
+    return;
+  struct record *previous = capus_kept;
+  int32_t previous_fd = capus_kept_fd;
+  capus_kept = current;
+  capus_kept_fd = current_fd;
+  close(previous_fd);
+  munmap(previous, previous->slots_at + (size_t)slot_count(previous) * previous->slot_size);
+}
+
+int32_t capus_is_open(int32_t fd) {
+  return fd > 2 && fcntl(fd, F_GETFD) >= 0;
+}
+
+int32_t capus_adopt_child(int32_t pid, int32_t *pidfd) {
+  siginfo_t information = {0};
+  if (pid <= 1 || waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0)
+    return -ECHILD;
+  long opened = raw2(NR_PIDFD_OPEN, pid, 0);
+  *pidfd = opened < 0 ? -1 : (int32_t)opened;
+  return 0;
+}

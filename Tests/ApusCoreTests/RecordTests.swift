@@ -1,0 +1,82 @@
+import ApusBase
+import ApusCore
+import ApusManifest
+import ApusSimulation
+import Testing
+
+@Suite struct RecordTests {
+  private func supervisor() -> Supervisor {
+    var builder = ManifestBuilder()
+    builder.service("plain") { _ in }
+    builder.service("socket") { $0.listen(1) }
+    builder.service("accept") { draft in
+      draft.listen(1)
+      draft.accept(max: 2, perSource: 0)
+    }
+    return Supervisor(manifest: builder.manifest, mode: .user, seed: 1)
+  }
+
+  private func restored(_ slots: [[UInt8]]) -> Supervisor {
+    var supervisor = supervisor()
+    var codec = FieldCodec(capacity: Supervisor.slotBytes)
+    for slot in 0..<supervisor.slotCount {
+      for (index, byte) in slots[slot].enumerated() { codec.bytes[index] = byte }
+      codec.read(slots[slot].count)
+      _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: true))
+    }
+    return supervisor
+  }
+
+  private func written(_ supervisor: inout Supervisor) -> [[UInt8]] {
+    var slots = [[UInt8]](repeating: [], count: supervisor.slotCount)
+    var codec = FieldCodec(capacity: Supervisor.slotBytes)
+    while let slot = supervisor.writeChanged(into: &codec) {
+      slots[slot] = Array(codec.bytes[..<codec.count])
+    }
+    return slots
+  }
+
+  @Test("what is written comes back, and every slot is written at first")
+  func roundTrip() {
+    var first = supervisor()
+    let slots = written(&first)
+    #expect(slots.allSatisfy { !$0.isEmpty && $0.count < Supervisor.slotBytes - 8 })
+    var codec = FieldCodec(capacity: Supervisor.slotBytes)
+    let rest = first.writeChanged(into: &codec)
+    #expect(rest == nil)
+    var second = restored(slots)
+    #expect(written(&second) == slots)
+  }
+
+  @Test("any byte and any length of any slot can be read, and is stepped without a trap")
+  func anything() {
+    var first = supervisor()
+    let slots = written(&first)
+    var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
+    for slot in slots.indices {
+      for index in slots[slot].indices {
+        for value in [0, 1, 127, 128, 255] as [UInt8] {
+          var changed = slots
+          changed[slot][index] = value
+          step(restored(changed), &effects)
+        }
+        var cut = slots
+        cut[slot] = Array(slots[slot][..<index])
+        step(restored(cut), &effects)
+      }
+      var noise = slots
+      for index in noise[slot].indices { noise[slot][index] = 255 }
+      step(restored(noise), &effects)
+    }
+  }
+
+  private func step(_ supervisor: Supervisor, _ effects: inout EffectBuffer) {
+    var supervisor = supervisor
+    var now = Instant(microseconds: 1_000_000)
+    for event in [.begin, .tick, .tick] as [Event] {
+      effects.removeAll()
+      supervisor.step(event, now: now, into: &effects)
+      now = now + .seconds(60)
+    }
+  }
+}
