@@ -17,12 +17,15 @@ enum Connection {
   ) throws(Failure) -> [[UInt8]] {
     let fd = try connect(invocation, context: &context)
     defer { _ = capus_close(fd) }
-    try send(command, name: name, invocation.options, to: fd, context: &context)
+    let onlyWaits = invocation.verb == .wait
+    try send(
+      command, name: name, invocation.options, onlyWaits: onlyWaits, to: fd, context: &context)
     let isListing = command.isListing
     let isBoard = !isListing && command.naming == .never
     var frames: [[UInt8]] = []
     while frames.count < frameLimit {
-      let frame = try receive(fd, patient: !isListing, context: &context)
+      let limit = isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs
+      let frame = try receive(fd, timeout: limit, onlyWaits: onlyWaits, context: &context)
       var kind = ReplyKind.goingDown
       if !frame.isEmpty { kind = try self.kind(of: frame, context: &context) }
       switch kind {
@@ -84,12 +87,13 @@ enum Connection {
   ///
   /// A supervisor that has already closed may have left an answer, so that is no error yet.
   private static func send(
-    _ command: Command, name: [UInt8], _ options: Options, to fd: Int32, context: inout Context
+    _ command: Command, name: [UInt8], _ options: Options, onlyWaits: Bool, to fd: Int32,
+    context: inout Context
   ) throws(Failure) {
     var writer = ByteWriter.room(Frame.limit)
     RequestFrame.encode(
       command, name: name, noWait: options.contains(.noWait), now: options.contains(.now),
-      into: &writer)
+      onlyWait: onlyWaits, into: &writer)
     let result = unsafe writer.bytes.withUnsafeBufferPointer {
       unsafe capus_client_send(fd, $0.baseAddress, UInt32(clamping: $0.count))
     }
@@ -99,17 +103,17 @@ enum Connection {
     }
   }
 
-  /// Receives one frame, empty when the supervisor has closed. `patient` waits for ever.
+  /// Receives one frame, empty when the supervisor has closed; milliseconds, -1 waits for ever.
   private static func receive(
-    _ fd: Int32, patient: Bool, context: inout Context
+    _ fd: Int32, timeout: Int32, onlyWaits: Bool, context: inout Context
   ) throws(Failure) -> [UInt8] {
     var frame = [UInt8](repeating: 0, count: Frame.limit)
-    let timeout = patient ? -1 : Int32(clamping: context.timeoutMs)
     let count = unsafe frame.withUnsafeMutableBufferPointer {
       unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.limit), timeout)
     }
     let errno = Errno(0 &- count)
     if count < 0, errno != .connectionReset {
+      if onlyWaits { throw context.failure(.failed, "waited in vain") }
       throw context.failure(.noSupervisor, "no answer from the supervisor", [], errno)
     }
     frame.removeLast(Frame.limit - Int(max(0, count)))

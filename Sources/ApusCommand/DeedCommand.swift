@@ -20,4 +20,20 @@ enum DeedCommand {
     }
     if let first { throw first }
   }
+
+  /// Waits until a service is ready or stopped, whoever sees to that.
+  static func wait(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    let state = invocation.operands[1].place(among: "ready stopped")
+    if state < 0 {
+      throw context.failure(.usage, "wait for ready or stopped, not ", invocation.operands[1])
+    }
+    let name = invocation.operands[0]
+    guard ServiceName.isValid(name.span) else {
+      throw context.failure(.usage, "not a service name: ", name)
+    }
+    _ = try Connection.ask(
+      state == 0 ? .start : .stop, name: name, invocation, context: &context)
+  }
 }

@@ -12,6 +12,7 @@ extension Verb {
     case .stop: "stop services"
     case .restart: "stop services and start them again"
     case .reload: "make services read their configuration again"
+    case .wait: "wait until a service is ready or stopped"
     case .reset: "forget failures, so that services start again"
     case .kill: "end services at once"
     case .reboot: "stop everything and restart the board"
@@ -33,6 +34,7 @@ extension Verb {
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
+    case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
     case .help: " [COMMAND]"
     case .reexec, .version: ""
@@ -144,6 +146,13 @@ extension Verb {
       Fails for a service without that key.
 
       --no-wait        return once the order is taken
+      """
+    case .wait:
+      """
+      Waits until a service is ready, or has no process, whoever sees to that, and
+      changes nothing. Exit code 1 when that takes longer than the timeout.
+
+      --timeout D      give up after a time like 5s or 1min; the default is never
       """
     case .reset:
       """

@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 internal import ApusWire
 
 /// A command that ends early, with its exit code; what is to be said has been said.
@@ -27,6 +28,8 @@ struct Invocation: ~Copyable {
   var options: Options = []
   /// `--control`.
   var control: [UInt8]?
+  /// `--timeout` of `wait` in milliseconds, -1 for as long as it takes.
+  var timeoutMs: Int32 = -1
   /// Everything that is no option.
   var operands: [[UInt8]] = []
 
@@ -36,6 +39,7 @@ struct Invocation: ~Copyable {
   private var onlyOperands = false
   private var wantsHelp = false
   private var wantsControl = false
+  private var wantsTimeout = false
 
   /// Nothing read yet.
   init() {}
@@ -64,6 +68,7 @@ struct Invocation: ~Copyable {
   ) throws(Failure) {
     for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
     if wantsControl { throw context.failure(.usage, "option --control needs a path") }
+    if wantsTimeout { throw context.failure(.usage, "option --timeout needs a duration") }
     if wantsHelp {
       explain(hasVerb)
       return
@@ -78,6 +83,9 @@ struct Invocation: ~Copyable {
     if wantsControl {
       control = word
       wantsControl = false
+    } else if wantsTimeout {
+      try setTimeout(word, context: &context)
+      wantsTimeout = false
     } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
       if hasVerb {
         operands.push(word)
@@ -94,6 +102,10 @@ struct Invocation: ~Copyable {
     } else if !hasVerb, word.equals("--version") {
       verb = .version
       hasVerb = true
+    } else if hasVerb, verb == .wait, word.equals("--timeout") {
+      wantsTimeout = true
+    } else if hasVerb, verb == .wait, word.starts(with: "--timeout=") {
+      try setTimeout(word.dropping(10), context: &context)
     } else if word.equals("--control") {
       wantsControl = true
     } else if word.starts(with: "--control=") {
@@ -113,6 +125,13 @@ struct Invocation: ~Copyable {
       }
       options.insert(option)
     }
+  }
+
+  private mutating func setTimeout(_ word: [UInt8], context: inout Context) throws(Failure) {
+    guard let time = Manifest.duration(word) else {
+      throw context.failure(.usage, "not a duration like 5s or 1min: ", word)
+    }
+    if time != .never { timeoutMs = Int32(clamping: time.microseconds / 1000) }
   }
 
   /// Becomes a request for the page of the command, or for the overview without one.

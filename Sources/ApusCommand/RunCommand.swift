@@ -41,6 +41,7 @@ private func perform(
     .reexec:
     guard let command = invocation.verb.request else { return }
     try DeedCommand.run(command, invocation, context: &context)
+  case .wait: try DeedCommand.wait(invocation, context: &context)
   case .help: try HelpCommand.run(invocation, context: &context)
   case .version:
     context.output.writer.text("apus ")

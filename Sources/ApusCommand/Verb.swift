@@ -33,6 +33,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case stop
   case restart
   case reload
+  case wait
   case reset
   case kill
   case reboot
@@ -55,6 +56,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .stop: "stop"
     case .restart: "restart"
     case .reload: "reload"
+    case .wait: "wait"
     case .reset: "reset"
     case .kill: "kill"
     case .reboot: "reboot"
@@ -85,7 +87,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .status: .status
     case .listSockets: .listSockets
     case .boot: .boot
-    case .start: .start
+    case .start, .wait: .start
     case .stop: .stop
     case .restart: .restart
     case .reload: .reload
@@ -102,7 +104,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   /// The options it knows, `--control` and `--help` aside.
   var options: Options {
     switch self {
-    case .run, .reexec, .help, .version: []
+    case .run, .wait, .reexec, .help, .version: []
     case .check: [.json, .security]
     case .status, .listSockets: .json
     case .boot: [.json, .blame]
@@ -118,6 +120,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
     case .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
     case .help: (0, 1)
+    case .wait: (2, 2)
     }
   }
 
@@ -125,7 +128,8 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   var takesServices: Bool {
     switch self {
     case .status, .listSockets, .start, .stop, .restart, .reload, .reset, .kill: true
-    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version: false
+    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version, .wait:
+      false
     }
   }
 }

@@ -24,7 +24,8 @@ public enum ControlDesk {
     } catch {
       return .refused(client, .failed)
     }
-    guard rights == .change || rights == .look && request.command.isListing
+    let isLook = request.command.isListing || request.onlyWait
+    guard rights == .change || rights == .look && isLook
     else { return .refused(client, .notPermitted) }
     var service: UInt16?
     if !request.name.isEmpty {
@@ -52,6 +53,8 @@ public enum ControlDesk {
     }
     return .request(
       client,
-      Request(action: action, service: service, noWait: request.noWait, now: request.now))
+      Request(
+        action: action, service: service, noWait: request.noWait, now: request.now,
+        onlyWait: request.onlyWait))
   }
 }

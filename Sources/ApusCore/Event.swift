@@ -109,9 +109,15 @@ public struct Request: Equatable, Sendable {
   public var noWait: Bool
   /// Skip the orderly part (`--now`).
   public var now: Bool
+  /// Wait for the result of a start or stop without ordering it.
+  public var onlyWait: Bool
 
   /// A request.
-  public init(action: Action, service: UInt16?, noWait: Bool = false, now: Bool = false) {
+  public init(
+    action: Action, service: UInt16?, noWait: Bool = false, now: Bool = false,
+    onlyWait: Bool = false
+  ) {
+    self.onlyWait = onlyWait
     self.action = action
     self.service = service
     self.noWait = noWait

@@ -23,6 +23,7 @@ extension Supervisor {
       return answer(client, .failed, service, Reason(.shutdown))
     }
     if isInert(service) { return answer(client, .failed, service, units[service].reason) }
+    if request.onlyWait { return wait(client, service, isForUp: request.action == .start) }
     switch request.action {
     case .start: order(.start, service)
     case .stop: order(.stop, service)
@@ -45,6 +46,18 @@ extension Supervisor {
       return answer(client, .failed, service, Reason(.stopTimeout))
     }
     guard waiters.count < Limits.clients else { return answer(client, .done, service, .none) }
+    waiters.append(waiter)
+  }
+
+  /// Answers once the service is up, or has no process, whoever sees to that.
+  private mutating func wait(_ client: ClientID, _ service: Int, isForUp: Bool) {
+    let waiter = Waiter(
+      client: client, service: UInt16(truncatingIfNeeded: service), isForUp: isForUp,
+      isPatient: true)
+    if isFulfilled(waiter) { return answer(client, .done, service, .none) }
+    guard waiters.count < Limits.clients else {
+      return answer(client, .failed, service, Reason(.connectionLimit))
+    }
     waiters.append(waiter)
   }
 
@@ -117,6 +130,10 @@ extension Supervisor {
     if waiter.isForReload {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
     }
+    if waiter.isPatient, !waiter.isForUp {
+      return !unit.isAlive && unit.connections == 0 && unit.helper == .none
+        && (unit.state == .stopped || unit.state == .failed || unit.state == .listening)
+    }
     if !waiter.isForUp {
       return !unit.isAlive && unit.connections == 0 && unit.state != .starting
         && unit.state != .waiting && unit.state != .backoff && unit.goal == .down
@@ -130,6 +147,7 @@ extension Supervisor {
 
   private func hasFailed(_ waiter: Waiter) -> Bool {
     guard let unit = units.at(Int(waiter.service)) else { return true }
+    if waiter.isPatient { return false }
     switch unit.state {
     case .invalid, .skipped: return true
     case .backoff, .failed, .stopped: return waiter.isForUp || unit.stopStage == .abandoned

@@ -164,6 +164,8 @@ struct Waiter: Sendable {
   var service: UInt16
   /// True: until it is up; false: until it is down.
   var isForUp: Bool
+  /// No failure on the way ends the wait.
+  var isPatient = false
   /// Until it has reloaded; `isForUp` is true as well.
   var isForReload = false
 }

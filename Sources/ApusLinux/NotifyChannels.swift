@@ -66,6 +66,31 @@ extension LinuxKernel {
     channels.fds[Int(index)] = fd
   }
 
+  /// Removes the control socket's node and those of the channels.
+  mutating func removeNodes() {
+    var path = ByteWriter(capacity: 256)
+    for index in channels.fds.indices where channels.fds[index] >= 0 {
+      path.reset()
+      writeChannel(of: manifest.services[index], into: &path)
+      remove(&path, isFolder: false)
+    }
+    path.reset()
+    path.bytes(channels.folder)
+    if !channels.folder.isEmpty { remove(&path, isFolder: true) }
+    path.reset()
+    path.bytes(options.controlPath)
+    if control.listener >= 0 { remove(&path, isFolder: false) }
+  }
+
+  private func remove(_ path: inout ByteWriter, isFolder: Bool) {
+    path.byte(0)
+    unsafe path.bytes.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
+        if let text = unsafe text.baseAddress { unsafe capus_remove_own(text, isFolder ? 1 : 0) }
+      }
+    }
+  }
+
   /// Where the channel of a service is.
   private func writeChannel(of service: Service, into path: inout ByteWriter) {
     path.bytes(channels.folder)

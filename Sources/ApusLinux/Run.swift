@@ -79,6 +79,8 @@ protocol HostKernel: Kernel, ~Copyable {
   mutating func complain(_ what: StaticString, _ errno: Errno)
   /// Starts the record of what lasts beyond a crash.
   mutating func startRecord(_ start: Instant)
+  /// Leaves no node of apus's own behind.
+  mutating func removeNodes()
   /// Takes over from the program before this one.
   mutating func resume(_ supervisor: inout Supervisor)
 }
@@ -106,6 +108,7 @@ private func run<K: HostKernel & ~Copyable>(
       capus_pause()
     }
   }
+  if options.role == .foreground { driver.kernel.removeNodes() }
   return SupervisorEnd(
     power: driver.kernel.power ?? .exit, exitCode: exitCode(manifest, driver.supervisor))
 }

@@ -60,6 +60,9 @@ extension Array {
 }
 
 extension Manifest {
+  /// Reads a duration as manifests spell it; nil for anything else.
+  public static func duration(_ text: [UInt8]) -> Interval? { Scalar.duration(text) }
+
   /// The restart policy of a service.
   public func restart(of service: Service) -> Restart {
     restarts.at(Int(service.restart)) ?? Restart()

@@ -53,6 +53,8 @@ public struct RequestFrame: Equatable, Sendable {
   public var noWait: Bool
   /// Skip the orderly part.
   public var now: Bool
+  /// Wait for the result of a `start` or `stop` that somebody else orders.
+  public var onlyWait: Bool
   /// Where the service's name stands in the frame; empty when none is named.
   public var name: Range<Int>
 
@@ -63,7 +65,8 @@ public struct RequestFrame: Equatable, Sendable {
     guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
     guard let command = Command(rawValue: frame[1]) else { throw .kind }
     let flags = frame[4]
-    guard flags & ~3 == 0 else { throw .flags }
+    let mayOnlyWait = command == .start || command == .stop
+    guard flags & ~(mayOnlyWait ? 7 : 3) == 0 else { throw .flags }
     let start = Frame.headerCount + 2
     let end = start + Int(frame[5])
     guard end == frame.count else { throw .length }
@@ -76,16 +79,17 @@ public struct RequestFrame: Equatable, Sendable {
     self.command = command
     noWait = flags & 1 != 0
     now = flags & 2 != 0
+    onlyWait = flags & 4 != 0
     name = start..<end
   }
 
   /// Writes a request into an emptied writer.
   public static func encode(
     _ command: Command, name: [UInt8] = [], noWait: Bool = false, now: Bool = false,
-    into writer: inout ByteWriter
+    onlyWait: Bool = false, into writer: inout ByteWriter
   ) {
     writer.beginFrame(kind: command.rawValue)
-    writer.byte((noWait ? 1 : 0) | (now ? 2 : 0))
+    writer.byte((noWait ? 1 : 0) | (now ? 2 : 0) | (onlyWait ? 4 : 0))
     writer.byte(UInt8(clamping: name.count))
     writer.bytes(name)
     writer.endFrame()

@@ -69,6 +69,10 @@ static int bind_node(int fd, const struct sockaddr_un *address, uint32_t mode, i
   return (int)(result == 0 ? raw2(SYS_listen, fd, BACKLOG) : result);
 }
 
+void capus_remove_own(const char *path, int32_t is_folder) {
+  raw3(SYS_unlinkat, AT_FDCWD, path, is_folder ? AT_REMOVEDIR : 0);
+}
+
 int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
   struct sockaddr_un address;
   int result = fill(&address, path);

@@ -19,6 +19,9 @@ func word(_ verb: Verb) -> String { verb.word.description }
     case .status, .listSockets, .boot, .reboot, .poweroff, .halt, .kexec, .reexec:
       #expect(bare.code == 6)
       #expect(bare.error == "apus: no supervisor answers at \(nowhere): ENOENT (2)\n")
+    case .wait:
+      #expect(outcome.code == 2)
+      #expect(run(["apus", "wait", "web", "ready"], control: nowhere).code == 6)
     case .start, .stop, .restart, .reload, .reset, .kill:
       #expect(outcome.code == 6)
       #expect(bare.code == 2)

@@ -4,10 +4,12 @@ import Testing
 
 /// The frame of a request.
 func request(
-  _ command: Command, _ name: String = "", noWait: Bool = false, now: Bool = false
+  _ command: Command, _ name: String = "", noWait: Bool = false, now: Bool = false,
+  onlyWait: Bool = false
 ) -> [UInt8] {
   var writer = ByteWriter(capacity: Frame.limit)
-  RequestFrame.encode(command, name: Array(name.utf8), noWait: noWait, now: now, into: &writer)
+  RequestFrame.encode(
+    command, name: Array(name.utf8), noWait: noWait, now: now, onlyWait: onlyWait, into: &writer)
   return writer.bytes
 }
 
@@ -101,7 +103,9 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
       #expect(value.name.upperBound == frame.count)
       let name = String(decoding: frame[value.name], as: UTF8.self)
       #expect(
-        request(value.command, name, noWait: value.noWait, now: value.now) == frame,
+        request(
+          value.command, name, noWait: value.noWait, now: value.now, onlyWait: value.onlyWait)
+          == frame,
         "an accepted frame has one spelling")
     }
     #expect(accepted > 10_000)

@@ -106,4 +106,53 @@ import Testing
     #expect(try board.service("long")["reason"] as? String == "ran for as long as it may")
     try board.wait(for: "help", "ready")
   }
+
+  @Test("wait waits for what somebody else does, and for no longer than it may")
+  func waiting() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "slow": {"exec": ["PROBE", "notify", "READY=1"], "type": "notify", "start": "manual",
+          "pre": [["/bin/sleep", "0.3"]]},
+        "calm": {"exec": ["PROBE", "sleep"]}}}
+      """#)
+    #expect(board.command(["wait", "calm", "ready"]).code == 0)
+    #expect(board.command(["wait", "slow", "stopped"]).code == 0)
+    let vain = board.command(["wait", "slow", "ready", "--timeout", "100ms"])
+    #expect(vain.code == 1)
+    #expect(vain.errors.contains("waited in vain"))
+    #expect(board.command(["start", "--no-wait", "slow"]).code == 0)
+    #expect(board.command(["wait", "--timeout=10s", "slow", "ready"]).code == 0)
+    #expect(try board.state("slow") == "ready")
+    #expect(board.command(["wait", "slow", "happy"]).code == 2)
+    #expect(board.command(["wait", "slow"]).code == 2)
+    #expect(board.command(["wait", "nobody", "ready"]).code == 4)
+    #expect(board.end() == 0)
+    #expect(!FileManager.default.fileExists(atPath: board.control))
+    #expect(!FileManager.default.fileExists(atPath: board.control + ".notify"))
+  }
+
+  @Test("PID-01 who reports is heard, kept and ended in time by the next program too")
+  func reexec() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "good": {"exec": ["PROBE", "notify", "READY=1"], "type": "notify",
+          "reload": {"signal": "SIGHUP"}},
+        "long": {"exec": ["PROBE", "sleep"], "runtimeMax": "3s", "restart": "no",
+          "post": [["PROBE", "log", "DIR/log.txt", "post"]]},
+        "often": {"exec": ["PROBE", "log", "DIR/often", "x"], "type": "oneshot",
+          "timer": {"afterBoot": "2s"}}}}
+      """#)
+    try board.wait(for: "good", "ready")
+    let pid = try board.pid("good")
+    #expect(board.command(["reexec"]).code == 0)
+    try board.wait("the next program") { board.command(["status"]).code == 0 }
+    #expect(try board.pid("good") == pid)
+    #expect(board.command(["reload", "good"]).code == 0)
+    try board.wait(for: "long", "failed")
+    #expect(try board.service("long")["reason"] as? String == "ran for as long as it may")
+    try board.wait("the timer") { FileManager.default.fileExists(atPath: board.path("often")) }
+    #expect(FileManager.default.fileExists(atPath: board.path("log.txt")))
+  }
 }

@@ -10,6 +10,9 @@
  * listens on is replaced, anything else refused. Makes the last directory of the path. */
 int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group);
 
+/* Removes a node: a socket's, or an empty folder. */
+void capus_remove_own(const char *path, int32_t is_folder);
+
 struct capus_credentials {
   int32_t pid;
   uint32_t uid;
