@@ -16,31 +16,45 @@ struct Words: Sendable {
   }
 
   /// The number of a word; nil when it is not one of them.
+  ///
+  /// Every key of a manifest goes through here, so this walks the literal itself.
   @inline(never) func number(of word: [UInt8]) -> Int? {
+    guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
+    let bytes = unsafe UnsafeBufferPointer(
+      start: literal.utf8Start, count: literal.utf8CodeUnitCount)
     var number = 0
-    var start = 0
-    while let end = end(of: start) {
-      if end - start == word.count, matches(word, at: start) { return number }
-      number += 1
-      start = end + 1
+    var index = 0
+    while unsafe index < bytes.count {
+      var length = 0
+      while length < word.count, unsafe index &+ length < bytes.count,
+        unsafe bytes[index &+ length] == word[length]
+      {
+        length &+= 1
+      }
+      index &+= length
+      if length == word.count, unsafe index == bytes.count || bytes[index] == 0x20 {
+        return number
+      }
+      while unsafe index < bytes.count, unsafe bytes[index] != 0x20 { index &+= 1 }
+      index &+= 1
+      number &+= 1
     }
     return nil
   }
 
   /// The bytes of a word; nothing for a number that is too large.
   @inline(never) func word(_ wanted: Int) -> [UInt8] {
+    var word: [UInt8] = []
     var number = 0
-    var start = 0
-    while let end = end(of: start) {
-      if number == wanted {
-        var word: [UInt8] = []
-        for index in start..<end { word.add(byte(index)) }
-        return word
+    for index in 0..<literal.utf8CodeUnitCount where number <= wanted {
+      let byte = byte(index)
+      if byte == 0x20 {
+        number &+= 1
+      } else if number == wanted {
+        word.add(byte)
       }
-      number += 1
-      start = end + 1
     }
-    return []
+    return word
   }
 
   /// The word nearest to a misspelt one, nil when none is near enough to be worth a hint.
@@ -71,11 +85,6 @@ struct Words: Sendable {
     var end = start
     while end < literal.utf8CodeUnitCount, byte(end) != 0x20 { end += 1 }
     return end
-  }
-
-  private func matches(_ word: [UInt8], at start: Int) -> Bool {
-    for index in word.indices where word[index] != byte(start + index) { return false }
-    return true
   }
 
   private func byte(_ index: Int) -> UInt8 {
