@@ -52,8 +52,12 @@ import Testing
     let client = try #require(Client.connect(unix: board.path("cat.sock")))
     #expect(exchange(client, "one") == "one")
     let apus = try #require(board.apus)
-    let inodes = try sockets(of: apus)
+    // After an answer a connection has been handed over; its client's own socket comes and goes.
     let before = try picture(board)
+    var inodes = try sockets(of: apus)
+    _ = try picture(board)
+    inodes.formIntersection(try sockets(of: apus))
+    #expect(inodes.count >= 4, "three listeners and the control socket")
 
     try happens(board, apus)
 
@@ -235,16 +239,13 @@ import Testing
     return picture
   }
 
+  /// The sockets that a process holds.
   private func sockets(of pid: Int32) throws -> Set<String> {
-    let tables = try ["unix", "tcp"].map {
-      try String(contentsOfFile: "/proc/\(pid)/net/\($0)", encoding: .utf8)
-    }
-    #expect(!tables[0].isEmpty)
     let folder = "/proc/\(pid)/fd"
-    return Set(
-      try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
-      }.filter { $0.hasPrefix("socket:") && tables[0].contains($0.filter(\.isNumber) + " /") })
+    let links = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap {
+      try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\($0)")
+    }
+    return Set(links.filter { $0.hasPrefix("socket:") })
   }
 
   private func service(of apus: Int32) throws -> Int32 {
