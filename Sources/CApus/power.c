@@ -57,7 +57,13 @@ int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t 
     raw_action(number, &standard, NULL);
   raw_set_mask(0);
   raw0(SYS_setsid);
-  int fd = raw_open(console, O_RDWR);
+  /* Whoever else reads from the terminal, as a getty does, would take half of what is typed. */
+  int fd = raw_open(console, O_RDWR | O_NOCTTY | O_NONBLOCK);
+  if (fd >= 0) {
+    raw3(SYS_ioctl, fd, TIOCVHANGUP, 0);
+    raw1(SYS_close, fd);
+  }
+  fd = raw_open(console, O_RDWR);
   if (fd >= 0) {
     raw3(SYS_ioctl, fd, TIOCSCTTY, 1);
     for (int target = 0; target <= 2; target++)
