@@ -40,15 +40,25 @@ public struct FieldCodec: Sendable {
       cursor = bytes.count
       return value
     }
-    var result: UInt64 = 0
-    for index in cursor..<end {
-      let shift = UInt64(8 * (index - cursor))
-      if !isReading { bytes[index] = UInt8(truncatingIfNeeded: value >> shift) }
-      result |= UInt64(bytes[index]) << shift
-    }
-    cursor = end
     if !isReading { count = end }
-    return result
+    defer { cursor = end }
+    // A slot has two dozen fields and a boot hundreds of slots: no check for each byte.
+    let (start, isReading) = (cursor, isReading)
+    return unsafe bytes.withUnsafeMutableBytes { bytes in
+      if isReading {
+        var result: UInt64 = 0
+        for index in (start..<end).reversed() {
+          unsafe result = result << 8 | UInt64(bytes[index])
+        }
+        return result
+      }
+      var rest = value
+      for index in start..<end {
+        unsafe bytes[index] = UInt8(truncatingIfNeeded: rest)
+        rest >>= 8
+      }
+      return value
+    }
   }
 
   /// A whole number.

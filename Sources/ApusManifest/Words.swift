@@ -44,15 +44,19 @@ struct Words: Sendable {
 
   /// The bytes of a word; nothing for a number that is too large.
   @inline(never) func word(_ wanted: Int) -> [UInt8] {
-    var word: [UInt8] = []
+    guard literal.hasPointerRepresentation else { return [] }
+    let bytes = unsafe UnsafeBufferPointer(
+      start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    var start = 0
     var number = 0
-    for index in 0..<literal.utf8CodeUnitCount where number <= wanted {
-      let byte = byte(index)
-      if byte == 0x20 {
-        number &+= 1
-      } else if number == wanted {
-        word.add(byte)
-      }
+    while number < wanted, unsafe start < bytes.count {
+      if unsafe bytes[start] == 0x20 { number &+= 1 }
+      start &+= 1
+    }
+    var word: [UInt8] = []
+    while unsafe start < bytes.count, unsafe bytes[start] != 0x20 {
+      unsafe word.add(bytes[start])
+      start &+= 1
     }
     return word
   }

@@ -40,13 +40,13 @@ fill_sysroot() {
   (
     cd "$unpacked/debs"
     apt_download "musl-dev:$debian" "linux-libc-dev:$debian" "libgcc-12-dev:$debian"
-    for package in ./*.deb; do dpkg-deb -x "$package" "$unpacked/root"; done
+    for package in ./*.deb; do dpkg-deb -x "$package" "$unpacked/files"; done
   )
-  cp -r "$unpacked/root/usr/include/$musl" "$sysroot/include"
-  cp -r "$unpacked/root/usr/include/linux" "$unpacked/root/usr/include/asm-generic" \
-    "$unpacked/root/usr/include/$gnu/asm" "$sysroot/include"
-  cp "$unpacked/root/usr/lib/$musl"/{crt1.o,rcrt1.o,libc.a} \
-    "$unpacked/root/usr/lib/gcc/$gnu/12/libgcc.a" "$sysroot/lib"
+  cp -r "$unpacked/files/usr/include/$musl" "$sysroot/include"
+  cp -r "$unpacked/files/usr/include/linux" "$unpacked/files/usr/include/asm-generic" \
+    "$unpacked/files/usr/include/$gnu/asm" "$sysroot/include"
+  cp "$unpacked/files/usr/lib/$musl"/{crt1.o,rcrt1.o,libc.a} \
+    "$unpacked/files/usr/lib/gcc/$gnu/12/libgcc.a" "$sysroot/lib"
 }
 
 # libcap comes as source: Debian's static archive is for glibc.
