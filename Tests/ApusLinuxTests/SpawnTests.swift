@@ -157,7 +157,12 @@ private func connectLocal(_ port: UInt16) -> Int32? {
 
     let foreign = try service(#""exec": ["DIR/foreign"]"#)
     FileManager.default.createFile(
-      atPath: foreign.path("foreign"), contents: Data([0x7f, 0x45, 0x4c, 0x46, 9, 9, 9, 9]))
+      atPath: foreign.path("source"), contents: Data([0x7f, 0x45, 0x4c, 0x46, 9, 9, 9, 9]))
+    // Written by another process: a child of another test could inherit this one's descriptor, and
+    // the file would be busy.
+    let copy = try Process.run(
+      URL(fileURLWithPath: "/bin/cp"), arguments: [foreign.path("source"), foreign.path("foreign")])
+    copy.waitUntilExit()
     chmod(foreign.path("foreign"), 0o755)
     try expectFailure(foreign, .execute, .badExecutable)
 
