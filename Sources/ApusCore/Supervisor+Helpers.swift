@@ -102,7 +102,11 @@ extension Supervisor {
       if !runHelper(.post, of: service) { judgeEnd(service) }
     case .stop, .reload, .probe:
       guard units[service].isAlive else { return mainEnded(service) }
-      if role == .stop { signalStop(service) }
+      if role == .stop {
+        signalStop(service)
+      } else if units[service].stopStage == .signalled {
+        askToStop(service)
+      }
       if role == .reload { reloaded(service, isGood) }
       guard role == .probe, units[service].state == .starting else { break }
       if isGood { return becomeReady(service) }

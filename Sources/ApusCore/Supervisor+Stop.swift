@@ -42,8 +42,18 @@ extension Supervisor {
     let stop = manifest.stop(of: manifest.services[service])
     units[service].stopStage = .signalled
     out.append(log(.stopping, service))
-    if !startHelper(.stop, of: service) { signalStop(service) }
+    if units[service].helper == .none {
+      askToStop(service)
+    } else {
+      // One helper at a time: the end of this one goes on with the stop.
+      out.append(.signal(helperInstance(service), number: 9, scope: .all))
+    }
     setAlarm(service, .stop, in: stop.timeout)
+  }
+
+  /// Runs the command that asks the service to end, or sends the stop signal.
+  mutating func askToStop(_ service: Int) {
+    if !startHelper(.stop, of: service) { signalStop(service) }
   }
 
   /// Sends the stop signal.

@@ -47,6 +47,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var listeners: ListenerTable
   var control: ControlSocket
   var channels: NotifyChannels
+  /// For short texts of a start, made once.
+  var scratch = ByteWriter(capacity: 256)
   /// What the helper that is being started is told of the main process; see `run`.
   var facts: HelperFacts?
   var log: LogOutput

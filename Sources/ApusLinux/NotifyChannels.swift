@@ -49,10 +49,11 @@ extension LinuxKernel {
     guard channels.fds.at(Int(index)) == -1, let service = manifest.services.at(Int(index)),
       NotifyChannels.reports(service, of: manifest)
     else { return }
-    var path = ByteWriter(capacity: 256)
-    writeChannel(of: service, into: &path)
-    path.byte(0)
-    let fd = unsafe path.bytes.withUnsafeBufferPointer { bytes in
+    scratch.reset()
+    scratch.bytes(channels.folder)
+    scratch.text(service.name, of: manifest)
+    scratch.byte(0)
+    let fd = unsafe scratch.bytes.withUnsafeBufferPointer { bytes in
       unsafe bytes.withMemoryRebound(to: CChar.self) { text in
         unsafe capus_notify_bind(
           text.baseAddress, account.rights.changesIdentity ? account.rights.uid : own.uid)

@@ -27,6 +27,8 @@ extension LinuxKernel {
   ) -> Outcome {
     facts = HelperFacts(pid: table.processes.at(Int(service))?.pid ?? 0, end: end)
     defer { facts = nil }
+    scratch.reset()
+    if let end, end.isSignal { scratch.signal(end.number) }
     return start(id, service, command: command)
   }
 

@@ -160,10 +160,8 @@ extension LinuxKernel {
     unsafe start = writer.position
     unsafe writer.text("EXIT_STATUS=")
     if end.isSignal {
-      var name = ByteWriter(capacity: 16)
-      name.signal(end.number)
       // Without its SIG, as systemd.exec(5) has it.
-      for index in min(3, name.count)..<name.count { writer.byte(name.bytes[index]) }
+      for index in min(3, scratch.count)..<scratch.count { writer.byte(scratch.bytes[index]) }
     } else {
       writer.decimal(UInt64(end.number))
     }

@@ -92,6 +92,21 @@ import Testing
     #expect(sim.world.power == .reboot)
   }
 
+  @Test("SHU-02 a probe that runs when the stop comes holds nothing up", arguments: 0..<16)
+  func shutdownBesideProbe(_ step: Int) throws {
+    let sim = try sim(
+      #""a": {"exec": ["/a"], "ready": {"exec": ["/p"], "interval": "1ms"}, "#
+        + #""stop": {"exec": ["/s"]}}"#)
+    sim.world.helperCodes[0] = 1
+    let start = sim.world.time
+    sim.world.at(start + Interval(microseconds: Int64(step) * 250)) { $0.signalSelf(15) }
+    try sim.run(for: .seconds(60))
+    #expect(sim.world.power == .reboot)
+    let end = try #require(sim.world.powerTime)
+    // Services end at once here; what is left is the time for everything else.
+    #expect(end - start < .seconds(5))
+  }
+
   @Test("timers start what is not running, again and again")
   func timers() throws {
     let sim = try sim(
