@@ -8,6 +8,8 @@ let device: [SwiftSetting] = [
   .enableExperimentalFeature("Lifetimes"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
+  // Crashes on command, for tests only: board/build leaves it out but for --crashing.
+  .define("APUS_CRASHES", .when(configuration: .debug)),
   .unsafeFlags(["-Osize"], .when(configuration: .release, traits: ["Embedded"])),
   .unsafeFlags(["-Werror", "EmbeddedRestrictions"]),
   .strictMemorySafety(),
@@ -19,6 +21,7 @@ let host: [SwiftSetting] = [
 
 let shim: [CSetting] = [
   .define("_GNU_SOURCE"),
+  .define("APUS_CRASHES", .when(configuration: .debug)),
   .unsafeFlags(["-Wall", "-Wextra", "-Werror=implicit", "-ffunction-sections", "-fdata-sections"]),
   .unsafeFlags(["-Os"], .when(configuration: .release)),
 ]

@@ -16,6 +16,9 @@ extension LinuxKernel {
       var number: UInt32 = 0
       var sender: Int32 = 0
       guard unsafe capus_read_signal(signalFd, &number, &sender) == 1 else { return }
+      #if APUS_CRASHES
+        DeliberateCrash(rawValue: number)?.happen()
+      #endif
       if number == LinuxKernel.childSignal {
         looksForEnds = true
         // A zombie that waits for its release may hide this one from the look.

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <ucontext.h>
@@ -221,3 +222,12 @@ int32_t capus_replace(void) {
   capus_keep_descriptors(0);
   return (int32_t)error;
 }
+
+#ifdef APUS_CRASHES
+void capus_abort(void) {
+  abort();
+}
+void capus_touch(uintptr_t address) {
+  *(volatile uint8_t *)address = 1;
+}
+#endif

@@ -21,6 +21,11 @@ final class Board: @unchecked Sendable {
     ProcessInfo.processInfo.environment["APUS_BINARY"]
       ?? products.appendingPathComponent("apus").path
   }
+  /// A build that crashes on command (`APUS_CRASHING`, else what `swift build` made).
+  static var crashing: String {
+    ProcessInfo.processInfo.environment["APUS_CRASHING"]
+      ?? products.appendingPathComponent("apus").path
+  }
   static var probe: String { products.appendingPathComponent("probe").path }
   static var isRoot: Bool { getuid() == 0 }
 
@@ -33,7 +38,7 @@ final class Board: @unchecked Sendable {
   /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only).
   init(
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
-    prefix: [String] = [], ownProgram: Bool = false
+    prefix: [String] = [], ownProgram: Bool = false, program: String = Board.binary
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
@@ -50,9 +55,9 @@ final class Board: @unchecked Sendable {
       ]
     }
     if ownProgram {
-      try FileManager.default.copyItem(atPath: Self.binary, toPath: path("apus"))
+      try FileManager.default.copyItem(atPath: program, toPath: path("apus"))
     }
-    let program = ownProgram ? path("apus") : Self.binary
+    let program = ownProgram ? path("apus") : program
     arguments += [program, "run", "--manifest", path("apus.json"), "--control", control]
     process.executableURL = URL(fileURLWithPath: arguments[0])
     process.arguments = Array(arguments.dropFirst())

@@ -43,8 +43,46 @@ import Testing
     }
   }
 
-  private func survives(isolated: Bool, _ happens: (Board, Int32) throws -> Void) throws {
-    let board = try Board(Self.manifest, isolated: isolated)
+  /// What a deliberate crash is like (DeliberateCrash.swift): the signal that orders it, the fault.
+  private static let deliberate: [(order: Int32, fault: [Int32])] = [
+    (54, [SIGILL, SIGTRAP]), (55, [SIGILL, SIGTRAP]), (56, [SIGILL, SIGTRAP, SIGSEGV]),
+    (57, [SIGSEGV]), (58, [SIGABRT]), (59, [SIGSEGV]),
+  ]
+
+  @Test(
+    "PID-01 PID-02 the same after a trap, a failed allocation, an overflow of the stack, an abort",
+    arguments: deliberate.indices)
+  func fromInside(index: Int) throws {
+    let crash = Self.deliberate[index]
+    try survives(isolated: false, program: Board.crashing) { board, pid in
+      kill(pid, crash.order)
+      try board.wait("the new program") { board.log.contains("goes on after a crash") }
+      #expect(
+        crash.fault.contains { board.log.contains("fault, signal \($0), ") }, "\(board.log)")
+      #expect(board.log.contains(", at 0x"))
+    }
+  }
+
+  @Test("reexec into another build keeps the same")
+  func otherBuild() throws {
+    try survives(isolated: false, ownProgram: true) { board, pid in
+      // Into place in one step, as an upgrade has to: a running program can not be written.
+      try FileManager.default.copyItem(atPath: Board.crashing, toPath: board.path("new"))
+      #expect(rename(board.path("new"), board.path("apus")) == 0)
+      #expect(board.command(["reexec"]).code == 0)
+      try board.wait("the new program") { board.log.contains("goes on as a new program") }
+      // Only the other build obeys this, and lives on as itself.
+      kill(pid, 54)
+      try board.wait("its crash") { board.log.contains("goes on after a crash") }
+    }
+  }
+
+  private func survives(
+    isolated: Bool, ownProgram: Bool = false, program: String = Board.binary,
+    _ happens: (Board, Int32) throws -> Void
+  ) throws {
+    let board = try Board(
+      Self.manifest, isolated: isolated, ownProgram: ownProgram, program: program)
     try board.wait(for: "plain", "ready")
     #expect(board.talk("echo.sock").hasSuffix(" e\n"))
     try board.wait(for: "echo", "ready")

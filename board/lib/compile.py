@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compiles the product of Package.swift for one board, as one program.
 
-    compile.py ARCH TRIPLE OUTPUT
+    compile.py ARCH TRIPLE FOLDER OUTPUT [-DDEFINE…]
 
 `swift build` compiles file by file and links what comes out; the device wants the linker to see the
 whole program instead (full link-time optimisation), which saves a tenth of its size. So this reads
@@ -70,9 +70,10 @@ def in_order(targets, name, order):
 
 
 class Compiler:
-    def __init__(self, root, arch, triple):
+    def __init__(self, root, arch, triple, work, defines):
         self.root = root
-        self.work = root / ".build" / f"device-{arch}"
+        self.work = work
+        self.defines = defines
         self.work.mkdir(parents=True, exist_ok=True)
         bundle = root / ".build/sdk/apus.artifactbundle" / arch
         self.toolset = json.loads((bundle / "toolset.json").read_text())
@@ -112,7 +113,8 @@ class Compiler:
             output = self.work / f'{target["name"]}-{source.stem}.o'
             self.unless_kept(output.name, [*headers, source], [output], [
                 "clang", f"--target={self.triple}", *settings(target, "c"), *self.options("cCompiler"),
-                "-flto", "-fomit-frame-pointer", f"-I{include}", "-c", str(source), "-o", str(output)])
+                *self.defines, "-flto", "-fomit-frame-pointer", f"-I{include}", "-c", str(source),
+                "-o", str(output)])
             objects.append(output)
         return objects
 
@@ -133,6 +135,7 @@ class Compiler:
             options += ["-Xcc", f"-fmodule-map-file={path}"]
         self.unless_kept(name, sources, [output, module], [
             "swiftc", *options, *settings(target, "swift"), *self.options("swiftCompiler"),
+            *self.defines,
             "-Xcc", "-fomit-frame-pointer", "-Xllvm", "-force-attribute=swift_retain:noinline",
             *(word for name in EARLY_PASSES for word in ("-Xllvm", f"-sil-disable-pass={name}")),
             "-emit-module", "-emit-module-path", str(module), "-lto=llvm-full", "-emit-bc",
@@ -145,14 +148,14 @@ class Compiler:
 
 
 def main():
-    arch, triple, output = sys.argv[1:]
+    arch, triple, work, output, *defines = sys.argv[1:]
     root = Path.cwd()
     package = json.loads(subprocess.run(
         ["swift", "package", "dump-package"], check=True, stdout=subprocess.PIPE).stdout)
     targets = {target["name"]: target for target in package["targets"]}
     order = []
     in_order(targets, PRODUCT, order)
-    compiler = Compiler(root, arch, triple)
+    compiler = Compiler(root, arch, triple, Path(work), defines)
     objects, maps = [], []
     for name in order:
         target = targets[name]

@@ -89,4 +89,8 @@ int32_t capus_check_program(void);
 /* Executes it with the record; returns -errno when that fails, with nothing changed. */
 int32_t capus_replace(void);
 
+/* Deliberate faults, for tests only: defined where APUS_CRASHES is. */
+void capus_abort(void) __attribute__((noreturn));
+void capus_touch(uintptr_t address);
+
 #endif
