@@ -108,7 +108,7 @@ extension Verb {
 
       --json           {"sockets":[{"service","name","kind","address","state",
                        "reason","queued","accepted","triggers","pausedUntilUs",
-                       "lastTriggerUs"}]}
+                       "lastTriggerUs","lastPeer"}]}
       """
     case .boot:
       """

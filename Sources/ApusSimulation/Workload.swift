@@ -169,7 +169,7 @@ public final class Workload {
     for _ in 0..<random.below(6) {
       let place: FaultPlace
       switch random.below(4) {
-      case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .rename]))
+      case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .link]))
       case 1: place = .watch(nil)
       case 2: place = .accept(nil)
       default: place = .spawn(nil, random.pick([.reportPipe, .clone, .streams]))
