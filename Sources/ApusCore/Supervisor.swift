@@ -317,6 +317,7 @@ extension Supervisor {
   }
 
   /// What `status` tells of a connection; nil for a free place.
+  @inline(never)
   public func report(connection index: Int) -> ConnectionReport? {
     guard let connection = connections.at(index), connection.stage != .free else { return nil }
     return ConnectionReport(

@@ -43,9 +43,7 @@ public func bindListener(
   _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner
 ) -> BindResult {
   var step: UInt8 = 0
-  let answer = unsafe withListener(index, of: manifest, owner: owner) {
-    unsafe capus_bind_listener($0, &step)
-  }
+  let answer = bindOrUnbind(-1, index, of: manifest, owner: owner, step: &step)
   guard answer < 0 else { return .bound(answer) }
   return .failed(BindStep(rawValue: step) ?? .resolve, Errno(0 &- answer))
 }
@@ -53,17 +51,15 @@ public func bindListener(
 /// Closes a listener and, with `removeOnStop`, removes its node and the links to it unless somebody
 /// else is there by now.
 public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Manifest) {
-  _ = unsafe withListener(index, of: manifest, owner: NodeOwner()) {
-    unsafe capus_unbind_listener($0, fd)
-    return 0
-  }
+  var step: UInt8 = 0
+  _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), step: &step)
 }
 
-/// Hands a listener to the shim; -EINVAL for one that is not in the manifest.
+/// Hands a listener to the shim; -EINVAL for one that is not in the manifest. One function for both
+/// ways, for size.
 @inline(never)
-private func withListener(
-  _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner,
-  _ body: (UnsafePointer<capus_listener>) -> Int32
+private func bindOrUnbind(
+  _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner, step: inout UInt8
 ) -> Int32 {
   guard let listener = manifest.listeners.at(index) else { return 0 - Errno.invalid.code }
   var result = unsafe capus_listener()
@@ -116,7 +112,9 @@ private func withListener(
       unsafe result.text = bytes + Int(text.offset)
       unsafe result.values = values.baseAddress.map { unsafe $0 + Int(options.start) }
       unsafe result.value_count = Int(options.count)
-      return unsafe body(&result)
+      if fd < 0 { return unsafe capus_bind_listener(&result, &step) }
+      unsafe capus_unbind_listener(&result, fd)
+      return 0
     }
   }
 }

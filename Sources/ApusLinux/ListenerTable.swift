@@ -10,8 +10,6 @@ struct BoundListener {
   /// Counts watches, so that readiness from before an unwatch is recognised.
   var generation: UInt32 = 0
   var isWatched = false
-  /// True while more waits than is dropped in one turn (`flush`).
-  var isDraining = false
   /// True while it cannot be bound for want of an interface or address.
   var awaitsNetwork = false
   /// Who owns the node.
@@ -100,16 +98,12 @@ extension LinuxKernel {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0,
         let declared = manifest.listeners.at(index), declared.kind != .special
       else { continue }
-      if declared.flags.contains(.flush) { drain(index) }
+      if declared.flags.contains(.flush) { capus_drain(bound.fd) }
       if capus_is_hung_up(bound.fd) != 0 {
         outcome = .event(.shutDownListener(listener: UInt16(truncatingIfNeeded: index)))
       }
     }
     return outcome
-  }
-
-  private mutating func drain(_ index: Int) {
-    listeners.listeners[index].isDraining = capus_drain(listeners.listeners[index].fd) != 0
   }
 
   mutating func watch(_ index: UInt16) -> Outcome {
@@ -175,17 +169,13 @@ extension LinuxKernel {
       let ready = watches.ready[index]
       guard let watch = Watch(data: ready.data) else { continue }
       if watch.kind == .network, listeners.network >= 0 {
-        _ = capus_drain(listeners.network)
+        capus_drain(listeners.network)
         events.append(.networkChanged)
       }
       guard watch.kind == .listener,
         let bound = listeners.listeners.at(Int(watch.index)), bound.isWatched,
         bound.generation == watch.generation
       else { continue }
-      if bound.isDraining {
-        drain(Int(watch.index))
-        continue
-      }
       // A listener that is shut down is readable as well.
       let isReadable =
         Int(ready.events) & (CAPUS_READABLE | CAPUS_URGENT) != 0

@@ -15,20 +15,20 @@
 #include "listener.h"
 #include "raw.h"
 
-/* In one turn of the loop. */
-enum { DRAINED_AT_ONCE = 256 };
+/* As much as a queue holds at most, unless net.core.somaxconn was raised. */
+enum { DRAINED_AT_MOST = 4096 };
 
 uint32_t capus_special_events(const char *path) {
   return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ? POLLPRI : POLLIN;
 }
 
-int32_t capus_drain(int32_t fd) {
+void capus_drain(int32_t fd) {
   uint8_t bytes[4096];
   /* Nothing may wait here, whoever else takes from the queue. */
   long flags = raw3(NR_FCNTL, fd, F_GETFL, 0);
   raw3(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK);
   long result = 0;
-  for (int count = 0; count < DRAINED_AT_ONCE && result >= 0; count++) {
+  for (int count = 0; count < DRAINED_AT_MOST && result >= 0; count++) {
     result = raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC);
     if (result >= 0)
       raw1(SYS_close, result);
@@ -36,7 +36,6 @@ int32_t capus_drain(int32_t fd) {
       result = raw3(SYS_read, fd, bytes, sizeof bytes);
   }
   raw3(NR_FCNTL, fd, F_SETFL, flags);
-  return result >= 0;
 }
 
 int32_t capus_is_hung_up(int32_t fd) {

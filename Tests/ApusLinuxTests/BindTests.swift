@@ -146,10 +146,15 @@ struct BindTests {
     }
   }
 
-  @Test("SOC-08 whoever finds the node finds its mode and group right")
-  func modeAndGroupFromTheFirstInstant() throws {
-    let path = scratch["watched.sock"]
-    let manifest = manifest(path: path) { $0.mode = 0o660 }
+  @Test(
+    "SOC-08 whoever finds the node finds its mode and group right",
+    arguments: [ListenerKind.stream, .datagram, .fifo])
+  func modeAndGroupFromTheFirstInstant(kind: ListenerKind) throws {
+    let path = scratch["watched"]
+    let manifest = manifest(path: path) {
+      $0.mode = 0o660
+      $0.kind = kind
+    }
     // Only root can give a group away; for others their own must be left alone.
     let isRoot = getuid() == 0
     let (user, group): (UInt32, UInt32) = isRoot ? (1234, 4711) : (getuid(), getgid())

@@ -66,6 +66,10 @@ let badValues: [(String, String)] = [
   (#""type": 1"#, "type: expected a string, found a number"),
   (#""remain": true"#, #"remain: has no meaning without "type": "oneshot""#),
   (#""accept": true"#, #"accept: has no meaning without "listen""#),
+  (
+    #""accept": true, "listen": [{"stream": "1"}, {"datagram": "1"}]"#,
+    "accept: has no meaning with listeners that take no connections"
+  ),
   (#""start": "demand""#, #"start: has no meaning without "listen""#),
   (#""start": "timer""#, #"start: has no meaning without "timer""#),
   (#""pidFile": "/x""#, #"pidFile: has no meaning without "type": "forking""#),
