@@ -10,8 +10,6 @@ struct BoundListener {
   /// Counts watches, so that readiness from before an unwatch is recognised.
   var generation: UInt32 = 0
   var isWatched = false
-  /// True while it cannot be bound for want of an interface or address.
-  var awaitsNetwork = false
   /// Who owns the node.
   var owner = NodeOwner()
   /// True when a name of the owner does not exist: then it is not bound.
@@ -55,10 +53,9 @@ extension LinuxKernel {
       return .event(.bindFailed(listener: index, step: .owner, errno: .noEntry))
     }
     var result = bindListener(Int(index), of: manifest, owner: bound.owner)
-    if watchNetwork(for: Int(index), result) {
+    if case .failed(_, let errno) = result, errno.isOfNetwork, watchNetwork() {
       // What it waits for may have come while nobody looked.
       result = bindListener(Int(index), of: manifest, owner: bound.owner)
-      _ = watchNetwork(for: Int(index), result)
     }
     switch result {
     case .bound(let fd):
@@ -69,24 +66,13 @@ extension LinuxKernel {
     }
   }
 
-  /// Listens to rtnetlink(7) as long as some listener waits for an interface or address; true when
-  /// that has just begun.
-  private mutating func watchNetwork(for index: Int, _ result: BindResult) -> Bool {
-    var awaitsNetwork = false
-    if case .failed(_, let errno) = result { awaitsNetwork = errno.isOfNetwork }
-    listeners.listeners[index].awaitsNetwork = awaitsNetwork
-    if awaitsNetwork {
-      if listeners.network >= 0 { return false }
-      listeners.network = capus_network_watch()
-      return listeners.network >= 0
-        && watches.add(listeners.network, Watch(.network), events: CAPUS_READABLE) == nil
-    }
-    if listeners.network >= 0, !listeners.listeners.contains(where: { $0.awaitsNetwork }) {
-      watches.remove(listeners.network)
-      _ = capus_close(listeners.network)
-      listeners.network = -1
-    }
-    return false
+  /// Listens to rtnetlink(7) until it has told something; true when that has just begun. A listener
+  /// that still lacks an interface or address after that begins anew.
+  private mutating func watchNetwork() -> Bool {
+    if listeners.network >= 0 { return false }
+    listeners.network = capus_network_watch()
+    return listeners.network >= 0
+      && watches.add(listeners.network, Watch(.network), events: CAPUS_READABLE) == nil
   }
 
   /// After an end of its service's process: drops what waits where `flush` says so, and tells of a
@@ -168,9 +154,10 @@ extension LinuxKernel {
     for index in 0..<watches.readyCount {
       let ready = watches.ready[index]
       guard let watch = Watch(data: ready.data) else { continue }
-      if watch.kind == .network, listeners.network >= 0 {
-        capus_drain(listeners.network)
-        events.append(.networkChanged)
+      if watch.kind == .network, listeners.network >= 0, events.append(.networkChanged) {
+        watches.remove(listeners.network)
+        _ = capus_close(listeners.network)
+        listeners.network = -1
       }
       guard watch.kind == .listener,
         let bound = listeners.listeners.at(Int(watch.index)), bound.isWatched,

@@ -82,22 +82,25 @@ extension Decoder {
       for index in list(node, .path).indices {
         add(key.rawValue, Int64(tables.texts[index].offset))
       }
-    case .device:
-      add(key.rawValue, name(node, "not an interface name: ") { Scalar.isInterfaceName($0) })
-    case .congestion:
-      add(
-        key.rawValue,
-        name(node, "not a congestion control algorithm: ") {
-          Scalar.isName($0, most: 15, also: "_-")
-        })
+    case .device, .congestion:
+      guard let name = string(node) else { return }
+      guard
+        key == .device
+          ? Scalar.isInterfaceName(name) : Scalar.isName(name, most: 15, also: "_-")
+      else {
+        return error(
+          node,
+          key == .device ? "not an interface name: " : "not a congestion control algorithm: ", name)
+      }
+      add(key.rawValue, Int64(strings.keep(name).offset))
     case .deferAccept: add(key.rawValue, seconds(node, least: .zero))
     case .sendBuffer, .receiveBuffer, .pipeSize:
       add(key.rawValue, size(node, most: UInt64(Int32.max)).map { Int64($0) })
-    case .fastOpen: add(key.rawValue, integer(node, 0, Int64(Int32.max)))
-    case .priority: add(key.rawValue, integer(node, 0, 15))
-    case .mark: add(key.rawValue, integer(node, 0, 0xffff_ffff))
-    case .tos: add(key.rawValue, integer(node, 0, 255))
-    case .ttl: add(key.rawValue, integer(node, 1, 255))
+    case .fastOpen, .priority, .mark, .tos, .ttl:
+      let most: Int64 =
+        key == .priority
+        ? 15 : key == .fastOpen ? Int64(Int32.max) : key == .mark ? 0xffff_ffff : 255
+      add(key.rawValue, integer(node, key == .ttl ? 1 : 0, most))
     case .timestamps:
       guard let value = word(node, Words("off us ns")), value > 0 else { return }
       add(value == 1 ? key.rawValue : SocketOption.nanoseconds.rawValue, 1)
@@ -128,17 +131,5 @@ extension Decoder {
     duration(node, never: false, least: least).map {
       (min($0.microseconds, Int64(Int32.max) * 1_000_000) + 999_999) / 1_000_000
     }
-  }
-
-  /// Where a name that follows a rule lies in the pool.
-  private mutating func name(
-    _ node: JSONNode, _ message: StaticString, _ isRight: ([UInt8]) -> Bool
-  ) -> Int64? {
-    guard let name = string(node) else { return nil }
-    guard isRight(name) else {
-      error(node, message, name)
-      return nil
-    }
-    return Int64(strings.keep(name).offset)
   }
 }

@@ -177,6 +177,24 @@ struct BindKindTests {
     #expect(FileManager.default.contents(atPath: scratch["two"]) == Data("precious".utf8))
   }
 
+  @Test(
+    "a peer is written as people write it",
+    arguments: [
+      (ConnectionSource(family: 2, key: 0x7F00_0102, port: 80), "127.0.1.2:80"),
+      (ConnectionSource(family: 10, key: 0, rest: 1, port: 9), "[::1]:9"),
+      (
+        ConnectionSource(family: 10, key: 0x2001_0DB8_0000_0001, rest: 0xA0B, port: 65535),
+        "[2001:db8:0:1::a0b]:65535"
+      ),
+      (ConnectionSource(family: 1, key: 1000), "uid 1000"),
+      (ConnectionSource(family: 0, key: 0), ""), (ConnectionSource(family: 40, key: 3), ""),
+    ])
+  func peer(source: ConnectionSource, text: String) {
+    var writer = ByteWriter(capacity: 64)
+    LinuxKernel.write(source, into: &writer)
+    #expect(String(decoding: writer.bytes, as: UTF8.self) == text)
+  }
+
   @Test("an option a kind does not have is left out, one the kernel refuses is an error")
   func applicability() throws {
     var plain = manifest(path: scratch["u"]) { $0.flags = [.noDelay, .packetInfo, .transparent] }

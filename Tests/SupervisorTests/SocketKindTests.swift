@@ -192,7 +192,7 @@ import Testing
     #expect(words[1] == (hasPidfs ? words[0] : "-"), "\(line)")
   }
 
-  @Test("traffic on a datagram, seqpacket, FIFO, terminal or netlink listener starts its service")
+  @Test("traffic on a datagram, seqpacket, FIFO or terminal listener starts its service")
   func triggers() throws {
     let port = Client.freePort()
     let master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
@@ -221,6 +221,18 @@ import Testing
     close(pipe)
     #expect(write(master, "x\n", 2) == 2)
     for name in ["udp", "local", "packet", "fifo", "tty"] { try board.wait(for: name, "ready") }
+  }
+
+  @Test("news of the kernel start a netlink service", .enabled(if: Board.isRoot, "needs root"))
+  func news() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"net": {
+        "exec": ["PROBE", "sleep"], "listen": [{"netlink": "route 1"}]}}}
+      """#, isolated: true)
+    #expect(try board.state("net") == "listening")
+    try board.inside(["ip", "link", "add", "new0", "type", "bridge"])
+    try board.wait(for: "net", "ready")
   }
 
   @Test("a /proc file that changes starts its service", .enabled(if: Board.isRoot, "needs root"))
