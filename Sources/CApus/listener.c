@@ -122,7 +122,8 @@ static int make_socket(const struct capus_listener *listener, unsigned form, int
   }
   if (result > 0) {
     *step = CAPUS_BIND;
-    result = make_node(listener, directory, name, fd, &address, result);
+    result = name ? make_node(listener, directory, name, fd, &address, result)
+                  : (int)raw3(SYS_bind, fd, &address, result);
   }
   int is_bound = result == 0;
   if (result == 0 && (listener->kind == STREAM || listener->kind == SEQPACKET)) {

@@ -13,11 +13,8 @@ extension Manifest {
   }
 }
 
-/// Serialised because umask(2) belongs to the process.
-@Suite("Listeners of every kind", .serialized)
-struct BindKindTests {
-  let scratch = Scratch()
-
+/// Every kind of listener; of the same serialised suite because umask(2) belongs to the process.
+extension BindTests {
   private func type(_ fd: Int32) -> Int32 { option(fd, SOL_SOCKET, SO_TYPE) }
 
   @Test("datagram and seqpacket sockets have nodes and abstract names like streams")

@@ -92,6 +92,7 @@ import Testing
     #expect(try queued(board.path("u")) == 0)
     // Nothing is left that starts it again.
     #expect(try board.service("idle")["restarts"] as? Int == 0)
+    #expect(try board.socket(board.path("d"))["triggers"] as? Int == 0)
     #expect(try board.socket(board.path("u"))["state"] as? String == "listening")
   }
 
