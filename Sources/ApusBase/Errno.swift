@@ -56,6 +56,8 @@ extension Errno {
   public static let notImplemented = Errno(38)
   /// Too many levels of symbolic links.
   public static let linkLoop = Errno(40)
+  /// No such interface or address: one that comes up may mend it.
+  public var isOfNetwork: Bool { self == .noDevice || self == .addressNotAvailable }
   /// Address already in use.
   public static let addressInUse = Errno(98)
   /// Cannot assign requested address.

@@ -75,7 +75,8 @@ extension Verb {
     case .status:
       """
       Without SERVICE a table of all services: state, since when, main process,
-      automatic restarts, memory, and why or when it starts next. With one SERVICE
+      automatic restarts, memory, and why or when it starts next. Connections of
+      accept services follow as NAME@N with their peers. With one SERVICE
       everything known of it, its last exit too.
 
       invalid    its entry in the manifest was refused
@@ -108,7 +109,7 @@ extension Verb {
 
       --json           {"sockets":[{"service","name","kind","address","state",
                        "reason","queued","accepted","triggers","pausedUntilUs",
-                       "lastTriggerUs"}]}
+                       "lastTriggerUs","lastPeer"}]}
       """
     case .boot:
       """

@@ -95,6 +95,7 @@ enum SocketsCommand {
     json.member("triggers", unsigned: record.triggers)
     json.member("pausedUntilUs", record.pausedUntil, context)
     json.member("lastTriggerUs", record.lastTrigger, context)
+    json.member("lastPeer", socket.peer)
     json.endObject()
   }
 }

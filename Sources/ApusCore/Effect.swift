@@ -32,6 +32,9 @@ public enum Effect: Equatable, Sendable {
   case unwatch(listener: UInt16)
   /// Close the listener, removing its node where `removeOnStop` says so.
   case unbind(listener: UInt16)
+  /// After an end of the service's process: drop what waits at its listeners that say `flush`, and
+  /// look whether one was shut down. Comes back as `shutDownListener` when one was.
+  case settle(service: UInt16)
   /// Accept one connection for that instance, without ever blocking.
   case accept(listener: UInt16, InstanceID)
   /// Close the connection accepted for an instance that will not start.

@@ -18,19 +18,25 @@ public struct ExitReport: Equatable, Sendable {
   }
 }
 
-/// The peer of an accepted connection, reduced to what per-source limits count.
+/// The peer of an accepted connection; `family` and `key` are what per-source limits count.
 ///
 /// IPv4: the address; IPv6: the upper 64 bits; unix: the uid; with a tag in `family`.
 public struct ConnectionSource: Equatable, Sendable {
-  /// AF_* of the peer.
+  /// AF_* of the peer, 0 for nobody.
   public var family: UInt16
   /// Address bits or uid.
   public var key: UInt64
+  /// The lower 64 bits of an IPv6 address.
+  public var rest: UInt64
+  /// Port of the peer.
+  public var port: UInt16
 
   /// A source of connections.
-  public init(family: UInt16, key: UInt64) {
+  public init(family: UInt16, key: UInt64, rest: UInt64 = 0, port: UInt16 = 0) {
     self.family = family
     self.key = key
+    self.rest = rest
+    self.port = port
   }
 }
 
@@ -42,8 +48,12 @@ public enum Event: Equatable, Sendable {
   case tick
   /// A watched listener is readable. It stays reported until it is unwatched (level-triggered).
   case readable(listener: UInt16)
-  /// A watched listener reported an error or hang-up without anything to read.
+  /// A watched listener reported an error or a hang-up.
   case brokenListener(listener: UInt16)
+  /// `settle` found that a service has shut its listener down (shutdown(2)).
+  case shutDownListener(listener: UInt16)
+  /// A network interface or address came or went while a bind had failed for want of one.
+  case networkChanged
   /// `bind` succeeded.
   case bound(listener: UInt16)
   /// `bind` failed in `step`.
@@ -135,7 +145,7 @@ public enum BindStep: UInt8, Sendable {
   case listen
   case mode
   case owner
-  case rename
+  case link
   case probe
 }
 

@@ -90,6 +90,14 @@ public struct FieldCodec: Sendable {
     field(&value.value)
   }
 
+  /// A peer.
+  mutating func field(_ value: inout ConnectionSource) {
+    field(&value.family)
+    field(&value.key)
+    field(&value.rest)
+    field(&value.port)
+  }
+
   /// An end of a process, or none.
   mutating func field(_ value: inout ExitReport?) {
     var kind: UInt8 = 0
@@ -150,6 +158,7 @@ extension ListenerUnit {
     codec.field(&triggers)
     codec.field(&accepted)
     codec.field(&lastTrigger)
+    codec.field(&lastPeer)
   }
 }
 
@@ -163,7 +172,7 @@ extension Connection {
     codec.field(&listener)
     codec.field(&generation)
     codec.field(&number)
-    codec.field(&source.family)
-    codec.field(&source.key)
+    codec.field(&source)
+    codec.field(&since)
   }
 }

@@ -93,6 +93,9 @@ public protocol Kernel: ~Copyable {
   /// Connections waiting in a listener's queue; nil when the kernel does not tell.
   mutating func queueLength(listener: UInt16) -> UInt32?
 
+  /// Writes a peer as people write it; nothing for nobody.
+  static func write(_ peer: ConnectionSource, into writer: inout ByteWriter)
+
   /// Keeps what lasts of the supervisor beyond a crash, in that slot.
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
@@ -104,10 +107,13 @@ public protocol Kernel: ~Copyable {
   mutating func memory(of instance: InstanceID) -> UInt64?
 }
 
-// For kernels under which nothing outlives the program.
+// For kernels under which nothing outlives the program and peers have no names.
 extension Kernel {
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
+
+  /// Has no words for it.
+  public static func write(_ peer: ConnectionSource, into writer: inout ByteWriter) {}
 
   /// Is not possible.
   public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }

@@ -50,6 +50,13 @@ extension Driver where K: ~Copyable {
       while next <= manifest.services.count, isHidden(service: next - 1, cursor.service) {
         next += 1
       }
+      // Behind the services the connections being served.
+      let connections = manifest.services.count
+      while next > connections, next <= connections + supervisor.connectionCount,
+        isHidden(connection: next - connections - 1, cursor.service)
+      {
+        next += 1
+      }
     case .sockets:
       while next <= manifest.listeners.count,
         isHidden(service: Int(manifest.listeners[next - 1].service), cursor.service)
@@ -59,6 +66,11 @@ extension Driver where K: ~Copyable {
     case .boot: break
     }
     return next
+  }
+
+  private func isHidden(connection: Int, _ only: UInt16?) -> Bool {
+    guard let report = supervisor.report(connection: connection) else { return true }
+    return only.map { $0 != report.service } ?? false
   }
 
   private func isHidden(service: Int, _ only: UInt16?) -> Bool {
@@ -77,6 +89,12 @@ extension Driver where K: ~Copyable {
       }
       if let report = supervisor.report(service: cursor.next - 1) {
         write(report, cursor.next - 1)
+        return true
+      }
+      if let report = supervisor.report(
+        connection: cursor.next - 1 - supervisor.manifest.services.count)
+      {
+        write(report)
         return true
       }
     case .sockets:
@@ -126,6 +144,21 @@ extension Driver where K: ~Copyable {
       })
   }
 
+  private mutating func write(_ report: ConnectionReport) {
+    let manifest = supervisor.manifest
+    var record = ServiceRecord(state: report.state, since: report.since)
+    record.mainPid = report.pid
+    record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
+    frame.serviceFrame(
+      record,
+      name: { writer in
+        writer.text(manifest.services[Int(report.service)].name, of: manifest)
+        writer.byte(UInt8(ascii: "@"))
+        writer.decimal(UInt64(report.number))
+      },
+      reason: { writer in K.write(report.source, into: &writer) })
+  }
+
   private mutating func write(_ report: ListenerReport, _ index: Int) {
     let manifest = supervisor.manifest
     let listener = manifest.listeners[index]
@@ -147,7 +180,8 @@ extension Driver where K: ~Copyable {
       reason: { writer in
         report.reason.write(
           into: &writer, manifest: manifest, service: listener.service, listener: number)
-      })
+      },
+      peer: { writer in K.write(report.lastPeer, into: &writer) })
   }
 
   private mutating func writeBootEntry(_ index: Int) {

@@ -60,7 +60,9 @@ extension Supervisor {
     listeners[listener].accepted &+= 1
     listeners[listener].triggers &+= 1
     listeners[listener].lastTrigger = now
+    listeners[listener].lastPeer = source
     connections[index].source = source
+    connections[index].since = now
     guard !exceedsSource(service, source, index), units[service].goal == .listen else {
       out.append(.discard(id))
       return free(index)
@@ -80,7 +82,8 @@ extension Supervisor {
     var same: UInt16 = 0
     for index in connections.indices
     where index != own && connections[index].stage != .free
-      && Int(connections[index].service) == service && connections[index].source == source
+      && Int(connections[index].service) == service && connections[index].source.key == source.key
+      && connections[index].source.family == source.family
     {
       same += 1
     }

@@ -17,6 +17,9 @@ extension Supervisor {
     out.append(.release(id))
     landed(service)
     if units[service].stopStage != .abandoned { lives -= 1 }
+    if manifest.services[service].listeners.count > 0 {
+      out.append(.settle(service: UInt16(truncatingIfNeeded: service)))
+    }
     clearAlarm(service)
     units[service].isAlive = false
     units[service].pid = 0

@@ -15,6 +15,7 @@ extension Supervisor {
     guard listeners.at(listener)?.isBound == false else { return }
     settleBind()
     listeners[listener].isBound = true
+    listeners[listener].isPaused = false
     listeners[listener].delay = .zero
     listeners[listener].reason = .none
     deadlines.clear(deadlineKey(listener: listener))
@@ -65,21 +66,30 @@ extension Supervisor {
   }
 
   mutating func watchFailed(_ listener: Int, _ reason: Reason) {
-    guard listeners.indices.contains(listener) else { return }
+    guard listeners.at(listener)?.isBound == true else { return }
     listeners[listener].isWatched = false
     pause(listener, reason, for: grownDelay(of: listener))
   }
 
   /// Error or hang-up with nothing to read: the socket is of no use any more and is made anew.
   mutating func broken(_ listener: Int) {
-    guard listeners.at(listener)?.isWatched == true else {
-      staleEvents &+= 1
+    guard listeners.at(listener)?.isBound == true, phase.rawValue <= Phase.running.rawValue else {
       return
     }
     unwatch(listener)
     out.append(.unbind(listener: UInt16(truncatingIfNeeded: listener)))
     listeners[listener].isBound = false
     retry(listener, Reason(.brokenListener), in: grownDelay(of: listener))
+  }
+
+  /// What lacked an interface or an address is tried again at once.
+  mutating func networkChanged() {
+    for index in listeners.indices
+    where !listeners[index].isBound && Errno(listeners[index].reason.value).isOfNetwork
+      && listeners[index].reason.kind == .bindFailed && phase.rawValue <= Phase.running.rawValue
+    {
+      deadlines.set(deadlineKey(listener: index), to: now)
+    }
   }
 
   /// Keeps a listener unwatched for a while, and says why.

@@ -160,7 +160,14 @@ public struct Supervisor: Sendable {
     case .begin: begin()
     case .tick: break
     case .readable(let listener): readable(Int(listener))
-    case .brokenListener(let listener): broken(Int(listener))
+    case .brokenListener(let listener):
+      guard listeners.at(Int(listener))?.isWatched == true else {
+        staleEvents &+= 1
+        return
+      }
+      broken(Int(listener))
+    case .shutDownListener(let listener): broken(Int(listener))
+    case .networkChanged: networkChanged()
     case .bound(let listener): bound(Int(listener))
     case .bindFailed(let listener, let step, let errno):
       bindFailed(Int(listener), Reason(.bindFailed, step: step.rawValue, value: errno.code))
@@ -255,6 +262,24 @@ public struct ServiceReport: Sendable {
   public var connections: UInt16
 }
 
+/// What a status line says of a connection.
+public struct ConnectionReport: Sendable {
+  /// The service.
+  public var service: UInt16
+  /// The N of `name@N`.
+  public var number: UInt32
+  /// What its process is doing.
+  public var state: ServiceState
+  /// When it was accepted.
+  public var since: Instant
+  /// Its process, 0 for none.
+  public var pid: Int32
+  /// Its slot.
+  public var instance: InstanceID
+  /// Who is at the other end.
+  public var source: ConnectionSource
+}
+
 /// What a `list-sockets` line says of a listener.
 public struct ListenerReport: Sendable {
   /// The state.
@@ -269,6 +294,8 @@ public struct ListenerReport: Sendable {
   public var pausedUntil: Instant?
   /// When it last started its service.
   public var lastTrigger: Instant?
+  /// Who connected last, of an `accept` service.
+  public var lastPeer: ConnectionSource
 }
 
 extension Supervisor {
@@ -296,6 +323,21 @@ extension Supervisor {
       connections: unit.connections)
   }
 
+  /// What `status` tells of a connection; nil for a free place.
+  @inline(never)
+  public func report(connection index: Int) -> ConnectionReport? {
+    guard let connection = connections.at(index), connection.stage != .free else { return nil }
+    return ConnectionReport(
+      service: connection.service, number: connection.number,
+      state: connection.isStopping
+        ? .stopping : connection.stage == .running ? .ready : .starting,
+      since: connection.since, pid: connection.pid, instance: instance(connection: index),
+      source: connection.source)
+  }
+
+  /// How many places for connections there are.
+  public var connectionCount: Int { connections.count }
+
   /// What `list-sockets` tells of a listener.
   public func report(listener index: ListenerIndex) -> ListenerReport? {
     guard let listener = listeners.at(index), let declared = manifest.listeners.at(index),
@@ -319,6 +361,7 @@ extension Supervisor {
     return ListenerReport(
       state: state, reason: reason, accepted: listener.accepted, triggers: listener.triggers,
       pausedUntil: until,
-      lastTrigger: listener.lastTrigger == .never ? nil : listener.lastTrigger)
+      lastTrigger: listener.lastTrigger == .never ? nil : listener.lastTrigger,
+      lastPeer: listener.lastPeer)
   }
 }

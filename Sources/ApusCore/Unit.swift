@@ -134,6 +134,8 @@ struct ListenerUnit: Sendable {
   var triggers: UInt64 = 0
   var accepted: UInt64 = 0
   var lastTrigger = Instant.never
+  /// Who connected last, of an `accept` service.
+  var lastPeer = ConnectionSource(family: 0, key: 0)
 }
 
 /// One connection of an `accept` service.
@@ -156,6 +158,8 @@ struct Connection: Sendable {
   /// The N of `name@N`.
   var number: UInt32 = 0
   var source = ConnectionSource(family: 0, key: 0)
+  /// When it was accepted.
+  var since = Instant.zero
 }
 
 /// A control client that waits for a service.

@@ -46,7 +46,7 @@ extension BindStep {
     case .listen: "listen on"
     case .mode: "set the mode of"
     case .owner: "set the owner of"
-    case .rename: "rename into place"
+    case .link: "link to"
     case .probe: "probe"
     }
   }

@@ -159,6 +159,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .watch(let listener): return watch(listener)
     case .unwatch(let listener): unwatch(listener)
     case .unbind(let listener): unbind(listener)
+    case .settle(let service): return settle(service)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): discard(id)
     case .spawn(let id, let service):
@@ -177,7 +178,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
       tellBound()
       memory.trim()
       board.bootFinished(Instant(microseconds: capus_now()))
-    case .power(let action): power = action
+    case .power(let action):
+      for index in listeners.listeners.indices { unbind(UInt16(truncatingIfNeeded: index)) }
+      power = action
     }
     return .done
   }

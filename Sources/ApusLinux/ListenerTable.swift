@@ -1,5 +1,5 @@
-internal import ApusBase
-internal import ApusCore
+public import ApusBase
+public import ApusCore
 internal import ApusManifest
 internal import CApus
 
@@ -19,6 +19,8 @@ struct BoundListener {
 /// Every listener of the manifest, in a table made once.
 struct ListenerTable {
   var listeners: [BoundListener]
+  /// Tells of interfaces and addresses while some listener waits for one, else -1.
+  var network: Int32 = -1
 
   /// Resolves the owners' names.
   init(_ manifest: Manifest, users: UserDatabase) {
@@ -50,7 +52,12 @@ extension LinuxKernel {
     if bound.isUnknownOwner {
       return .event(.bindFailed(listener: index, step: .owner, errno: .noEntry))
     }
-    switch bindListener(Int(index), of: manifest, owner: bound.owner) {
+    var result = bindListener(Int(index), of: manifest, owner: bound.owner)
+    if case .failed(_, let errno) = result, errno.isOfNetwork, watchNetwork() {
+      // What it waits for may have come while nobody looked.
+      result = bindListener(Int(index), of: manifest, owner: bound.owner)
+    }
+    switch result {
     case .bound(let fd):
       hold(listener: Int(index), fd)
       return .event(.bound(listener: index))
@@ -59,12 +66,42 @@ extension LinuxKernel {
     }
   }
 
+  /// Listens to rtnetlink(7) until it has told something; true when that has just begun. A listener
+  /// that still lacks an interface or address after that begins anew.
+  private mutating func watchNetwork() -> Bool {
+    if listeners.network >= 0 { return false }
+    listeners.network = capus_network_watch()
+    return listeners.network >= 0
+      && watches.add(listeners.network, Watch(.network), events: CAPUS_READABLE) == nil
+  }
+
+  /// After an end of its service's process: drops what waits where `flush` says so, and tells of a
+  /// listener that was shut down.
+  mutating func settle(_ service: UInt16) -> Outcome {
+    guard let service = manifest.services.at(Int(service)) else { return .done }
+    var outcome = Outcome.done
+    for index in service.listeners.indices {
+      guard let bound = listeners.listeners.at(index), bound.fd >= 0,
+        let declared = manifest.listeners.at(index), declared.kind != .special
+      else { continue }
+      if declared.flags.contains(.flush) { capus_drain(bound.fd) }
+      if capus_is_hung_up(bound.fd) != 0 {
+        outcome = .event(.shutDownListener(listener: UInt16(truncatingIfNeeded: index)))
+      }
+    }
+    return outcome
+  }
+
   mutating func watch(_ index: UInt16) -> Outcome {
     guard var bound = listeners.listeners.at(Int(index)), !bound.isWatched else { return .done }
     if bound.fd < 0 { return .event(.watchFailed(listener: index, errno: .badDescriptor)) }
     bound.generation &+= 1
     let watch = Watch(.listener, index: index, generation: bound.generation)
-    if let errno = watches.add(bound.fd, watch, events: CAPUS_READABLE) {
+    var events = CAPUS_READABLE
+    if let declared = manifest.listeners.at(Int(index)), declared.kind == .special {
+      events = unsafe pointer(declared.spelling).map { unsafe Int(capus_special_events($0)) } ?? 0
+    }
+    if let errno = watches.add(bound.fd, watch, events: events) {
       return .event(.watchFailed(listener: index, errno: errno))
     }
     bound.isWatched = true
@@ -116,37 +153,73 @@ extension LinuxKernel {
   mutating func reportListeners(into events: inout EventBuffer) {
     for index in 0..<watches.readyCount {
       let ready = watches.ready[index]
-      guard let watch = Watch(data: ready.data), watch.kind == .listener,
+      guard let watch = Watch(data: ready.data) else { continue }
+      if watch.kind == .network, listeners.network >= 0, events.append(.networkChanged) {
+        watches.remove(listeners.network)
+        _ = capus_close(listeners.network)
+        listeners.network = -1
+      }
+      guard watch.kind == .listener,
         let bound = listeners.listeners.at(Int(watch.index)), bound.isWatched,
         bound.generation == watch.generation
       else { continue }
-      let isReadable = Int(ready.events) & CAPUS_READABLE != 0
+      // A listener that is shut down is readable as well.
+      let isReadable =
+        Int(ready.events) & (CAPUS_READABLE | CAPUS_URGENT) != 0
+        && Int(ready.events) & CAPUS_HUNG_UP == 0
       events.append(
         isReadable ? .readable(listener: watch.index) : .brokenListener(listener: watch.index))
     }
   }
 
-  /// Connections waiting in a TCP listener's queue.
+  /// Connections waiting in the queue of a TCP or unix listener.
   public mutating func queueLength(listener: UInt16) -> UInt32? {
-    guard let bound = listeners.listeners.at(Int(listener)), bound.fd >= 0 else { return nil }
+    guard let bound = listeners.listeners.at(Int(listener)), bound.fd >= 0,
+      let kind = manifest.listeners.at(Int(listener))?.kind, kind == .stream || kind == .seqpacket
+    else { return nil }
     let length = capus_queue_length(bound.fd)
     return length < 0 ? nil : UInt32(clamping: length)
+  }
+
+  /// An address with its port, or the uid at the other end of a unix socket.
+  public static func write(_ source: ConnectionSource, into writer: inout ByteWriter) {
+    if source.family == 1 {
+      writer.text("uid ")
+      writer.decimal(source.key)
+    }
+    guard source.family == 2 || source.family == 10 else { return }
+    let isIPv6 = source.family == 10
+    var peer = capus_peer()
+    peer.family = source.family
+    unsafe withUnsafeMutableBytes(of: &peer.address) { bytes in
+      unsafe bytes.storeBytes(
+        of: isIPv6
+          ? source.key.bigEndian : UInt64(UInt32(truncatingIfNeeded: source.key).bigEndian),
+        as: UInt64.self)
+      unsafe bytes.storeBytes(of: source.rest.bigEndian, toByteOffset: 8, as: UInt64.self)
+    }
+    if isIPv6 { writer.byte(UInt8(ascii: "[")) }
+    var text = unsafe capus_peer_text(&peer)
+    while let start = unsafe text, unsafe start.pointee != 0 {
+      writer.byte(unsafe UInt8(bitPattern: start.pointee))
+      unsafe text = start + 1
+    }
+    if isIPv6 { writer.byte(UInt8(ascii: "]")) }
+    writer.byte(UInt8(ascii: ":"))
+    writer.decimal(UInt64(source.port))
   }
 }
 
 extension ConnectionSource {
-  /// What per-source limits count of a peer: see the type.
+  /// What the supervisor keeps of a peer.
   init(_ peer: capus_peer) {
-    var key: UInt64 = 0
-    if peer.family == 1 {
-      key = UInt64(peer.uid)
-    } else {
-      unsafe withUnsafeBytes(of: peer.address) { bytes in
-        for index in 0..<(peer.family == 2 ? 4 : 8) {
-          key = unsafe key << 8 | UInt64(bytes[index])
-        }
-      }
+    let (high, low) = unsafe withUnsafeBytes(of: peer.address) { bytes in
+      unsafe (
+        UInt64(bigEndian: bytes.loadUnaligned(as: UInt64.self)),
+        UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+      )
     }
-    self.init(family: peer.family, key: key)
+    let key = peer.family == 1 ? UInt64(peer.uid) : peer.family == 2 ? high >> 32 : high
+    self.init(family: peer.family, key: key, rest: low, port: peer.port)
   }
 }

@@ -169,7 +169,8 @@ extension LinuxKernel {
     unsafe list.set(start)
   }
 
-  /// LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID (sd_listen_fds(3)); the child writes its own pid.
+  /// LISTEN_FDS, LISTEN_FDNAMES, LISTEN_PID and LISTEN_PIDFDID (sd_listen_fds(3)); the child writes
+  /// its own pid and the inode of its pidfd.
   private func addSockets(
     of service: Service, _ result: inout capus_plan, _ list: inout EnvironmentWriter,
     _ writer: inout PlanWriter
@@ -199,6 +200,12 @@ extension LinuxKernel {
     writer.text("LISTEN_PID=")
     unsafe result.pid_digits = writer.position
     for _ in 0..<11 { writer.byte(0) }
+    unsafe list.set(start)
+    if capus_has_pidfs() == 0 { return }
+    unsafe start = writer.position
+    unsafe writer.text("LISTEN_PIDFDID=")
+    unsafe result.pidfd_digits = writer.position
+    for _ in 0..<21 { writer.byte(0) }
     unsafe list.set(start)
   }
 

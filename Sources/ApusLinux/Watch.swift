@@ -15,6 +15,7 @@ struct Watch: Equatable {
     case report
     case notify
     case listener
+    case network
   }
   var kind: Kind
   var index: UInt16
@@ -107,6 +108,13 @@ struct WatchSet: ~Copyable {
     if found < 0, Errno(-found) != .interrupted { throw Errno(-found) }
     readyCount = Int(max(0, found))
   }
+}
+
+/// The answer of a call of the shim: what it returned, or the error it returned as -errno.
+@discardableResult
+func checked(_ answer: Int32) throws(Errno) -> Int32 {
+  guard answer >= 0 else { throw Errno(0 &- answer) }
+  return answer
 }
 
 /// The error of a call of the shim, if it failed.

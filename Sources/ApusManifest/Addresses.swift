@@ -86,13 +86,16 @@ extension Decoder {
       netfilter ip6-fw dnrtmsg kobject-uevent generic scsitransport ecryptfs rdma crypto
       """)
     let space = text.place(of: 0x20)
-    guard let family = families.number(of: text.part(0, space)),
+    let name = text.part(0, space)
+    let named = families.number(of: name).map {
+      // The numbers skip 1 (unused) and 17.
+      UInt64($0 == 0 ? 0 : $0 < 16 ? $0 + 1 : $0 + 2)
+    }
+    guard let family = named ?? Scalar.number(name, most: 31),
       let groups = space == text.count
         ? 0 : Scalar.number(text.part(space + 1), most: 0xffff_ffff)
     else { return nil }
-    // The numbers skip 1 (unused) and 17.
-    let number = family == 0 ? 0 : family < 16 ? family + 1 : family + 2
-    return .netlink(UInt8(number), UInt32(groups))
+    return .netlink(UInt8(family), UInt32(groups))
   }
 }
 

@@ -21,7 +21,6 @@ extension Decoder {
     Decoder.fit(&tables.directories)
     Decoder.fit(&tables.extras)
     Decoder.fit(&tables.values)
-    Decoder.fit(&tables.socketOptions)
     Decoder.fit(&tables.system.mounts)
   }
 

@@ -76,17 +76,6 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
 
   /// The key's bit in `Listener.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
-
-  /// False for a key that is decoded and validated but does nothing yet.
-  public var isInForce: Bool {
-    switch self {
-    case .stream, .name, .mode, .user, .group, .directoryMode, .backlog, .ipv6Only, .freeBind,
-      .reusePort, .noDelay, .removeOnStop, .device, .transparent, .keepAlive, .broadcast,
-      .passCredentials:
-      true
-    default: false
-    }
-  }
 }
 
 /// The keys of `system`.

@@ -120,7 +120,8 @@ extension Decoder {
 
   // MARK: Addresses
 
-  /// Refuses a listener at an address that another one has; sharing a port needs `reusePort`.
+  /// Refuses a listener at an address that another one has; sharing a port needs `reusePort`, netlink
+  /// groups and special files are for everybody.
   ///
   /// The table of addresses is open addressed: 65,536 listeners must not make this quadratic.
   @inline(never) mutating func refuseSharedAddresses() {
@@ -149,7 +150,9 @@ extension Decoder {
 
   @inline(never) private mutating func refuse(_ index: Int, sharing other: Int) {
     let flags = tables.listeners[index].flags.intersection(tables.listeners[other].flags)
-    if flags.contains(.reusePort) { return }
+    // Each has its own copy of what netlink groups and special files tell.
+    let kind = tables.listeners[index].kind
+    if flags.contains(.reusePort) || kind == .netlink || kind == .special { return }
     let owner = Int(tables.listeners[index].service)
     let site = listenerSites[index]
     open(site.file)

@@ -26,26 +26,37 @@ public enum ListenerAddress: Equatable, Sendable {
   case netlink(UInt8, UInt32)
 }
 
-/// Yes-or-no keys of a listener.
+/// Yes-or-no keys of a listener, each at the bit of its key.
 public struct ListenerFlags: OptionSet, Sendable {
-  /// One bit a flag.
-  public var rawValue: UInt16
+  /// Bits of keys (`SocketKey.bit`).
+  public var rawValue: UInt64
   /// Takes the bits as they are.
-  public init(rawValue: UInt16) { self.rawValue = rawValue }
+  public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-  public static let freeBind = ListenerFlags(rawValue: 1)
-  public static let ipv6Only = ListenerFlags(rawValue: 2)
-  public static let removeOnStop = ListenerFlags(rawValue: 4)
-  public static let transparent = ListenerFlags(rawValue: 8)
-  public static let reusePort = ListenerFlags(rawValue: 16)
-  public static let noDelay = ListenerFlags(rawValue: 32)
-  public static let keepAlive = ListenerFlags(rawValue: 64)
-  public static let broadcast = ListenerFlags(rawValue: 128)
-  public static let passCredentials = ListenerFlags(rawValue: 256)
-  public static let passPidfd = ListenerFlags(rawValue: 512)
-  public static let packetInfo = ListenerFlags(rawValue: 1024)
-  public static let flush = ListenerFlags(rawValue: 2048)
-  public static let ipv6OnlyGiven = ListenerFlags(rawValue: 4096)
+  public static let removeOnStop = ListenerFlags(rawValue: 1 << 12)
+  public static let ipv6Only = ListenerFlags(rawValue: 1 << 14)
+  public static let freeBind = ListenerFlags(rawValue: 1 << 16)
+  public static let transparent = ListenerFlags(rawValue: 1 << 17)
+  public static let reusePort = ListenerFlags(rawValue: 1 << 18)
+  public static let noDelay = ListenerFlags(rawValue: 1 << 19)
+  public static let keepAlive = ListenerFlags(rawValue: 1 << 20)
+  public static let broadcast = ListenerFlags(rawValue: 1 << 30)
+  public static let passCredentials = ListenerFlags(rawValue: 1 << 31)
+  public static let passPidfd = ListenerFlags(rawValue: 1 << 32)
+  public static let packetInfo = ListenerFlags(rawValue: 1 << 33)
+  public static let flush = ListenerFlags(rawValue: 1 << 37)
+}
+
+/// Numbers of options that are no keys of their own, beside those of `SocketKey`.
+public enum SocketOption: UInt8, Sendable {
+  /// `keepAlive`: `time`, TCP_KEEPIDLE in seconds.
+  case keepAliveTime = 38
+  /// TCP_KEEPINTVL in seconds.
+  case keepAliveInterval
+  /// TCP_KEEPCNT.
+  case keepAliveProbes
+  /// `timestamps`: `ns`, SO_TIMESTAMPNS.
+  case nanoseconds
 }
 
 /// One pre-bound socket of a service.
@@ -70,8 +81,10 @@ public struct Listener: Sendable {
   public var mode: UInt16 = 0o660
   /// Mode of directories made on the way to the node.
   public var directoryMode: UInt16 = 0o755
-  /// Index into `Manifest.socketOptions`: keys few listeners use.
-  public var options: UInt16 = 0
+  /// Entries of `Manifest.values`: options that have a value, in the order of the file. The upper
+  /// half is the number of the key (`SocketOption`), the lower one the value, or where its text lies
+  /// in the pool.
+  public var options = TableRange.none
   /// Yes-or-no keys.
   public var flags = ListenerFlags.freeBind
   /// The kind.

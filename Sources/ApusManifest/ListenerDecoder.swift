@@ -12,7 +12,7 @@ extension Decoder {
       var listener = Listener()
       listener.name = draft.service.name
       listener.service = UInt16(truncatingIfNeeded: tables.services.count)
-      var options = SocketOptions()
+      let firstOption = tables.values.count
       var address: JSONNode?
       var fields = object(element)
       while let number = next(&fields, SocketKey.names) {
@@ -27,14 +27,13 @@ extension Decoder {
           address = node
           listener.kind = kind
         }
-        if !key.isInForce { notInForce(node) }
-        decode(key, node, &listener, &options)
+        decode(key, node, &listener)
       }
       guard let address else {
         error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
         continue
       }
-      listener.options = Decoder.share(options, &tables.socketOptions)
+      listener.options = TableRange(from: firstOption, to: tables.values.count)
       tables.listeners.append(listener)
       listenerSites.add(Site(file: file, node: address))
     }
@@ -46,7 +45,7 @@ extension Decoder {
 
   /// Decodes one key of a socket.
   @inline(never) private mutating func decode(
-    _ key: SocketKey, _ node: JSONNode, _ listener: inout Listener, _ options: inout SocketOptions
+    _ key: SocketKey, _ node: JSONNode, _ listener: inout Listener
   ) {
     switch key {
     case .stream, .datagram, .seqpacket, .fifo, .netlink, .special:
@@ -67,37 +66,59 @@ extension Decoder {
       if let backlog = integer(node, 0, Int64(Int32.max)) {
         listener.backlog = Int32(truncatingIfNeeded: backlog)
       }
-    case .removeOnStop: flag(node, .removeOnStop, &listener)
-    case .freeBind: flag(node, .freeBind, &listener)
-    case .transparent: flag(node, .transparent, &listener)
-    case .reusePort: flag(node, .reusePort, &listener)
-    case .noDelay: flag(node, .noDelay, &listener)
-    case .broadcast: flag(node, .broadcast, &listener)
-    case .passCredentials: flag(node, .passCredentials, &listener)
-    case .passPidfd: flag(node, .passPidfd, &listener)
-    case .packetInfo: flag(node, .packetInfo, &listener)
-    case .flush: flag(node, .flush, &listener)
-    case .ipv6Only:
-      flag(node, .ipv6Only, &listener)
-      listener.flags.insert(.ipv6OnlyGiven)
+    case .removeOnStop, .freeBind, .transparent, .reusePort, .noDelay, .broadcast,
+      .passCredentials, .passPidfd, .packetInfo, .flush, .ipv6Only:
+      flag(key, node, &listener)
     case .keepAlive:
-      if document.kind(node) == .object {
-        listener.flags.insert(.keepAlive)
-        notInForce(node)
-        keepAlive(node, &options)
-      } else {
-        flag(node, .keepAlive, &listener)
+      guard document.kind(node) == .object else { return flag(key, node, &listener) }
+      listener.flags.insert(.keepAlive)
+      var cursor = object(node)
+      while let member = next(&cursor, Words("time interval probes")) {
+        add(
+          SocketOption.keepAliveTime.rawValue + UInt8(truncatingIfNeeded: member),
+          member == 2 ? integer(cursor.value, 1, 127) : seconds(cursor.value, least: .seconds(1)))
       }
-    case .symlinks, .device, .deferAccept, .fastOpen, .sendBuffer, .receiveBuffer, .priority,
-      .mark, .tos, .ttl, .congestion, .timestamps, .pipeSize, .protocol:
-      option(key, node, &options)
+    case .symlinks:
+      for index in list(node, .path).indices {
+        add(key.rawValue, Int64(tables.texts[index].offset))
+      }
+    case .device, .congestion:
+      guard let name = string(node) else { return }
+      guard
+        key == .device
+          ? Scalar.isInterfaceName(name) : Scalar.isName(name, most: 15, also: "_-")
+      else {
+        return error(
+          node,
+          key == .device ? "not an interface name: " : "not a congestion control algorithm: ", name)
+      }
+      add(key.rawValue, Int64(strings.keep(name).offset))
+    case .deferAccept: add(key.rawValue, seconds(node, least: .zero))
+    case .sendBuffer, .receiveBuffer, .pipeSize:
+      add(key.rawValue, size(node, most: UInt64(Int32.max)).map { Int64($0) })
+    case .fastOpen, .priority, .mark, .tos, .ttl:
+      let most: Int64 =
+        key == .priority
+        ? 15 : key == .fastOpen ? Int64(Int32.max) : key == .mark ? 0xffff_ffff : 255
+      add(key.rawValue, integer(node, key == .ttl ? 1 : 0, most))
+    case .timestamps:
+      guard let value = word(node, Words("off us ns")), value > 0 else { return }
+      add(value == 1 ? key.rawValue : SocketOption.nanoseconds.rawValue, 1)
+    case .protocol:
+      add(key.rawValue, word(node, Words("default mptcp sctp udplite")).map { Int64($0) })
     }
   }
 
+  /// Notes an option's value.
+  @inline(never) private mutating func add(_ key: UInt8, _ value: Int64?) {
+    if let value { tables.values.append(Int64(key) << 32 | value) }
+  }
+
   @inline(never) private mutating func flag(
-    _ node: JSONNode, _ flag: ListenerFlags, _ listener: inout Listener
+    _ key: SocketKey, _ node: JSONNode, _ listener: inout Listener
   ) {
     guard let value = bool(node) else { return }
+    let flag = ListenerFlags(rawValue: key.bit)
     if value {
       listener.flags.insert(flag)
     } else {
@@ -105,64 +126,10 @@ extension Decoder {
     }
   }
 
-  @inline(never) private mutating func keepAlive(_ node: JSONNode, _ options: inout SocketOptions) {
-    var value = options
-    var cursor = object(node)
-    while let key = next(&cursor, Words("time interval probes")) {
-      let node = cursor.value
-      switch key {
-      case 0:
-        if let time = duration(node, never: false, least: .seconds(1)) {
-          value.keepAliveTime = time
-        }
-      case 1:
-        if let interval = duration(node, never: false, least: .seconds(1)) {
-          value.keepAliveInterval = interval
-        }
-      default:
-        if let probes = integer(node, 1, 127) {
-          value.keepAliveProbes = UInt8(truncatingIfNeeded: probes)
-        }
-      }
-    }
-    options = value
-  }
-
-  @inline(never) private mutating func option(
-    _ key: SocketKey, _ node: JSONNode, _ options: inout SocketOptions
-  ) {
-    let most = Int64(Int32.max)
-    switch key {
-    case .symlinks: options.symlinks = list(node, .path)
-    case .device:
-      guard let name = string(node) else { return }
-      guard Scalar.isInterfaceName(name) else {
-        return error(node, "not an interface name: ", name)
-      }
-      options.device = strings.keep(name)
-    case .congestion:
-      guard let name = string(node) else { return }
-      guard Scalar.isName(name, most: 15, also: "_-") else {
-        return error(node, "not a congestion control algorithm: ", name)
-      }
-      options.congestion = strings.keep(name)
-    case .deferAccept:
-      if let time = duration(node, never: false) { options.deferAccept = time }
-    case .fastOpen: if let value = integer(node, 0, most) { options.fastOpen = UInt32(value) }
-    case .sendBuffer:
-      if let value = size(node, most: UInt64(most)) { options.sendBuffer = UInt32(value) }
-    case .receiveBuffer:
-      if let value = size(node, most: UInt64(most)) { options.receiveBuffer = UInt32(value) }
-    case .pipeSize:
-      if let value = size(node, most: UInt64(most)) { options.pipeSize = UInt32(value) }
-    case .priority: if let value = integer(node, 0, 15) { options.priority = UInt8(value) }
-    case .mark: if let value = integer(node, 0, 0xffff_ffff) { options.mark = UInt32(value) }
-    case .tos: if let value = integer(node, 0, 255) { options.tos = UInt8(value) }
-    case .ttl: if let value = integer(node, 1, 255) { options.ttl = UInt8(value) }
-    case .timestamps:
-      if let value = word(node, Words("off us ns")) { options.timestamps = value }
-    default:
-      if let value = word(node, Words("default mptcp sctp udplite")) { options.protocol = value }
+  /// A duration in whole seconds, rounded up.
+  @inline(never) private mutating func seconds(_ node: JSONNode, least: Interval) -> Int64? {
+    duration(node, never: false, least: least).map {
+      (min($0.microseconds, Int64(Int32.max) * 1_000_000) + 999_999) / 1_000_000
     }
   }
 }

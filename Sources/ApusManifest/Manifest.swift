@@ -33,9 +33,7 @@ public struct Manifest: Sendable {
   public var directories: [Directories] = [Directories()]
   /// Keys few services use; entry 0 is the default.
   public var extras: [Extras] = [Extras()]
-  /// Socket options few listeners use; entry 0 is the default.
-  public var socketOptions: [SocketOptions] = [SocketOptions()]
-  /// Members of records; entry 0 stands for none.
+  /// Members of records and options of listeners; entry 0 stands for none.
   public var values: [Int64] = [0]
   /// What only PID 1 does.
   public var system = System()

@@ -136,6 +136,9 @@ extension Decoder {
       if draft.service.start == .demand { draft.service.start = .boot }
     }
     conflict(
+      slots, .accept, draft.service.accepts && hasOtherListeners,
+      "with listeners that take no connections")
+    conflict(
       slots, .start, draft.service.start == .timer && present & ServiceKey.timer.bit == 0,
       "without \"timer\"")
     conflict(
@@ -143,6 +146,15 @@ extension Decoder {
       "without \"type\": \"oneshot\"")
     conflict(
       slots, .pidFile, draft.service.type != .forking, "without \"type\": \"forking\"")
+  }
+
+  /// True when a listener takes no connections.
+  private var hasOtherListeners: Bool {
+    for index in draft.service.listeners.indices {
+      let kind = tables.listeners[index].kind
+      if kind != .stream, kind != .seqpacket { return true }
+    }
+    return false
   }
 
   /// Notes that a service's own key makes no sense with its others.

@@ -68,6 +68,8 @@ public struct ConnectionFacts: Equatable, Sendable {
     case served
     /// Accepted by apus and closed again.
     case discarded
+    /// Dropped at the end of the service, as `flush` says.
+    case dropped
     /// Its listener was closed while it waited.
     case reset
   }

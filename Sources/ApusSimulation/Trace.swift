@@ -112,6 +112,10 @@ extension ByteWriter {
     case .brokenListener(let listener):
       text("brokenListener")
       pair("l", listener)
+    case .shutDownListener(let listener):
+      text("shutDownListener")
+      pair("l", listener)
+    case .networkChanged: text("networkChanged")
     case .bound(let listener):
       text("bound")
       pair("l", listener)
@@ -205,6 +209,9 @@ extension ByteWriter {
     case .unbind(let listener):
       text("unbind")
       pair("l", listener)
+    case .settle(let service):
+      text("settle")
+      pair("s", service)
     case .accept(let listener, let id):
       text("accept")
       pair("l", listener)

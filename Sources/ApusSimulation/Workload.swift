@@ -77,6 +77,15 @@ public final class Workload {
         draft.stop.scope = random.pick([.all, .all, .mixed, .main])
       }
     }
+    // Without a draw, so that seeds of the past stay what they are.
+    builder.change { manifest in
+      for index in manifest.listeners.indices {
+        let service = manifest.services[Int(manifest.listeners[index].service)]
+        if manifest.restart(of: service).delay.microseconds / 1000 % 12 == 5 {
+          manifest.listeners[index].flags.insert(.flush)
+        }
+      }
+    }
     builder.change { $0.system.shutdownTimeout = .seconds(random.time(1, 40)) }
     return builder.manifest
   }
@@ -148,6 +157,7 @@ public final class Workload {
         if listeners > 0 {
           let listener = random.below(listeners)
           world.at(moment) { $0.hangUp(listener) }
+          if length % 3 == 0 { world.at(moment) { $0.bringNetworkUp() } }
         }
       case 18: world.at(moment) { $0.wallOffset += length * 1_000 - 1_000_000_000_000 }
       default: if random.chance(200) { world.at(moment) { $0.suspend(for: .seconds(60)) } }
@@ -169,7 +179,7 @@ public final class Workload {
     for _ in 0..<random.below(6) {
       let place: FaultPlace
       switch random.below(4) {
-      case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .rename]))
+      case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .link]))
       case 1: place = .watch(nil)
       case 2: place = .accept(nil)
       default: place = .spawn(nil, random.pick([.reportPipe, .clone, .streams]))

@@ -29,6 +29,14 @@ extension World {
   /// Hangs a listener up, as when its network interface goes: EPOLLHUP without EPOLLIN.
   public func hangUp(_ listener: ListenerIndex) { listeners[listener].isBroken = true }
 
+  /// An interface or address comes up: what failed for want of it can be bound from now on.
+  public func bringNetworkUp() {
+    faults.removeAll { fault in
+      if case .bind = fault.place { fault.errno.isOfNetwork } else { false }
+    }
+    control.append(.networkChanged)
+  }
+
   /// Fates of the connections made so far, by count.
   public func count(_ fate: ConnectionFacts.Fate) -> Int {
     connections.reduce(0) { $0 + ($1.fate == fate ? 1 : 0) }
@@ -108,6 +116,20 @@ extension World {
     for connection in listeners[index].queue { connections[connection].fate = .reset }
     listeners[index].queue.removeAll()
     return .done
+  }
+
+  func settle(_ service: Int) -> Outcome {
+    var outcome = Outcome.done
+    for index in manifest.services[service].listeners.indices where listeners[index].isBound {
+      if manifest.listeners[index].flags.contains(.flush) {
+        for connection in listeners[index].queue { connections[connection].fate = .dropped }
+        listeners[index].queue.removeAll()
+      }
+      if listeners[index].isBroken {
+        outcome = .event(.shutDownListener(listener: UInt16(index)))
+      }
+    }
+    return outcome
   }
 
   func heldConnection(_ id: InstanceID) -> Int? { held.at(Int(id.slot)) ?? nil }

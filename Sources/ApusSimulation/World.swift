@@ -173,6 +173,7 @@ public final class World: Kernel {
     case .watch(let listener): return watch(listener)
     case .unwatch(let listener): return unwatch(listener)
     case .unbind(let listener): return unbind(listener)
+    case .settle(let service): return settle(Int(service))
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))

@@ -179,7 +179,7 @@ extension ByteWriter {
   public mutating func socketFrame(
     _ record: SocketRecord, service: (inout ByteWriter) -> Void,
     name: (inout ByteWriter) -> Void, address: (inout ByteWriter) -> Void,
-    reason: (inout ByteWriter) -> Void
+    reason: (inout ByteWriter) -> Void, peer: (inout ByteWriter) -> Void
   ) {
     beginFrame(kind: ReplyKind.socket.rawValue)
     byte(record.kind.rawValue)
@@ -193,6 +193,7 @@ extension ByteWriter {
     field(limit: Frame.addressLimit, name)
     field(limit: Frame.addressLimit, address)
     field(limit: Frame.reasonLimit, reason)
+    field(limit: Frame.nameLimit, peer)
     endFrame()
   }
 

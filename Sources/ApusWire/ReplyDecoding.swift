@@ -104,6 +104,8 @@ public struct SocketReply: Equatable, Sendable {
   public var address: [UInt8]
   /// Why it is paused or not bound.
   public var reason: [UInt8]
+  /// Who connected last, empty when that is not known.
+  public var peer: [UInt8]
 
   /// Decodes a listener's record.
   public init(decoding frame: [UInt8]) throws(FrameError) {
@@ -121,6 +123,7 @@ public struct SocketReply: Equatable, Sendable {
     name = fields.text(limit: Frame.addressLimit)
     address = fields.text(limit: Frame.addressLimit)
     reason = fields.text(limit: Frame.reasonLimit)
+    peer = fields.text(limit: Frame.nameLimit)
     guard fields.isWhole else { throw .length }
     guard kind != nil, state != nil else { throw .value }
     self.record = record

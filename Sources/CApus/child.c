@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/statfs.h>
 
 #include "raw.h"
 
@@ -293,14 +294,27 @@ CHILD long verify(const struct capus_plan *plan) {
   return 0;
 }
 
-CHILD void write_pid(char *digits) {
-  unsigned long pid = (unsigned long)raw0(SYS_getpid);
+CHILD void write_number(char *digits, unsigned long number) {
   unsigned long divisor = 1;
-  while (pid / divisor >= 10)
+  while (number / divisor >= 10)
     divisor *= 10;
   for (; divisor > 0; divisor /= 10)
-    *digits++ = (char)('0' + pid / divisor % 10);
+    *digits++ = (char)('0' + number / divisor % 10);
   *digits = 0;
+}
+
+CHILD void write_pid(char *digits) {
+  write_number(digits, (unsigned long)raw0(SYS_getpid));
+}
+
+/* The number of the inode that every pidfd of this process has; first of all, while nothing limits
+ * descriptors. */
+CHILD void write_pidfd_inode(char *digits) {
+  struct raw_status status;
+  int fd = (int)raw2(NR_PIDFD_OPEN, raw0(SYS_getpid), 0);
+  if (raw_stat(fd, "", AT_EMPTY_PATH, &status) == 0)
+    write_number(digits, (unsigned long)status.inode);
+  raw1(SYS_close, fd);
 }
 
 /* The last thing before the new program: no signal is blocked any more. */
@@ -377,6 +391,8 @@ CHILD void run(void *argument) {
   struct capus_plan *plan = argument;
   if (clone3_refused)
     reset_handlers();
+  if (plan->pidfd_digits)
+    write_pidfd_inode(plan->pidfd_digits);
   for (uint32_t index = 0; index < plan->step_count; index++) {
     plan->stage = index;
     long result = take_step(plan, &plan->steps[index]);
@@ -387,6 +403,19 @@ CHILD void run(void *argument) {
   }
   for (;;)
     raw1(SYS_exit_group, 127);
+}
+
+int capus_has_pidfs(void) {
+  enum { UNKNOWN, ABSENT, PRESENT, PIDFS_MAGIC = 0x50494446 };
+  static uint8_t answer;
+  if (answer == UNKNOWN) {
+    struct statfs system = {0};
+    int fd = (int)raw2(NR_PIDFD_OPEN, raw0(SYS_getpid), 0);
+    answer =
+        fd >= 0 && fstatfs(fd, &system) == 0 && system.f_type == PIDFS_MAGIC ? PRESENT : ABSENT;
+    raw1(SYS_close, fd);
+  }
+  return answer == PRESENT;
 }
 
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {

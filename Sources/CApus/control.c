@@ -133,11 +133,3 @@ int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity) {
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count) {
   return raw6(SYS_sendto, fd, (long)bytes, (long)count, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
 }
-
-int64_t capus_queue_length(int32_t fd) {
-  struct tcp_info information;
-  socklen_t size = sizeof information;
-  memset(&information, 0, sizeof information);
-  long result = raw5(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &information, &size);
-  return result < 0 ? result : information.tcpi_unacked;
-}

@@ -1,11 +1,11 @@
-/* Sockets of listeners: addresses and options (socket(7), ip(7), ipv6(7), tcp(7), unix(7)). */
+/* Listeners of every kind (unix(7), ip(7), ipv6(7), vsock(7), netlink(7), fifo(7)). */
 #include "listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/ioctl.h>
@@ -13,145 +13,250 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "place.h"
 #include "raw.h"
 
-#ifndef IPV6_FREEBIND
-#define IPV6_FREEBIND 78
-#endif
-#ifndef IPV6_TRANSPARENT
-#define IPV6_TRANSPARENT 75
-#endif
+enum { STREAM, DATAGRAM, SEQPACKET, FIFO, NETLINK, SPECIAL };
 
-int32_t capus_socket(enum capus_family family, enum capus_socket_kind kind, int32_t nonblocking) {
-  static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
-  static const int kinds[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};
-  int flags = SOCK_CLOEXEC | (nonblocking ? SOCK_NONBLOCK : 0);
-  return (int32_t)raw3(SYS_socket, families[family], kinds[kind] | flags, 0);
-}
+struct sockaddr_of_vsock {
+  uint16_t family, reserved;
+  uint32_t port, cid;
+  uint32_t zero;
+};
 
-int32_t capus_socket_option(int32_t fd, enum capus_option option, int32_t value) {
-  static const struct {
-    uint8_t level;
-    uint8_t name;
-  } options[] = {
-      [CAPUS_REUSE_ADDRESS] = {SOL_SOCKET, SO_REUSEADDR},
-      [CAPUS_REUSE_PORT] = {SOL_SOCKET, SO_REUSEPORT},
-      [CAPUS_BROADCAST] = {SOL_SOCKET, SO_BROADCAST},
-      [CAPUS_KEEP_ALIVE] = {SOL_SOCKET, SO_KEEPALIVE},
-      [CAPUS_PASS_CREDENTIALS] = {SOL_SOCKET, SO_PASSCRED},
-      [CAPUS_NO_DELAY] = {IPPROTO_TCP, TCP_NODELAY},
-      [CAPUS_FREE_BIND4] = {IPPROTO_IP, IP_FREEBIND},
-      [CAPUS_FREE_BIND6] = {IPPROTO_IPV6, IPV6_FREEBIND},
-      [CAPUS_TRANSPARENT4] = {IPPROTO_IP, IP_TRANSPARENT},
-      [CAPUS_TRANSPARENT6] = {IPPROTO_IPV6, IPV6_TRANSPARENT},
-      [CAPUS_IPV6_ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY},
-  };
-  int number = value;
-  return (int32_t)raw5(SYS_setsockopt, fd, options[option].level, options[option].name, &number,
-                       sizeof number);
-}
+struct sockaddr_of_netlink {
+  uint16_t family, reserved;
+  uint32_t port, groups;
+};
 
-/* An interface's name in an ifreq; false when it is too long. */
-static int interface_name(struct ifreq *request, const uint8_t *name, size_t count) {
-  memset(request, 0, sizeof *request);
-  if (count >= sizeof request->ifr_name)
-    return 0;
-  memcpy(request->ifr_name, name, count);
-  return 1;
-}
+union address {
+  uint16_t family;
+  struct sockaddr_un local;
+  struct sockaddr_in inet4;
+  struct sockaddr_in6 inet6;
+  struct sockaddr_of_vsock vsock;
+  struct sockaddr_of_netlink netlink;
+};
 
-int32_t capus_socket_device(int32_t fd, const uint8_t *name, size_t count) {
-  struct ifreq request;
-  if (!interface_name(&request, name, count))
-    return -ENODEV;
-  return (int32_t)raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_BINDTODEVICE, request.ifr_name,
-                       sizeof request.ifr_name);
-}
-
-int32_t capus_interface_index(int32_t fd, const uint8_t *name, size_t count) {
-  struct ifreq request;
-  if (!interface_name(&request, name, count))
-    return -ENODEV;
-  long outcome = raw3(SYS_ioctl, fd, SIOCGIFINDEX, &request);
-  return outcome < 0 ? (int32_t)outcome : request.ifr_ifindex;
-}
-
-int32_t capus_bind_inet4(int32_t fd, uint32_t address, uint16_t port) {
-  struct sockaddr_in socket_address = {
-      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(address)}};
-  return (int32_t)raw3(SYS_bind, fd, &socket_address, sizeof socket_address);
-}
-
-int32_t capus_bind_inet6(int32_t fd, uint64_t high, uint64_t low, uint16_t port, uint32_t scope) {
-  struct sockaddr_in6 socket_address = {
-      .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = scope};
-  for (int index = 0; index < 8; index++) {
-    socket_address.sin6_addr.s6_addr[index] = (uint8_t)(high >> (56 - 8 * index));
-    socket_address.sin6_addr.s6_addr[8 + index] = (uint8_t)(low >> (56 - 8 * index));
+/* Fills in the address and returns its size, or -errno. */
+static int fill(const struct capus_listener *listener, int fd, union address *address) {
+  size_t length = strlen(listener->text);
+  switch (address->family) {
+  case AF_UNIX:
+    if (length >= sizeof address->local.sun_path)
+      return -ENAMETOOLONG;
+    if (listener->form == CAPUS_PATH) {
+      memcpy(address->local.sun_path, listener->text, length);
+      return sizeof address->local;
+    }
+    memcpy(address->local.sun_path + 1, listener->text, length);
+    return (int)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
+  case AF_INET:
+    address->inet4.sin_port = htons((uint16_t)listener->port);
+    address->inet4.sin_addr.s_addr = htonl((uint32_t)listener->low);
+    return sizeof address->inet4;
+  case AF_VSOCK:
+    address->vsock.port = listener->port;
+    address->vsock.cid = (uint32_t)listener->low;
+    return sizeof address->vsock;
+  case AF_NETLINK:
+    address->netlink.groups = (uint32_t)listener->low;
+    return sizeof address->netlink;
   }
-  return (int32_t)raw3(SYS_bind, fd, &socket_address, sizeof socket_address);
-}
-
-int32_t capus_bind_abstract(int32_t fd, const uint8_t *name, size_t count) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  if (count >= sizeof address.sun_path)
-    return -ENAMETOOLONG;
-  memcpy(address.sun_path + 1, name, count);
-  socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + count);
-  return (int32_t)raw3(SYS_bind, fd, &address, length);
-}
-
-/* A path as an address. One that does not fit is named through the directory's descriptor. */
-static int path_address(struct sockaddr_un *address, int32_t directory, const uint8_t *path,
-                        size_t count, size_t name_start) {
-  memset(address, 0, sizeof *address);
-  address->sun_family = AF_UNIX;
-  if (count < sizeof address->sun_path) {
-    memcpy(address->sun_path, path, count);
-    return 0;
+  address->inet6.sin6_port = htons((uint16_t)listener->port);
+  for (int index = 0; index < 16; index++)
+    address->inet6.sin6_addr.s6_addr[index] =
+        (uint8_t)((index < 8 ? listener->high : listener->low) >> (56 - 8 * (index & 7)));
+  if (length > 0) {
+    struct ifreq request = {0};
+    if (length >= sizeof request.ifr_name)
+      return -ENODEV;
+    memcpy(request.ifr_name, listener->text, length);
+    int result = (int)raw3(SYS_ioctl, fd, SIOCGIFINDEX, &request);
+    if (result < 0)
+      return result;
+    address->inet6.sin6_scope_id = (uint32_t)request.ifr_ifindex;
   }
-  static const char prefix[] = "/proc/self/fd/";
-  char digits[12];
-  size_t first = sizeof digits, length = sizeof prefix - 1;
-  for (uint32_t rest = (uint32_t)directory; rest > 0 || first == sizeof digits; rest /= 10)
-    digits[--first] = (char)('0' + rest % 10);
-  size_t name_count = count - name_start;
-  if (length + (sizeof digits - first) + 1 + name_count >= sizeof address->sun_path)
-    return -ENAMETOOLONG;
-  memcpy(address->sun_path, prefix, length);
-  memcpy(address->sun_path + length, digits + first, sizeof digits - first);
-  length += sizeof digits - first;
-  address->sun_path[length++] = '/';
-  memcpy(address->sun_path + length, path + name_start, name_count);
-  return 0;
+  return sizeof address->inet6;
 }
 
-int32_t capus_bind_path(int32_t fd, int32_t directory, const uint8_t *path, size_t count,
-                        size_t name_start, uint32_t mode, int32_t group) {
-  struct sockaddr_un address;
-  int failure = path_address(&address, directory, path, count, name_start);
-  if (failure < 0)
-    return failure;
-  /* The node is made with the mode and the file system group of this very moment, so nobody ever
-     sees another. */
-  long old_mask = raw1(SYS_umask, 0777 & ~mode);
-  int old_group = group >= 0 ? setfsgid((gid_t)group) : -1;
-  int32_t outcome = (int32_t)raw3(SYS_bind, fd, &address, sizeof address);
+/* Makes a node with the mode and the file system group of this very moment, so nobody ever sees
+   another. A socket's by bind(2), a FIFO's with `fd` -1. */
+static int make_node(const struct capus_listener *listener, int directory, const char *name, int fd,
+                     const union address *address, int size) {
+  long old_mask = raw1(SYS_umask, 0777 & ~listener->mode);
+  int old_group = listener->group >= 0 ? setfsgid((gid_t)listener->group) : -1;
+  int result = (int)(fd >= 0 ? raw3(SYS_bind, fd, address, size)
+                             : raw4(SYS_mknodat, directory, name, S_IFIFO | 0777, 0));
   if (old_group >= 0)
     setfsgid((gid_t)old_group);
   raw1(SYS_umask, old_mask);
-  return outcome;
+  return result;
 }
 
-int32_t capus_connect_path(int32_t fd, int32_t directory, const uint8_t *path, size_t count,
-                           size_t name_start) {
-  struct sockaddr_un address;
-  int failure = path_address(&address, directory, path, count, name_start);
-  if (failure < 0)
-    return failure;
-  return (int32_t)raw3(SYS_connect, fd, &address, sizeof address);
+/* A socket that is bound and listens; with a node in `directory`, if it has one. */
+static int make_socket(const struct capus_listener *listener, unsigned form, int directory,
+                       const char *name, uint8_t *step) {
+  static const uint8_t families[] = {
+      [CAPUS_PATH] = AF_UNIX,      [CAPUS_ABSTRACT] = AF_UNIX, [CAPUS_INET4] = AF_INET,
+      [CAPUS_INET6] = AF_INET6,    [CAPUS_EVERY] = AF_INET6,   [CAPUS_VSOCK] = AF_VSOCK,
+      [CAPUS_NETLINK] = AF_NETLINK};
+  static const uint8_t types[] = {SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET, 0, SOCK_RAW};
+  static const uint16_t protocols[] = {0, 262, 132, 136};
+  union address address = {0};
+  address.family = families[form];
+  unsigned protocol = form == CAPUS_NETLINK
+                          ? listener->port
+                          : protocols[capus_listener_value(listener, CAPUS_KEY_PROTOCOL) & 3];
+  *step = CAPUS_SOCKET;
+  int fd = (int)raw3(
+      SYS_socket, address.family,
+      types[listener->kind] | SOCK_CLOEXEC | (listener->nonblocking ? SOCK_NONBLOCK : 0), protocol);
+  if (fd < 0)
+    return fd;
+  *step = CAPUS_OPTIONS;
+  int result = capus_set_options(listener, fd, address.family);
+  if (result == 0) {
+    *step = CAPUS_RESOLVE;
+    result = fill(listener, fd, &address);
+  }
+  if (result > 0) {
+    *step = CAPUS_BIND;
+    result = name ? make_node(listener, directory, name, fd, &address, result)
+                  : (int)raw3(SYS_bind, fd, &address, result);
+  }
+  int is_bound = result == 0;
+  if (result == 0 && (listener->kind == STREAM || listener->kind == SEQPACKET)) {
+    *step = CAPUS_LISTEN;
+    result = (int)raw2(SYS_listen, fd, listener->backlog);
+  }
+  /* Last, so that nobody who finds the node is refused. */
+  if (result == 0 && name) {
+    *step = CAPUS_OWNER;
+    int node = (int)raw4(SYS_openat, directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+    result = node < 0 ? node : capus_own(node, S_IFSOCK, listener->user, listener->group);
+    raw1(SYS_close, node);
+  }
+  if (result == 0)
+    return fd;
+  if (is_bound && name)
+    raw3(SYS_unlinkat, directory, name, 0);
+  raw1(SYS_close, fd);
+  return result;
 }
 
-int32_t capus_listen(int32_t fd, int32_t backlog) {
-  return (int32_t)raw2(SYS_listen, fd, backlog);
+/* Both ends of it are ours, so it never hangs up. */
+static int make_fifo(const struct capus_listener *listener, int directory, const char *name,
+                     uint8_t *step) {
+  *step = CAPUS_BIND;
+  int result = make_node(listener, directory, name, -1, NULL, 0);
+  if (result < 0)
+    return result;
+  int fd = (int)raw4(SYS_openat, directory, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
+  result = fd;
+  if (fd >= 0) {
+    *step = CAPUS_OWNER;
+    result = capus_own(fd, S_IFIFO, listener->user, listener->group);
+  }
+  uint32_t size = capus_listener_value(listener, CAPUS_KEY_PIPE_SIZE);
+  if (result == 0 && size > 0) {
+    *step = CAPUS_OPTIONS;
+    result = (int)raw3(NR_FCNTL, fd, F_SETPIPE_SZ, size);
+  }
+  if (result >= 0)
+    return fd;
+  raw3(SYS_unlinkat, directory, name, 0);
+  if (fd >= 0)
+    raw1(SYS_close, fd);
+  return result;
+}
+
+static int open_special(const char *path, uint8_t *step) {
+  *step = CAPUS_BIND;
+  int fd = raw_open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0)
+    fd = raw_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  struct raw_status status;
+  if (fd < 0)
+    return fd;
+  int result = raw_stat(fd, "", AT_EMPTY_PATH, &status);
+  if (result == 0 && !S_ISCHR(status.mode) && !S_ISREG(status.mode))
+    result = S_ISDIR(status.mode) ? -EISDIR : -EEXIST;
+  if (result == 0) {
+    /* A /sys file tells of changes since it was last read. */
+    char byte;
+    if (capus_special_events(path) != 1 && raw3(SYS_read, fd, &byte, 1) > 0)
+      raw3(SYS_lseek, fd, 0, SEEK_SET);
+    return fd;
+  }
+  raw1(SYS_close, fd);
+  return result;
+}
+
+/* Makes or removes the symbolic links to a node. */
+static int set_links(const struct capus_listener *listener, int is_made) {
+  int result = 0;
+  for (size_t index = 0; index < listener->value_count && result == 0; index++) {
+    if (listener->values[index] >> 32 != CAPUS_KEY_SYMLINKS)
+      continue;
+    const char *path = listener->pool + (uint32_t)listener->values[index], *name;
+    int directory = result = capus_walk(path, listener->directory_mode, &name);
+    if (directory < 0)
+      break;
+    result = capus_clear(directory, name, path, S_IFLNK);
+    if (result == 0 && is_made)
+      result = (int)raw3(SYS_symlinkat, listener->text, directory, name);
+    raw1(SYS_close, directory);
+  }
+  return result;
+}
+
+int32_t capus_bind_listener(const struct capus_listener *listener, uint8_t *step) {
+  if (listener->kind == SPECIAL)
+    return open_special(listener->text, step);
+  if (listener->form != CAPUS_PATH) {
+    int fd = make_socket(listener, listener->form, -1, NULL, step);
+    /* No IPv6 in the kernel, or switched off (disable_ipv6). */
+    if (listener->form == CAPUS_EVERY && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) &&
+        !(listener->flags >> CAPUS_KEY_IPV6_ONLY & 1))
+      fd = make_socket(listener, CAPUS_INET4, -1, NULL, step);
+    return fd;
+  }
+  const char *name;
+  int is_fifo = listener->kind == FIFO;
+  *step = CAPUS_MAKE_DIRECTORY;
+  int directory = capus_walk(listener->text, listener->directory_mode, &name);
+  if (directory < 0)
+    return directory;
+  *step = CAPUS_PROBE;
+  int fd = capus_clear(directory, name, listener->text, is_fifo ? S_IFIFO : S_IFSOCK);
+  if (fd == 0)
+    fd = is_fifo ? make_fifo(listener, directory, name, step)
+                 : make_socket(listener, CAPUS_PATH, directory, name, step);
+  if (fd >= 0) {
+    int result = set_links(listener, 1);
+    if (result < 0) {
+      *step = CAPUS_LINK;
+      raw3(SYS_unlinkat, directory, name, 0);
+      raw1(SYS_close, fd);
+      fd = result;
+    }
+  }
+  raw1(SYS_close, directory);
+  return fd;
+}
+
+void capus_unbind_listener(const struct capus_listener *listener, int32_t fd) {
+  raw1(SYS_close, fd);
+  const char *name;
+  if (!(listener->flags >> CAPUS_KEY_REMOVE_ON_STOP & 1) || listener->form != CAPUS_PATH ||
+      listener->kind == SPECIAL)
+    return;
+  int directory = capus_walk(listener->text, listener->directory_mode, &name);
+  if (directory < 0)
+    return;
+  if (capus_clear(directory, name, listener->text, listener->kind == FIFO ? S_IFIFO : S_IFSOCK) ==
+      0)
+    set_links(listener, 0);
+  raw1(SYS_close, directory);
 }

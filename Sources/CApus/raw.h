@@ -101,6 +101,7 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 
 /* Newer than some C libraries' headers; the same number on every architecture. */
 #define NR_PIDFD_SEND_SIGNAL 424
+#define NR_PIDFD_OPEN 434
 #define NR_CLONE3 435
 #define NR_CLOSE_RANGE 436
 

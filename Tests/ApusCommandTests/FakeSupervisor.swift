@@ -87,7 +87,7 @@ func service(
 /// A listener's record.
 func listener(
   _ service: String, _ name: String, _ address: String, _ state: ListenerState,
-  reason: String = "", _ change: (inout SocketRecord) -> Void = { _ in }
+  reason: String = "", peer: String = "", _ change: (inout SocketRecord) -> Void = { _ in }
 ) -> [UInt8] {
   var record = SocketRecord(kind: .stream, state: state)
   record.queued = 0
@@ -95,6 +95,7 @@ func listener(
   return frame {
     $0.socketFrame(
       record, service: { $0.bytes(Array(service.utf8)) }, name: { $0.bytes(Array(name.utf8)) },
-      address: { $0.bytes(Array(address.utf8)) }, reason: { $0.bytes(Array(reason.utf8)) })
+      address: { $0.bytes(Array(address.utf8)) }, reason: { $0.bytes(Array(reason.utf8)) },
+      peer: { $0.bytes(Array(peer.utf8)) })
   }
 }

@@ -132,16 +132,16 @@ private let bare = service("getty@ttyS0", .listening)
       $0.triggers = 6
       $0.pausedUntil = Instant(microseconds: 7)
     }
-    let other = listener("ssh", "ssh", "22", .error)
+    let other = listener("ssh", "ssh", "22", .error, peer: "uid 7")
     let (outcome, _) = try ask(["list-sockets", "--json"], [paused, other, endFrame])
     #expect(
       outcome.output == """
         {"sockets":[{"service":"web","name":"http","kind":"stream","address":"[::]:80",\
         "state":"paused","reason":"why","queued":null,"accepted":5,"triggers":6,\
-        "pausedUntilUs":1000000000000007,"lastTriggerUs":null},\
+        "pausedUntilUs":1000000000000007,"lastTriggerUs":null,"lastPeer":""},\
         {"service":"ssh","name":"ssh","kind":"stream","address":"22","state":"error",\
         "reason":"","queued":0,"accepted":0,"triggers":0,"pausedUntilUs":null,\
-        "lastTriggerUs":null}]}
+        "lastTriggerUs":null,"lastPeer":"uid 7"}]}
 
         """)
     let (one, requests) = try ask(["list-sockets", "ssh"], [paused, other, endFrame])

@@ -43,6 +43,8 @@ import Testing
     ("deadline", { _ in .tick }, true),
     ("readable", { _ in .readable(listener: 0) }, false),
     ("broken listener", { _ in .brokenListener(listener: 0) }, false),
+    ("listener shut down", { _ in .shutDownListener(listener: 0) }, false),
+    ("network changed", { _ in .networkChanged }, false),
     ("bound again", { _ in .bound(listener: 0) }, false),
     (
       "watch failed", { _ in .watchFailed(listener: 0, errno: .noSpace) }, false

@@ -294,7 +294,8 @@ private func connectLocal(_ port: UInt16) -> Int32? {
     let client = try #require(connectLocal(port))
     defer { close(client) }
     let id = workshop.begin(0, slot: 1)
-    let source = ConnectionSource(family: UInt16(AF_INET), key: 0x7f00_0001)
+    let source = ConnectionSource(
+      family: UInt16(AF_INET), key: 0x7f00_0001, port: BoundName(client).port)
     #expect(
       workshop.perform(.accept(listener: 0, id))
         == .event(.accepted(id, listener: 0, source: source)))

@@ -238,6 +238,15 @@ private func manifest(_ keys: String) -> String {
     #expect(environment(65537).errorLines[0].contains("the environment is larger than 65536 bytes"))
   }
 
+  @Test func `Netlink groups and special files are for everybody`() {
+    let listen = #""listen": [{"netlink": "route 1"}, {"special": "/dev/kmsg"}]"#
+    let loaded = load(
+      #"{"apus": 1, "services": {"a": {"exec": ["/a"], \#(listen)}, "b": {"exec": ["/b"], \#(listen)}}}"#
+    )
+    #expect(loaded.lines == [])
+    #expect(loaded.manifest.listeners.count == 4)
+  }
+
   @Test func `PAR-11 an address has one owner`() {
     let loaded = load(
       """

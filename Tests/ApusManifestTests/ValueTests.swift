@@ -66,6 +66,10 @@ let badValues: [(String, String)] = [
   (#""type": 1"#, "type: expected a string, found a number"),
   (#""remain": true"#, #"remain: has no meaning without "type": "oneshot""#),
   (#""accept": true"#, #"accept: has no meaning without "listen""#),
+  (
+    #""accept": true, "listen": [{"stream": "1"}, {"datagram": "1"}]"#,
+    "accept: has no meaning with listeners that take no connections"
+  ),
   (#""start": "demand""#, #"start: has no meaning without "listen""#),
   (#""start": "timer""#, #"start: has no meaning without "timer""#),
   (#""pidFile": "/x""#, #"pidFile: has no meaning without "type": "forking""#),
@@ -194,6 +198,7 @@ let goodAddresses: [(String, String, ListenerAddress)] = [
   ("stream", "vsock:2:1024", .vsock(2, 1024)), ("stream", "vsock::1", .vsock(0xffff_ffff, 1)),
   ("netlink", "kobject-uevent 1", .netlink(15, 1)), ("netlink", "route 1361", .netlink(0, 1361)),
   ("netlink", "crypto", .netlink(21, 0)), ("netlink", "generic 0", .netlink(16, 0)),
+  ("netlink", "15 1", .netlink(15, 1)), ("netlink", "31", .netlink(31, 0)),
 ]
 
 /// Addresses that are refused, by the kind they are given for.
@@ -207,7 +212,7 @@ let badAddresses: [(String, String)] = [
   ("stream", "[]:80"), ("stream", "@"), ("stream", "relative"), ("stream", "/run/../x"),
   ("stream", " 80"), ("stream", "80 "), ("stream", "+80"), ("stream", "vsock:1"),
   ("seqpacket", "80"), ("fifo", "@x"), ("special", "80"), ("netlink", "kobject 1"),
-  ("netlink", "route x"), ("netlink", "route 4294967296"),
+  ("netlink", "route x"), ("netlink", "32 1"), ("netlink", "route 4294967296"),
 ]
 
 @Suite struct ValueTests {
@@ -256,10 +261,10 @@ let badAddresses: [(String, String)] = [
     let loaded = socket(
       """
       "stream": "10.0.0.1:80", "name": "http", "mode": "0600", "user": "a", "group": 3,
-      "directoryMode": "0700", "symlinks": ["/run/l"], "removeOnStop": true, "backlog": 5,
+      "directoryMode": "0700", "symlinks": ["/run/l", "/run/m"], "removeOnStop": true, "backlog": 5,
       "ipv6Only": true, "device": "eth0", "freeBind": false, "transparent": true,
       "reusePort": true, "noDelay": true, "keepAlive": {"time": "1h", "interval": "1s", "probes": 3},
-      "deferAccept": "5s", "fastOpen": 16, "sendBuffer": "64K", "receiveBuffer": 4096,
+      "deferAccept": "5001ms", "fastOpen": 16, "sendBuffer": "64K", "receiveBuffer": 4096,
       "priority": 6, "mark": 4294967295, "tos": 16, "ttl": 64, "congestion": "bbr",
       "broadcast": true, "passCredentials": true, "passPidfd": true, "packetInfo": true,
       "timestamps": "ns", "pipeSize": "1M", "protocol": "mptcp", "flush": true
@@ -274,17 +279,40 @@ let badAddresses: [(String, String)] = [
     #expect(
       listener.flags.contains([
         .ipv6Only, .removeOnStop, .transparent, .reusePort, .noDelay, .keepAlive, .broadcast,
-        .passCredentials, .passPidfd, .packetInfo, .flush, .ipv6OnlyGiven,
+        .passCredentials, .passPidfd, .packetInfo, .flush,
       ]))
-    let options = loaded.manifest.socketOptions[Int(listener.options)]
-    #expect(loaded.text(options.device) == "eth0")
-    #expect(options.keepAliveTime == .seconds(3600))
-    #expect(options.keepAliveProbes == 3)
-    #expect(options.sendBuffer == 65536)
-    #expect(options.mark == UInt32.max)
-    #expect(options.timestamps == 2)
-    #expect(options.protocol == 1)
-    #expect(loaded.manifest.services.first?.flags.contains(.notInForce) == true)
+    #expect(listener.present & SocketKey.ipv6Only.bit != 0)
+    var options: [Int64: [Int64]] = [:]
+    for index in listener.options.indices {
+      let value = loaded.manifest.values[index]
+      options[value >> 32, default: []].append(value & 0xffff_ffff)
+    }
+    func text(_ key: SocketKey) -> [String] {
+      (options.removeValue(forKey: Int64(key.rawValue)) ?? []).map { offset in
+        let bytes = loaded.manifest.pool[Int(offset)...].prefix { $0 != 0 }
+        return String(decoding: bytes, as: UTF8.self)
+      }
+    }
+    #expect(text(.device) == ["eth0"])
+    #expect(text(.congestion) == ["bbr"])
+    #expect(text(.symlinks) == ["/run/l", "/run/m"])
+    let numbers: [(SocketKey, Int64)] = [
+      (.deferAccept, 6), (.fastOpen, 16), (.sendBuffer, 65536), (.receiveBuffer, 4096),
+      (.priority, 6), (.mark, 0xffff_ffff), (.tos, 16), (.ttl, 64), (.pipeSize, 1 << 20),
+      (.protocol, 1),
+    ]
+    for (key, value) in numbers {
+      #expect(options.removeValue(forKey: Int64(key.rawValue)) == [value], "\(key)")
+    }
+    let members: [(SocketOption, Int64)] = [
+      (.keepAliveTime, 3600), (.keepAliveInterval, 1), (.keepAliveProbes, 3), (.nanoseconds, 1),
+    ]
+    for (member, value) in members {
+      #expect(options.removeValue(forKey: Int64(member.rawValue)) == [value], "\(member)")
+    }
+    #expect(options.isEmpty)
+    #expect(loaded.lines == [])
+    #expect(loaded.manifest.services.first?.flags.contains(.notInForce) == false)
   }
 
   @Test func `A socket has exactly one address`() {
@@ -372,12 +400,12 @@ let badAddresses: [(String, String)] = [
 
   @Test func `What is not in force yet is a note and marks the service`() {
     let loaded = service(
-      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"datagram": "1"}], "cgroup": {}"#)
+      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"stream": "1", "noDelay": true}], "cgroup": {}"#
+    )
     #expect(loaded.errorLines == [])
     #expect(
       loaded.lines.map { String($0.drop { $0 != "w" }) } == [
         "web.type: accepted, not in force yet",
-        "web.listen[0].datagram: accepted, not in force yet",
         "web.cgroup: accepted, not in force yet",
       ])
     #expect(loaded.service("web")?.flags.contains(.notInForce) == true)

@@ -74,19 +74,21 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     let bytes = frame {
       $0.socketFrame(
         record, service: { $0.text("s") }, name: { $0.text("n") }, address: { $0.text("/a") },
-        reason: { $0.text("r") })
+        reason: { $0.text("r") }, peer: { $0.text("p") })
     }
     #expect(
-      bytes == [1, 132, 55, 0, 2, 2, 2, 0, 0, 0] + [3, 0, 0, 0, 0, 0, 0, 0]
+      bytes == [1, 132, 58, 0, 2, 2, 2, 0, 0, 0] + [3, 0, 0, 0, 0, 0, 0, 0]
         + [4, 0, 0, 0, 0, 0, 0, 0] + [5, 0, 0, 0, 0, 0, 0, 0] + none
-        + [1, 0, 0x73, 1, 0, 0x6e, 2, 0, 0x2f, 0x61, 1, 0, 0x72])
+        + [1, 0, 0x73, 1, 0, 0x6e, 2, 0, 0x2f, 0x61, 1, 0, 0x72, 1, 0, 0x70])
     let back = try SocketReply(decoding: bytes)
     #expect(back.record == record)
     #expect(back.service == [0x73] && back.name == [0x6e])
-    #expect(back.address == [0x2f, 0x61] && back.reason == [0x72])
+    #expect(back.address == [0x2f, 0x61] && back.reason == [0x72] && back.peer == [0x70])
     record.queued = nil
     let unknown = frame {
-      $0.socketFrame(record, service: { _ in }, name: { _ in }, address: { _ in }, reason: { _ in })
+      $0.socketFrame(
+        record, service: { _ in }, name: { _ in }, address: { _ in }, reason: { _ in },
+        peer: { _ in })
     }
     #expect(Array(unknown[6..<10]) == [255, 255, 255, 255])
     #expect(try SocketReply(decoding: unknown).record == record)
@@ -124,12 +126,12 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       $0.socketFrame(
         SocketRecord(kind: .stream, state: .error), service: { $0.bytes(endless) },
         name: { $0.bytes(endless) }, address: { $0.bytes(endless) },
-        reason: { $0.bytes(endless) })
+        reason: { $0.bytes(endless) }, peer: { $0.bytes(endless) })
     }
     #expect(bytes.count <= Frame.limit)
     let back = try SocketReply(decoding: bytes)
     #expect(back.service.count == 64 && back.name.count == 255)
-    #expect(back.address.count == 255 && back.reason.count == 320)
+    #expect(back.address.count == 255 && back.reason.count == 320 && back.peer.count == 64)
     let service = frame {
       $0.serviceFrame(
         fullService(), name: { $0.bytes(endless) }, reason: { $0.bytes(endless) })
@@ -154,7 +156,8 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       frame {
         $0.socketFrame(
           SocketRecord(kind: .stream, state: .error), service: { $0.text("s") },
-          name: { $0.text("n") }, address: { $0.text("/a") }, reason: { $0.text("r") })
+          name: { $0.text("n") }, address: { $0.text("/a") }, reason: { $0.text("r") },
+          peer: { $0.text("p") })
       },
       frame { $0.bootSummaryFrame(kernel: .zero, initialization: .zero) },
       frame { $0.bootEntryFrame(.bind, at: .zero, duration: .zero, name: { $0.text("w") }) },

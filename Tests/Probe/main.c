@@ -4,7 +4,9 @@
  *   probe serve         accept on the passed listeners for ever, answer each with "PID NAME\n"
  *   probe once          accept one connection, answer it, exit 0
  *   probe inetd         answer on standard output with REMOTE_ADDR and the pid, exit 0
- *   probe exit N        exit with N at once
+ *   probe hold          say peer, port and cookie on standard output, exit 0 when the client is
+ * gone probe shut          shut the first listener down, exit 0 probe sockets FILE  write type and
+ * options of every passed descriptor to FILE, then sleep probe exit N        exit with N at once
  *   probe deaf          ignore SIGTERM and sleep
  *   probe fork FILE     leave a child behind that writes its pid to FILE, then sleep
  *   probe sleep         sleep
@@ -13,6 +15,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +26,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -94,6 +100,93 @@ static void answer(int listener) {
   close(client);
 }
 
+/* One line a descriptor: what it is and how it is set, "-" for what it has not. */
+static void describe(FILE *out, int fd) {
+  static const struct {
+    const char *name;
+    int level, option;
+  } options[] = {
+      {"type", SOL_SOCKET, SO_TYPE},
+      {"domain", SOL_SOCKET, SO_DOMAIN},
+      {"protocol", SOL_SOCKET, SO_PROTOCOL},
+      {"reuseAddress", SOL_SOCKET, SO_REUSEADDR},
+      {"reusePort", SOL_SOCKET, SO_REUSEPORT},
+      {"keepAlive", SOL_SOCKET, SO_KEEPALIVE},
+      {"sendBuffer", SOL_SOCKET, SO_SNDBUF},
+      {"receiveBuffer", SOL_SOCKET, SO_RCVBUF},
+      {"priority", SOL_SOCKET, SO_PRIORITY},
+      {"mark", SOL_SOCKET, SO_MARK},
+      {"broadcast", SOL_SOCKET, SO_BROADCAST},
+      {"passCredentials", SOL_SOCKET, SO_PASSCRED},
+      {"passPidfd", SOL_SOCKET, 76},
+      {"timestamp", SOL_SOCKET, SO_TIMESTAMP},
+      {"timestampNs", SOL_SOCKET, SO_TIMESTAMPNS},
+      {"tos", IPPROTO_IP, IP_TOS},
+      {"ttl", IPPROTO_IP, IP_TTL},
+      {"packetInfo", IPPROTO_IP, IP_PKTINFO},
+      {"freeBind", IPPROTO_IP, IP_FREEBIND},
+      {"transparent", IPPROTO_IP, IP_TRANSPARENT},
+      {"trafficClass", IPPROTO_IPV6, IPV6_TCLASS},
+      {"hops", IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+      {"packetInfo6", IPPROTO_IPV6, IPV6_RECVPKTINFO},
+      {"ipv6Only", IPPROTO_IPV6, IPV6_V6ONLY},
+      {"noDelay", IPPROTO_TCP, TCP_NODELAY},
+      {"keepAliveTime", IPPROTO_TCP, TCP_KEEPIDLE},
+      {"keepAliveInterval", IPPROTO_TCP, TCP_KEEPINTVL},
+      {"keepAliveProbes", IPPROTO_TCP, TCP_KEEPCNT},
+      {"deferAccept", IPPROTO_TCP, TCP_DEFER_ACCEPT},
+      {"fastOpen", IPPROTO_TCP, TCP_FASTOPEN},
+      {"netlinkPacketInfo", 270, 3},
+  };
+  fprintf(out, "%d", fd);
+  for (size_t index = 0; index < sizeof options / sizeof *options; index++) {
+    int value = 0;
+    socklen_t size = sizeof value;
+    if (getsockopt(fd, options[index].level, options[index].option, &value, &size) == 0)
+      fprintf(out, " %s=%d", options[index].name, value);
+  }
+  char text[32] = "";
+  socklen_t size = sizeof text - 1;
+  if (getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, text, &size) == 0)
+    fprintf(out, " congestion=%s", text);
+  memset(text, 0, sizeof text);
+  size = sizeof text - 1;
+  if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, text, &size) == 0)
+    fprintf(out, " device=%s", text);
+  fprintf(out, " pipeSize=%d flags=%o\n", fcntl(fd, F_GETPIPE_SZ), fcntl(fd, F_GETFL));
+}
+
+static void sockets(const char *path) {
+  char temporary[512];
+  struct stat status = {0};
+  const char *count = getenv("LISTEN_FDS"), *names = getenv("LISTEN_FDNAMES");
+  const char *identifier = getenv("LISTEN_PIDFDID");
+  snprintf(temporary, sizeof temporary, "%s.new", path);
+  FILE *out = fopen(temporary, "w");
+  if (!out)
+    exit(3);
+  int pidfd = (int)syscall(434, getpid(), 0);
+  fstat(pidfd, &status);
+  fprintf(out, "names=%s\n", names ? names : "-");
+  fprintf(out, "pidfd=%llu given=%s\n", (unsigned long long)status.st_ino,
+          identifier ? identifier : "-");
+  close(pidfd);
+  for (int fd = 3; count && fd < 3 + atoi(count); fd++)
+    describe(out, fd);
+  fclose(out);
+  rename(temporary, path);
+}
+
+static void hold(void) {
+  const char *peer = getenv("REMOTE_ADDR"), *port = getenv("REMOTE_PORT");
+  const char *cookie = getenv("SO_COOKIE");
+  char byte;
+  printf("%s %s %s\n", peer ? peer : "-", port ? port : "-", cookie ? cookie : "-");
+  fflush(stdout);
+  while (read(0, &byte, 1) > 0)
+    ;
+}
+
 static void notify(const char *text) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   const char *path = getenv("NOTIFY_SOCKET");
@@ -140,6 +233,14 @@ int main(int count, char **arguments) {
     printf("%d %s\n", getpid(), peer ? peer : "-");
     return 0;
   }
+  if (!strcmp(deed, "hold")) {
+    hold();
+    return 0;
+  }
+  if (!strcmp(deed, "shut"))
+    return shutdown(3, SHUT_RDWR);
+  if (!strcmp(deed, "sockets") && count > 2)
+    sockets(arguments[2]);
   if (!strcmp(deed, "notify")) {
     signal(SIGHUP, reload);
     for (int index = 2; index < count; index++)

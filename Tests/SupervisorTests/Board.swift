@@ -103,6 +103,20 @@ final class Board: @unchecked Sendable {
     return process.terminationStatus
   }
 
+  /// Runs a program in the network namespace of an isolated board.
+  func inside(_ arguments: [String]) throws {
+    let pid = process.processIdentifier
+    let children = try String(
+      contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
+    let apus = try #require(children.split(separator: " ").first)
+    let program = Process()
+    program.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
+    program.arguments = ["--target", String(apus), "--net"] + arguments
+    try program.run()
+    program.waitUntilExit()
+    #expect(program.terminationStatus == 0, "\(arguments)")
+  }
+
   /// Runs a command against this board.
   @discardableResult
   func command(_ arguments: [String]) -> (code: Int32, output: String, errors: String) {

@@ -72,3 +72,58 @@ enum Client {
     return UInt16(bigEndian: address.sin_port)
   }
 }
+
+extension Client {
+  /// Sends a byte to a UDP port of 127.0.0.1.
+  static func send(port: UInt16) -> Bool {
+    let fd = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(fd) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        sendto(fd, "x", 1, 0, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 1
+      }
+    }
+  }
+
+  /// Connects to a path with a socket of that type and sends a byte.
+  static func send(unix path: String, _ type: Int32) -> Bool {
+    let fd = socket(AF_UNIX, type, 0)
+    defer { close(fd) }
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &address.sun_path) { space in
+      space.copyBytes(from: path.utf8.prefix(space.count - 1))
+    }
+    let size = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Foundation.connect(fd, $0, size) }
+    }
+    return result == 0 && write(fd, "x", 1) == 1
+  }
+
+  /// Reads up to the end of a line, at most ten seconds.
+  static func readLine(_ fd: Int32) -> String {
+    var text: [UInt8] = []
+    var byte: UInt8 = 0
+    while true {
+      var waited = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+      guard poll(&waited, 1, 10_000) == 1, read(fd, &byte, 1) == 1, byte != 10 else { break }
+      text.append(byte)
+    }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  /// The port a TCP connection of ours comes from.
+  static func localPort(_ fd: Int32) -> UInt16 {
+    var address = sockaddr_in()
+    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    withUnsafeMutablePointer(to: &address) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(fd, $0, &size) }
+    }
+    return UInt16(bigEndian: address.sin_port)
+  }
+}

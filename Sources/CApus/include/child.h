@@ -67,6 +67,7 @@ struct capus_plan {
   const char *path;
   char **arguments;
   char **environment;
+  char *pidfd_digits;    /* LISTEN_PIDFDID's value, room for 21 bytes; NULL without one */
   char *watchdog_digits; /* WATCHDOG_PID's value, like the next */
   char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
   int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
@@ -77,6 +78,10 @@ struct capus_plan {
   volatile uint32_t stage;
   volatile int32_t error;
 };
+
+/* True where a process has an inode number of its own for as long as the board is up (pidfs, Linux
+ * 6.9). */
+int capus_has_pidfs(void);
 
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
  * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */

@@ -25,7 +25,4 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
 int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity);
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count);
 
-/* Connections in a listening socket's queue, or -errno. */
-int64_t capus_queue_length(int32_t fd);
-
 #endif

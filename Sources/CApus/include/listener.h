@@ -1,63 +1,107 @@
-/* Sockets and nodes of listeners. Every function returns -errno when it fails.
-   A name is a run of bytes without a NUL; 255 bytes at most, as in the kernel. */
+/* Sockets, FIFOs and special files of listeners. Every function returns -errno when it fails. */
 #ifndef CAPUS_LISTENER_H
 #define CAPUS_LISTENER_H
 #include <stddef.h>
 #include <stdint.h>
 
-enum capus_family { CAPUS_UNIX, CAPUS_INET4, CAPUS_INET6 };
-enum capus_socket_kind { CAPUS_STREAM, CAPUS_DATAGRAM, CAPUS_SEQPACKET };
-enum capus_option {
-  CAPUS_REUSE_ADDRESS,
-  CAPUS_REUSE_PORT,
-  CAPUS_BROADCAST,
-  CAPUS_KEEP_ALIVE,
-  CAPUS_PASS_CREDENTIALS,
-  CAPUS_NO_DELAY,
-  CAPUS_FREE_BIND4,
-  CAPUS_FREE_BIND6,
-  CAPUS_TRANSPARENT4,
-  CAPUS_TRANSPARENT6,
-  CAPUS_IPV6_ONLY,
+/* Forms of an address. */
+enum capus_form {
+  CAPUS_PATH,
+  CAPUS_ABSTRACT,
+  CAPUS_INET4,
+  CAPUS_INET6,
+  CAPUS_EVERY, /* a port of every address: IPv6 that takes IPv4 too, else IPv4 */
+  CAPUS_VSOCK,
+  CAPUS_NETLINK,
 };
 
-/* socket(2), close-on-exec. */
-int32_t capus_socket(enum capus_family family, enum capus_socket_kind kind, int32_t nonblocking);
-int32_t capus_socket_option(int32_t fd, enum capus_option option, int32_t value);
-/* SO_BINDTODEVICE. */
-int32_t capus_socket_device(int32_t fd, const uint8_t *name, size_t count);
-/* Index of a network interface. */
-int32_t capus_interface_index(int32_t fd, const uint8_t *name, size_t count);
-
-/* An address in host byte order. */
-int32_t capus_bind_inet4(int32_t fd, uint32_t address, uint16_t port);
-int32_t capus_bind_inet6(int32_t fd, uint64_t high, uint64_t low, uint16_t port, uint32_t scope);
-int32_t capus_bind_abstract(int32_t fd, const uint8_t *name, size_t count);
-/* Binds to a path, with a node of exactly that mode and, where the kernel lets us, that group (-1:
-   ours). A path longer than sun_path goes through /proc/self/fd and the directory. */
-int32_t capus_bind_path(int32_t fd, int32_t directory, const uint8_t *path, size_t count,
-                        size_t name_start, uint32_t mode, int32_t group);
-/* connect(2) to a path without waiting. */
-int32_t capus_connect_path(int32_t fd, int32_t directory, const uint8_t *path, size_t count,
-                           size_t name_start);
-int32_t capus_listen(int32_t fd, int32_t backlog);
-
-enum capus_node_kind {
-  CAPUS_NODE_SOCKET,
-  CAPUS_NODE_LINK,
-  CAPUS_NODE_DIRECTORY,
-  CAPUS_NODE_OTHER,
+/* The steps of binding, with the numbers of BindStep. */
+enum capus_bind_step {
+  CAPUS_RESOLVE,
+  CAPUS_MAKE_DIRECTORY,
+  CAPUS_SOCKET,
+  CAPUS_OPTIONS,
+  CAPUS_BIND,
+  CAPUS_LISTEN,
+  CAPUS_OWNER = 7,
+  CAPUS_LINK,
+  CAPUS_PROBE,
 };
-/* The root directory, as an O_PATH descriptor. */
-int32_t capus_open_root(void);
-/* A directory below `directory`, as an O_PATH descriptor; ELOOP when it is a symbolic link. */
-int32_t capus_open_directory(int32_t directory, const uint8_t *name, size_t count);
-/* mkdirat(2) with exactly that mode. */
-int32_t capus_make_directory(int32_t directory, const uint8_t *name, size_t count, uint32_t mode);
-/* What stands there (enum capus_node_kind), without following a link. */
-int32_t capus_node_kind(int32_t directory, const uint8_t *name, size_t count);
-int32_t capus_remove_node(int32_t directory, const uint8_t *name, size_t count);
-/* Gives a socket's node its owner; -1 leaves one as it is. EEXIST when it is no socket any more. */
-int32_t capus_own_node(int32_t directory, const uint8_t *name, size_t count, int32_t user,
-                       int32_t group);
+
+/* A listener as the manifest declares it. Keys have the numbers of SocketKey and its kin. */
+struct capus_listener {
+  uint64_t present; /* bits of the keys that were given */
+  uint64_t flags;   /* bits of the keys that are true */
+  uint64_t high;    /* IPv6 address */
+  uint64_t low;     /* IPv6 and IPv4 address, vsock cid, netlink groups; host byte order */
+  uint32_t port;    /* also of vsock; a netlink family */
+  int32_t user;     /* of the node, -1 leaves it */
+  int32_t group;
+  int32_t backlog;
+  uint16_t mode;
+  uint16_t directory_mode;
+  uint8_t kind;          /* with the numbers of ListenerKind */
+  uint8_t form;          /* enum capus_form */
+  uint8_t nonblocking;   /* apus itself accepts */
+  const char *text;      /* path, abstract name or name of the scope's interface */
+  const char *pool;      /* where texts of values begin */
+  const int64_t *values; /* a key in the upper, a number or place of a text in the lower half */
+  size_t value_count;
+};
+
+/* Makes it: bound, listening, with its options, mode and owner, close-on-exec. Never waits. What
+   stands at its path and is stale gives way, anything else is refused. `*step` is the one that
+   failed; nothing half made remains. */
+int32_t capus_bind_listener(const struct capus_listener *listener, uint8_t *step);
+/* Closes it and, with removeOnStop, removes its node and links unless somebody else is there. */
+void capus_unbind_listener(const struct capus_listener *listener, int32_t fd);
+/* Sets the options of a socket before it is bound; see options.c. */
+int32_t capus_set_options(const struct capus_listener *listener, int32_t fd, unsigned domain);
+/* The value of a key, 0 without one. */
+uint32_t capus_listener_value(const struct capus_listener *listener, unsigned key);
+
+/* What to wait for at a special file: /proc and /sys files change, others become readable. */
+uint32_t capus_special_events(const char *path);
+/* Drops what waits in a listener's queue, at most 4,096 connections or messages. */
+void capus_drain(int32_t fd);
+/* True when it was shut down and will never be readable again. */
+int32_t capus_is_hung_up(int32_t fd);
+/* Connections that wait to be accepted, or -errno where the kernel does not tell. */
+int64_t capus_queue_length(int32_t fd);
+/* Becomes readable when a network interface or address comes or goes (rtnetlink(7)). */
+int32_t capus_network_watch(void);
+
+/* Keys that more than the manifest's decoder knows. */
+enum capus_key {
+  CAPUS_KEY_SYMLINKS = 11,
+  CAPUS_KEY_REMOVE_ON_STOP = 12,
+  CAPUS_KEY_IPV6_ONLY = 14,
+  CAPUS_KEY_DEVICE = 15,
+  CAPUS_KEY_FREE_BIND = 16,
+  CAPUS_KEY_TRANSPARENT = 17,
+  CAPUS_KEY_REUSE_PORT = 18,
+  CAPUS_KEY_NO_DELAY = 19,
+  CAPUS_KEY_KEEP_ALIVE = 20,
+  CAPUS_KEY_DEFER_ACCEPT = 21,
+  CAPUS_KEY_FAST_OPEN = 22,
+  CAPUS_KEY_SEND_BUFFER = 23,
+  CAPUS_KEY_RECEIVE_BUFFER = 24,
+  CAPUS_KEY_PRIORITY = 25,
+  CAPUS_KEY_MARK = 26,
+  CAPUS_KEY_TOS = 27,
+  CAPUS_KEY_TTL = 28,
+  CAPUS_KEY_CONGESTION = 29,
+  CAPUS_KEY_BROADCAST = 30,
+  CAPUS_KEY_PASS_CREDENTIALS = 31,
+  CAPUS_KEY_PASS_PIDFD = 32,
+  CAPUS_KEY_PACKET_INFO = 33,
+  CAPUS_KEY_TIMESTAMPS = 34,
+  CAPUS_KEY_PIPE_SIZE = 35,
+  CAPUS_KEY_PROTOCOL = 36,
+  /* Members of keepAlive, and timestamps in nanoseconds. */
+  CAPUS_KEY_KEEP_ALIVE_TIME = 38,
+  CAPUS_KEY_KEEP_ALIVE_INTERVAL = 39,
+  CAPUS_KEY_KEEP_ALIVE_PROBES = 40,
+  CAPUS_KEY_NANOSECONDS = 41,
+};
 #endif
