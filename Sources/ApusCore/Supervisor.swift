@@ -90,7 +90,11 @@ public struct Supervisor: Sendable {
   var isResumed = false
   /// False from each step until the board's slot of the record has been written.
   var isBoardWritten = false
+  /// True when the wall clock is to be read at the end of the step.
+  var wantsClock = false
   private var random: UInt64
+  /// Where the jitter of calendar timers comes from.
+  var seed: UInt64
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
   ///
@@ -99,6 +103,7 @@ public struct Supervisor: Sendable {
     self.manifest = manifest
     self.mode = mode
     random = seed | 1
+    self.seed = seed
     units = TrackedTable(repeating: Unit(), count: manifest.services.count)
     listeners = TrackedTable(repeating: ListenerUnit(), count: manifest.listeners.count)
     var places = 0
@@ -182,6 +187,7 @@ public struct Supervisor: Sendable {
     case .request(let client, let request): self.request(client, request)
     case .listing, .clientWritable, .refused: break
     case .clientGone(let client): clientGone(client)
+    case .clock(let offset): clock(offset)
     }
   }
 
@@ -198,6 +204,10 @@ public struct Supervisor: Sendable {
     }
     pump()
     settlePhase()
+    if wantsClock {
+      wantsClock = false
+      out.append(.readClock)
+    }
   }
 
   private mutating func expire(_ key: Int) {
@@ -285,7 +295,9 @@ extension Supervisor {
       instance: InstanceID(
         slot: UInt16(truncatingIfNeeded: service), generation: unit.generation),
       restarts: unit.restarts, lastExit: unit.lastExit, endedAt: unit.endedAt,
-      nextStart: unit.alarm == .retry ? deadlines.moment(of: service) : nil,
+      nextStart: unit.alarm == .retry
+        ? deadlines.moment(of: service)
+        : unit.isAlive ? nil : deadlines.moment(of: deadlineKey(timer: service)),
       connections: unit.connections)
   }
 

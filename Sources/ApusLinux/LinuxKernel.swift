@@ -143,7 +143,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
-    if hasSignals { readSignals(into: &events) }
+    // First, where there is room: it is reported once.
+    if isReady(.clock) { events.append(.clock(offset: watches.readClock())) }
+    if isReady(.signals) { readSignals(into: &events) }
     reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)
@@ -172,6 +174,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break
     case .log(let message): log.write(message, manifest: manifest)
+    case .readClock: return .event(.clock(offset: watches.readClock()))
     case .rescue: board.rescue()
     case .bootFinished:
       tellBound()

@@ -77,6 +77,8 @@ extension World {
       listeners[index].isWatched = false
       listeners[index].unwatchedSince = time
     }
+    watchesClock = false
+    clockIsSet = false
     for index in requests.indices where requests[index].answer == nil {
       requests[index].isGone = true
     }

@@ -159,6 +159,9 @@ extension ByteWriter {
       text("orphanReaped")
       pair("pid", pid)
     case .childless: text("childless")
+    case .clock(let offset):
+      text("clock")
+      pair("offset", offset)
     case .signal(let number):
       text("signal")
       pair("number", number)
@@ -249,6 +252,7 @@ extension ByteWriter {
       text("replaceProgram")
       pair("client", client.slot)
     case .bootFinished: text("bootFinished")
+    case .readClock: text("readClock")
     case .power(let action):
       text("power")
       word(action)

@@ -18,7 +18,18 @@ public final class World: Kernel {
   /// CLOCK_BOOTTIME as of the last `wait`.
   public internal(set) var now = Instant(microseconds: 1_000_000)
   /// CLOCK_REALTIME minus CLOCK_BOOTTIME; nobody but calendar timers may notice it.
-  public var wallOffset: Int64 = 1_700_000_000_000_000
+  public var wallOffset: Int64 = 1_700_000_000_000_000 {
+    didSet { if watchesClock, wallOffset != oldValue { clockIsSet = true } }
+  }
+  /// Makes the clock run a little faster or slower, as adjtimex(2) does: nobody is told.
+  public func slew(by microseconds: Int64) {
+    let wasSet = clockIsSet
+    wallOffset += microseconds
+    clockIsSet = wasSet
+  }
+  /// True once the clock has been asked for: from then on its being set is told.
+  var watchesClock = false
+  var clockIsSet = false
   /// The one source of chance.
   public var random: Random
   /// How unruly it is.
@@ -192,6 +203,9 @@ public final class World: Kernel {
       rescues += 1
       return .done
     case .replaceProgram: return .done
+    case .readClock:
+      watchesClock = true
+      return .event(.clock(offset: wallOffset))
     case .bootFinished:
       bootsFinished += 1
       if bootsFinished > 1 { violate(0, "the board was up twice") }
