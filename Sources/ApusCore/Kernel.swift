@@ -61,6 +61,8 @@ public enum Listing: UInt8, Sendable {
   case status
   case sockets
   case boot
+  /// Changes of state, from now on and for as long as the client stays.
+  case events
 }
 
 /// What the driver needs of an operating system: the real one is `ApusLinux`, the other one the

@@ -113,6 +113,13 @@ public final class World: Kernel {
   /// How often the rescue shell ran.
   public internal(set) var rescues = 0
 
+  /// How many frames a control client's buffer takes; nil for any number, none of which is kept.
+  public var frameRoom: Int?
+  /// Frames that control clients have not read.
+  var frames = [[[UInt8]]](repeating: [], count: Limits.clients)
+  /// Control clients that were let go.
+  public internal(set) var closed: [ClientID] = []
+
   /// A world for that manifest.
   public init(manifest: Manifest, seed: UInt64, traceLimit: Int = 1 << 16) {
     self.manifest = manifest
@@ -230,11 +237,18 @@ public final class World: Kernel {
   /// That of init.
   public var pid: Int32 { 1 }
 
-  /// Takes a frame for a control client.
-  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome { .sent }
+  /// Takes a frame for a control client, as long as there is room in its buffer.
+  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome {
+    if closed.contains(client) { return .gone }
+    guard let room = frameRoom else { return .sent }
+    let slot = Int(client.slot)
+    if frames[slot].count >= room { return .full }
+    frames[slot].append(frame.bytes)
+    return .sent
+  }
 
   /// Closes a control client.
-  public func close(_ client: ClientID) {}
+  public func close(_ client: ClientID) { closed.append(client) }
 
   /// Connections in the queue.
   public func queueLength(listener: UInt16) -> UInt32? {

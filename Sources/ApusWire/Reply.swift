@@ -13,6 +13,7 @@ public enum ReplyKind: UInt8, CaseIterable, Sendable {
   case bootEntry = 134
   case end = 135
   case goingDown = 136
+  case event = 137
 }
 
 /// The result of a request; the number is the command's exit code.
@@ -213,6 +214,20 @@ extension ByteWriter {
     signed(at.microseconds)
     signed(duration.microseconds)
     field(limit: Frame.addressLimit, name)
+    endFrame()
+  }
+
+  /// One change of a service's state, of `events`.
+  public mutating func eventFrame(
+    at: Instant, from old: ServiceState, to new: ServiceState, name: (inout ByteWriter) -> Void,
+    reason: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.event.rawValue)
+    signed(at.microseconds)
+    byte(old.rawValue)
+    byte(new.rawValue)
+    field(limit: Frame.nameLimit, name)
+    field(limit: Frame.reasonLimit, reason)
     endFrame()
   }
 

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 
 /// The client's side of `ReplyKind`: which kind a frame is.
 extension ReplyKind {
@@ -164,5 +164,33 @@ public struct BootEntryReply: Equatable, Sendable {
     guard fields.isWhole else { throw .length }
     guard let stage else { throw .value }
     self.stage = stage
+  }
+}
+
+/// A decoded `event` frame.
+public struct EventReply: Equatable, Sendable {
+  /// When.
+  public var at: Instant
+  /// The state before.
+  public var old: ServiceState
+  /// The state after.
+  public var new: ServiceState
+  /// Whose.
+  public var name: [UInt8]
+  /// Why, empty for nothing to say.
+  public var reason: [UInt8]
+
+  /// Decodes a change of state.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.event.fields(of: frame)
+    at = Instant(microseconds: fields.signed())
+    let old = ServiceState(rawValue: fields.byte())
+    let new = ServiceState(rawValue: fields.byte())
+    name = fields.text(limit: Frame.nameLimit)
+    reason = fields.text(limit: Frame.reasonLimit)
+    guard fields.isWhole else { throw .length }
+    guard let old, let new else { throw .value }
+    self.old = old
+    self.new = new
   }
 }

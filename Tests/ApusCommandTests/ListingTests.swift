@@ -185,6 +185,41 @@ private let bare = service("getty@ttyS0", .listening)
         """)
   }
 
+  @Test("events are lines or objects, as they come") func events() throws {
+    let events = [
+      frame {
+        $0.eventFrame(
+          at: Instant(microseconds: 1_000_000), from: .ready, to: .backoff,
+          name: { $0.text("web") }, reason: { $0.text("exit\u{1b}code") })
+      },
+      frame {
+        $0.eventFrame(
+          at: Instant(microseconds: 2_345_678), from: .backoff, to: .starting,
+          name: { $0.text("web") }, reason: { _ in })
+      },
+    ]
+    let (plain, requests) = try ask(["events"], events)
+    #expect(requests == [[1, 15, 6, 0, 0, 0]])
+    #expect(plain.code == 6)
+    #expect(plain.error == "apus: the supervisor went away\n")
+    #expect(
+      plain.output == """
+        2001-09-09 01:46:41.000 web ready → backoff (exit\\x1bcode)
+        2001-09-09 01:46:42.345 web backoff → starting
+
+        """)
+    let (json, _) = try ask(["events", "--json"], events)
+    #expect(
+      json.output == """
+        {"atUs":1000000001000000,"service":"web","from":"ready","to":"backoff",\
+        "reason":"exit\\u001bcode"}
+        {"atUs":1000000002345678,"service":"web","from":"backoff","to":"starting","reason":""}
+
+        """)
+    let (refused, _) = try ask(["events"], [answer(.notPermitted)])
+    #expect(refused.code == 5)
+  }
+
   @Test("what services say can not steer a terminal") func escapes() throws {
     let record = service("web", .failed, reason: "a\u{1b}[31m\u{7}\nb\u{9b}c\\é")
     let (outcome, _) = try ask(["status", "web"], [supervisor, record, endFrame])

@@ -117,6 +117,22 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     #expect(try ReplyKind(decoding: [1, 136, 4, 0]) == .goingDown)
   }
 
+  @Test("CTL-06 golden bytes of an event") func event() throws {
+    let bytes = frame {
+      $0.eventFrame(
+        at: Instant(microseconds: 1), from: .ready, to: .backoff, name: { $0.text("web") },
+        reason: { $0.text("x") })
+    }
+    #expect(
+      bytes == [1, 137, 22, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 7, 3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78])
+    let back = try EventReply(decoding: bytes)
+    #expect(back.at.microseconds == 1 && back.old == .ready && back.new == .backoff)
+    #expect(back.name == Array("web".utf8) && back.reason == [0x78])
+    var wrong = bytes
+    wrong[12] = 10
+    #expect((try? EventReply(decoding: wrong)) == nil)
+  }
+
   @Test("CTL-02 texts over their limits are cut and the frame stays whole") func longTexts() throws
   {
     let endless = [UInt8](repeating: 0x78, count: 5000)
@@ -158,6 +174,10 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       },
       frame { $0.bootSummaryFrame(kernel: .zero, initialization: .zero) },
       frame { $0.bootEntryFrame(.bind, at: .zero, duration: .zero, name: { $0.text("w") }) },
+      frame {
+        $0.eventFrame(
+          at: .zero, from: .ready, to: .failed, name: { $0.text("w") }, reason: { _ in })
+      },
     ]
     var random = Generator(state: 7)
     var accepted = 0
@@ -173,6 +193,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       accepted += (try? SocketReply(decoding: bytes)) == nil ? 0 : 1
       accepted += (try? BootSummaryReply(decoding: bytes)) == nil ? 0 : 1
       accepted += (try? BootEntryReply(decoding: bytes)) == nil ? 0 : 1
+      accepted += (try? EventReply(decoding: bytes)) == nil ? 0 : 1
     }
     #expect(accepted > 10_000)
   }
