@@ -30,19 +30,19 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   public init(
     kernel: consuming K, supervisor: consuming Supervisor, start: Instant, setup: [SetupEntry] = []
   ) {
-    let services = supervisor.manifest.services.count
-    let listeners = supervisor.manifest.listeners.count
-    timeline = Timeline(
-      setup: setup, start: start, capacity: min(1024, 2 * services + listeners))
+    timeline = Timeline(setup: setup, start: start, capacity: supervisor.timelineCapacity())
     self.kernel = kernel
     self.supervisor = supervisor
     cursors = InlineArray(repeating: ListingCursor())
     frame = ByteWriter(capacity: Limits.frame)
-    history = StateHistory(services: services)
+    history = StateHistory(services: supervisor.serviceCount())
     events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
     effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
     outcomes = EventBuffer(capacity: 384)
   }
+
+  /// What is known of a service.
+  public func report(service: Int) -> ServiceReport? { supervisor.report(service: service) }
 
   /// One turn; false once the supervisor is finished.
   public mutating func turn() throws(Errno) -> Bool {

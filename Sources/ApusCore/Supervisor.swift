@@ -287,6 +287,16 @@ extension Supervisor {
     units.at(service)?.state ?? .invalid
   }
 
+  /// How many binds, starts and moments of readiness a boot of this manifest has, for the time line.
+  ///
+  /// A method, because the driver owns the supervisor and must not copy it to count.
+  @inline(never) func timelineCapacity() -> Int {
+    min(1024, 2 * manifest.services.count + manifest.listeners.count)
+  }
+
+  /// How many services there are; a method for the same reason.
+  @inline(never) func serviceCount() -> Int { units.count }
+
   /// What `status` tells of a service.
   public func report(service: ServiceIndex) -> ServiceReport? {
     guard let unit = units.at(service) else { return nil }

@@ -22,12 +22,12 @@ struct NotifyChannels {
       isUsed = true
     }
     let hasFolder = isUsed && !controlPath.isEmpty
-    var folder: [UInt8] = []
+    var folder = ByteWriter(capacity: 128)
     if hasFolder {
-      for byte in controlPath { folder.append(byte) }
-      for byte in ".notify/".utf8 { folder.append(byte) }
+      folder.bytes(controlPath)
+      folder.text(".notify/")
     }
-    self.folder = folder
+    self.folder = folder.bytes
     fds = [Int32](repeating: -1, count: hasFolder ? manifest.services.count : 0)
     buffer = [UInt8](repeating: 0, count: hasFolder ? 4096 : 0)
   }
@@ -105,20 +105,20 @@ extension LinuxKernel {
   ) {
     guard !channels.folder.isEmpty, NotifyChannels.reports(service, of: manifest) else { return }
     var start = unsafe writer.position
-    unsafe writer.text("NOTIFY_SOCKET=")
+    writer.text("NOTIFY_SOCKET=")
     for byte in channels.folder { writer.byte(byte) }
-    if let name = unsafe pointer(service.name) { unsafe writer.text(name) }
+    if let name = unsafe pointer(service.name) { unsafe writer.string(name) }
     writer.byte(0)
     unsafe list.set(start)
     let watchdog = manifest.extras(of: service).watchdog
     if watchdog == .never { return }
     unsafe start = writer.position
-    unsafe writer.text("WATCHDOG_USEC=")
+    writer.text("WATCHDOG_USEC=")
     writer.decimal(UInt64(clamping: watchdog.microseconds))
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position
-    unsafe writer.text("WATCHDOG_PID=")
+    writer.text("WATCHDOG_PID=")
     unsafe result.watchdog_digits = writer.position
     for _ in 0..<11 { writer.byte(0) }
     unsafe list.set(start)

@@ -97,7 +97,8 @@ private func run<K: HostKernel & ~Copyable>(
     manifest: manifest, mode: options.role == .initProcess ? .system : .user, seed: seed)
   kernel.startRecord(start)
   if isResumed { kernel.resume(&supervisor) }
-  var driver = Driver(kernel: kernel, supervisor: supervisor, start: start, setup: setup)
+  var driver = Driver(
+    kernel: kernel, supervisor: consume supervisor, start: start, setup: setup)
   // From here on nothing allocates, and nothing may end apus but its own decision.
   apus_arena_seal()
   while true {
@@ -110,13 +111,15 @@ private func run<K: HostKernel & ~Copyable>(
   }
   if options.role == .foreground { driver.kernel.removeNodes() }
   return SupervisorEnd(
-    power: driver.kernel.power ?? .exit, exitCode: exitCode(manifest, driver.supervisor))
+    power: driver.kernel.power ?? .exit, exitCode: exitCode(manifest, driver))
 }
 
 /// What `apus run` exits with: the end of the service marked `main`.
-private func exitCode(_ manifest: Manifest, _ supervisor: borrowing Supervisor) -> Int32 {
+private func exitCode<K: Kernel & ~Copyable>(_ manifest: Manifest, _ driver: borrowing Driver<K>)
+  -> Int32
+{
   for index in manifest.services.indices where manifest.services[index].flags.contains(.main) {
-    guard let end = supervisor.report(service: index)?.lastExit else { continue }
+    guard let end = driver.report(service: index)?.lastExit else { continue }
     return end.isSignal ? 128 + Int32(end.number) : Int32(end.number)
   }
   return 0

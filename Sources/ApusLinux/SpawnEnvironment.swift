@@ -64,7 +64,7 @@ extension LinuxKernel {
     else { return }
     var list = unsafe EnvironmentWriter(entries, capacity: capacity)
     let path = unsafe writer.position
-    unsafe writer.text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    writer.text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     writer.byte(0)
     unsafe list.set(path)
     addAccount(account, &list, &writer)
@@ -122,7 +122,7 @@ extension LinuxKernel {
       writer.text(place.path)
       writer.byte(UInt8(ascii: "/"))
       if let text = manifest.texts.at(index), let name = unsafe pointer(text) {
-        unsafe writer.text(name)
+        unsafe writer.string(name)
       }
     }
     writer.byte(0)
@@ -137,13 +137,13 @@ extension LinuxKernel {
     var start = unsafe writer.position
     guard let end = facts.end else {
       if facts.pid <= 0 { return }
-      unsafe writer.text("MAINPID=")
+      writer.text("MAINPID=")
       writer.decimal(UInt64(UInt32(bitPattern: facts.pid)))
       writer.byte(0)
       return unsafe list.set(start)
     }
     let isGood = !end.isSignal && end.number == 0
-    unsafe writer.text(
+    writer.text(
       isGood
         ? "SERVICE_RESULT=success"
         : end.dumpedCore
@@ -152,13 +152,13 @@ extension LinuxKernel {
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position
-    unsafe writer.text(
+    writer.text(
       end.dumpedCore
         ? "EXIT_CODE=dumped" : end.isSignal ? "EXIT_CODE=killed" : "EXIT_CODE=exited")
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position
-    unsafe writer.text("EXIT_STATUS=")
+    writer.text("EXIT_STATUS=")
     if end.isSignal {
       // Without its SIG, as systemd.exec(5) has it.
       for index in min(3, scratch.count)..<scratch.count { writer.byte(scratch.bytes[index]) }
@@ -177,12 +177,12 @@ extension LinuxKernel {
     let passed = passedCount(of: service)
     if passed == 0 { return }
     var start = unsafe writer.position
-    unsafe writer.text("LISTEN_FDS=")
+    writer.text("LISTEN_FDS=")
     writer.decimal(UInt64(passed))
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position
-    unsafe writer.text("LISTEN_FDNAMES=")
+    writer.text("LISTEN_FDNAMES=")
     var isFirst = true
     for index in service.listeners.indices {
       guard let listener = manifest.listeners.at(index),
@@ -191,12 +191,12 @@ extension LinuxKernel {
       if !isFirst { writer.byte(UInt8(ascii: ":")) }
       isFirst = false
       let name = listener.name.isEmpty ? service.name : listener.name
-      if let name = unsafe pointer(name) { unsafe writer.text(name) }
+      if let name = unsafe pointer(name) { unsafe writer.string(name) }
     }
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position
-    unsafe writer.text("LISTEN_PID=")
+    writer.text("LISTEN_PID=")
     unsafe result.pid_digits = writer.position
     for _ in 0..<11 { writer.byte(0) }
     unsafe list.set(start)
@@ -208,19 +208,19 @@ extension LinuxKernel {
   ) {
     if peer.family == 2 || peer.family == 10 {
       var start = unsafe writer.position
-      unsafe writer.text("REMOTE_ADDR=")
-      unsafe withUnsafePointer(to: peer) { unsafe writer.text(capus_peer_text($0)) }
+      writer.text("REMOTE_ADDR=")
+      unsafe withUnsafePointer(to: peer) { unsafe writer.string(capus_peer_text($0)) }
       writer.byte(0)
       unsafe list.set(start)
       unsafe start = writer.position
-      unsafe writer.text("REMOTE_PORT=")
+      writer.text("REMOTE_PORT=")
       writer.decimal(UInt64(peer.port))
       writer.byte(0)
       unsafe list.set(start)
     }
     if peer.cookie != 0 {
       let start = unsafe writer.position
-      unsafe writer.text("SO_COOKIE=")
+      writer.text("SO_COOKIE=")
       writer.decimal(peer.cookie)
       writer.byte(0)
       unsafe list.set(start)

@@ -114,7 +114,7 @@ internal import CApus
 
   /// Appends a string that ends in a NUL, without the NUL.
   @inline(never)
-  mutating func text(_ string: UnsafePointer<CChar>) {
+  mutating func string(_ string: UnsafePointer<CChar>) {
     var index = 0
     while unsafe string[index] != 0 {
       unsafe byte(UInt8(bitPattern: string[index]))

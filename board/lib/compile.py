@@ -19,14 +19,22 @@ from pathlib import Path
 
 TRAIT = "Embedded"
 PRODUCT = "apus"
-# One copy of what the compiler says twice; whole functions and parts of them.
+# One copy of what the compiler says twice; whole functions and parts of them. Calls between known
+# functions save only the registers that the callee uses, a switch is a few compares, not a table.
 # A function with a large frame stays on its own: inlined, its locals are far from the stack pointer.
-LINK_TIME = ["--lto-O2", "-mllvm", "-enable-machine-outliner=always",
-             "-mllvm", "-inline-max-stacksize=64",
-             "-mllvm", "-enable-linkonceodr-outlining",
-             "--lto-newpm-passes=lto<Oz>,"
-             "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
-             "mergefunc,iroutliner,globaldce"]
+LINK_TIME = [
+    "--lto-O2",
+    *(f"--mllvm={option}" for option in (
+        "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
+        "-inline-max-stacksize=64", "-inline-threshold=-20", "-enable-ipra", "-disable-lsr",
+        "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
+        "-force-attribute=minsize", "-force-attribute=optsize")),
+    "--lto-newpm-passes=forceattrs,lto<Oz>,lto<Oz>,"
+    "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
+    "mergefunc,iroutliner,globaldce"]
+
+# Left to the linker, which knows what it costs in the whole program.
+EARLY_PASSES = ["inline", "late-inline", "loop-unroll", "loop-rotate", "licm", "array-property-opt"]
 
 
 def settings(target, tool):
@@ -126,6 +134,7 @@ class Compiler:
         self.unless_kept(name, sources, [output, module], [
             "swiftc", *options, *settings(target, "swift"), *self.options("swiftCompiler"),
             "-Xcc", "-fomit-frame-pointer", "-Xllvm", "-force-attribute=swift_retain:noinline",
+            *(word for name in EARLY_PASSES for word in ("-Xllvm", f"-sil-disable-pass={name}")),
             "-emit-module", "-emit-module-path", str(module), "-lto=llvm-full", "-emit-bc",
             "-o", str(output), *map(str, sources)])
         return output
