@@ -91,9 +91,9 @@ extension Verb {
       stopped    down, as asked or as declared
       failed     given up; apus start or apus reset brings it back
 
-      --json           {"supervisor":{"pid","version","uptimeUs"},"services":[{"name",
-                       "state","sinceUs","mainPid","restarts","lastExit",
-                       "nextStartUs","reason","memoryBytes"}]}
+      --json           {"supervisor":{"pid","version","uptimeUs","allocations"},
+                       "services":[{"name","state","sinceUs","mainPid",
+                       "restarts","lastExit","nextStartUs","reason","memoryBytes"}]}
 
       exit status: 3 when a named SERVICE is not running, 4 when there is none
       """

@@ -77,6 +77,9 @@ public protocol Kernel: ~Copyable {
   /// The pid apus runs as.
   var pid: Int32 { get }
 
+  /// How often memory was allocated after all of it had been made, which is never on a device.
+  var allocations: UInt64 { get }
+
   /// Waits for events, at the latest until `deadline`; nil waits for ever.
   ///
   /// Order inside a turn: notify, exits (each after its own spawn result), spawn results,
@@ -108,6 +111,9 @@ public protocol Kernel: ~Copyable {
 
 // For kernels under which nothing outlives the program.
 extension Kernel {
+  /// Nobody counts.
+  public var allocations: UInt64 { 0 }
+
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
 

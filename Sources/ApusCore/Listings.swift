@@ -74,7 +74,8 @@ extension Driver where K: ~Copyable {
     switch cursor.listing {
     case .status:
       if cursor.next == 0 {
-        frame.supervisorFrame(pid: kernel.pid, uptime: now - timeline.start)
+        frame.supervisorFrame(
+          pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {

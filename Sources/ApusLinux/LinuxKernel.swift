@@ -73,6 +73,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
   /// The pid apus runs as.
   public var pid: Int32 { own.pid }
 
+  /// Allocations since the loop began.
+  public var allocations: UInt64 { apus_arena_allocations_after_seal() }
+
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
   /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A

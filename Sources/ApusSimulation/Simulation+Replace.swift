@@ -6,7 +6,8 @@ extension Simulation {
   /// Writes down what the step has changed, as the driver does.
   func keepRecord() {
     while let slot = supervisor.writeChanged(into: &codec) {
-      record[slot] = Array(codec.bytes[..<codec.count])
+      let bytes = Array(codec.bytes[..<codec.count])
+      record[slot] = tamperRecord?(slot, bytes) ?? bytes
     }
   }
 

@@ -149,10 +149,11 @@ extension ByteWriter {
   }
 
   /// The supervisor itself, first in `status`.
-  public mutating func supervisorFrame(pid: Int32, uptime: Interval) {
+  public mutating func supervisorFrame(pid: Int32, uptime: Interval, allocations: UInt64) {
     beginFrame(kind: ReplyKind.supervisor.rawValue)
     little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
     signed(uptime.microseconds)
+    little(allocations, bytes: 8)
     field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
     endFrame()
   }

@@ -45,6 +45,8 @@ public struct SupervisorReply: Equatable, Sendable {
   public var pid: Int32
   /// How long it has run, in microseconds.
   public var uptimeUs: Int64
+  /// How often it has allocated memory since it was up; never is right.
+  public var allocations: UInt64
   /// Its version.
   public var version: [UInt8]
 
@@ -53,6 +55,7 @@ public struct SupervisorReply: Equatable, Sendable {
     var fields = try ReplyKind.supervisor.fields(of: frame)
     pid = fields.pid()
     uptimeUs = fields.signed()
+    allocations = fields.number(bytes: 8)
     version = fields.text(limit: Frame.nameLimit)
     guard fields.isWhole else { throw .length }
   }

@@ -3,7 +3,9 @@ import ApusWire
 import Foundation
 import Testing
 
-private let supervisor = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1099)) }
+private let supervisor = frame {
+  $0.supervisorFrame(pid: 1, uptime: .seconds(1099), allocations: 0)
+}
 
 private let web = service("web", .ready, pid: 77) {
   $0.restarts = 2
@@ -89,7 +91,7 @@ private let bare = service("getty@ttyS0", .listening)
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
-        {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000},"services":[\
+        {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000,"allocations":0},"services":[\
         {"name":"web","state":"ready","sinceUs":1000000977000000,"mainPid":77,"restarts":2,\
         "lastExit":{"kind":"signal","code":11,"atUs":1000000976900000},"nextStartUs":null,\
         "reason":"","memoryBytes":1258292},\

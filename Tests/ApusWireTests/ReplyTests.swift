@@ -35,11 +35,13 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   }
 
   @Test("CTL-06 golden bytes of the supervisor") func supervisor() throws {
-    let bytes = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1)) }
+    let bytes = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1), allocations: 2) }
     #expect(
-      bytes == [1, 130, 23, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0, 5, 0]
+      bytes == [1, 130, 31, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
+        + [2, 0, 0, 0, 0, 0, 0, 0, 5, 0]
         + Array("0.1.0".utf8))
     let back = try SupervisorReply(decoding: bytes)
+    #expect(back.allocations == 2)
     #expect(back.pid == 1 && back.uptimeUs == 1_000_000 && back.version == Array("0.1.0".utf8))
   }
 
@@ -165,7 +167,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   @Test("CTL-02 no reply traps a client, whatever its bytes") func fuzz() {
     let samples: [[UInt8]] = [
       frame { $0.answerFrame(.done, service: { $0.text("web") }, text: { $0.text("no") }) },
-      frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1)) },
+      frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1), allocations: 0) },
       frame { $0.serviceFrame(fullService(), name: { $0.text("w") }, reason: { $0.text("x") }) },
       frame {
         $0.socketFrame(
