@@ -67,7 +67,8 @@ let package = Package(
     tests("GateTests", []),
     tests("ApusBaseTests", ["ApusBase"]),
     tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
-    tests("ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
+    tests(
+      "ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"], resources: [.copy("Golden")]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("FuzzTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),

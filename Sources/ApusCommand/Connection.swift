@@ -24,7 +24,9 @@ enum Connection {
     let isBoard = !isListing && command.naming == .never
     var frames: [[UInt8]] = []
     while frames.count < frameLimit {
-      let limit = isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs
+      let limit =
+        command == .events
+        ? -1 : isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs
       let frame = try receive(fd, timeout: limit, onlyWaits: onlyWaits, context: &context)
       var kind = ReplyKind.goingDown
       if !frame.isEmpty { kind = try self.kind(of: frame, context: &context) }
@@ -34,10 +36,16 @@ enum Connection {
         return frames
       case .goingDown:
         if isBoard { return frames }
+        if command == .events {
+          throw context.failure(.noSupervisor, "the supervisor went away")
+        }
         throw context.failure(
           .noSupervisor,
           frame.isEmpty
             ? "the supervisor went away before it had answered" : "the supervisor is going down")
+      case .event:
+        try EventsCommand.show(frame, invocation, context: &context)
+        if context.output.failure != nil { return frames }
       case .end: if isListing { return frames }
       case .supervisor, .service, .socket, .bootSummary, .bootEntry:
         if isListing { frames.push(frame) }

@@ -17,6 +17,8 @@ package struct Context: ~Copyable {
   package var now: Int64
   /// What turns CLOCK_BOOTTIME into CLOCK_REALTIME, in microseconds.
   package var wallOffset: Int64
+  /// True for the process's own world, whose clock may be set while a command runs.
+  private var hasClock = false
   /// How long a listing or a connection may take, in milliseconds.
   package var timeoutMs: UInt32 = 10_000
 
@@ -37,6 +39,12 @@ package struct Context: ~Copyable {
     colour = Context.variable("NO_COLOR") == nil && capus_client_is_terminal(1) == 1
     now = capus_now()
     wallOffset = capus_wall_time() - now
+    hasClock = true
+  }
+
+  /// Looks at the clocks anew.
+  mutating func readClock() {
+    if hasClock { wallOffset = capus_wall_time() - capus_now() }
   }
 
   /// A variable of the environment; an empty one counts as not set.

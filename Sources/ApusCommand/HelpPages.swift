@@ -8,6 +8,7 @@ extension Verb {
     case .status: "show services and what they are doing"
     case .listSockets: "show listeners and what they wait for"
     case .boot: "show where the time of the boot went"
+    case .events: "show changes of state as they happen"
     case .start: "start services"
     case .stop: "stop services"
     case .restart: "stop services and start them again"
@@ -33,6 +34,7 @@ extension Verb {
     case .status: " [--json] [SERVICE...]"
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
+    case .events: " [--json]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
@@ -90,9 +92,9 @@ extension Verb {
       stopped    down, as asked or as declared
       failed     given up; apus start or apus reset brings it back
 
-      --json           {"supervisor":{"pid","version","uptimeUs"},"services":[{"name",
-                       "state","sinceUs","mainPid","restarts","lastExit",
-                       "nextStartUs","reason","memoryBytes"}]}
+      --json           {"supervisor":{"pid","version","uptimeUs","allocations"},
+                       "services":[{"name","state","sinceUs","mainPid",
+                       "restarts","lastExit","nextStartUs","reason","memoryBytes"}]}
 
       exit status: 3 when a named SERVICE is not running, 4 when there is none
       """
@@ -119,6 +121,14 @@ extension Verb {
       --blame          the slowest first
       --json           {"kernelUs","initUs","entries":[{"what","name","atUs",
                        "durationUs"}]}; atUs counts from the kernel's start
+      """
+    case .events:
+      """
+      Shows every change of a service's state from now on, each at once on a line of
+      its own: TIME (UTC) NAME OLD \u{2192} NEW (REASON). Ends when the supervisor does. A
+      reader that falls 64 changes behind is cut off.
+
+      --json           one object a line: {"atUs","service","from","to","reason"}
       """
     case .start:
       """

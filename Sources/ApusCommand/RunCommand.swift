@@ -37,6 +37,8 @@ private func perform(
   case .status: try StatusCommand.run(invocation, context: &context)
   case .listSockets: try SocketsCommand.run(invocation, context: &context)
   case .boot: try BootCommand.run(invocation, context: &context)
+  case .events:
+    _ = try Connection.ask(.events, name: [], invocation, context: &context)
   case .start, .stop, .restart, .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec,
     .reexec:
     guard let command = invocation.verb.request else { return }

@@ -159,6 +159,7 @@ enum StatusCommand {
       json.member("pid", Int64(supervisor.pid))
       json.member("version", supervisor.version)
       json.member("uptimeUs", supervisor.uptimeUs)
+      json.member("allocations", unsigned: supervisor.allocations)
       json.endObject()
     } else {
       json.member("supervisor", nil)

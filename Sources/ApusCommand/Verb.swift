@@ -29,6 +29,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case status
   case listSockets
   case boot
+  case events
   case start
   case stop
   case restart
@@ -52,6 +53,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .status: "status"
     case .listSockets: "list-sockets"
     case .boot: "boot"
+    case .events: "events"
     case .start: "start"
     case .stop: "stop"
     case .restart: "restart"
@@ -87,6 +89,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .status: .status
     case .listSockets: .listSockets
     case .boot: .boot
+    case .events: .events
     case .start, .wait: .start
     case .stop: .stop
     case .restart: .restart
@@ -106,7 +109,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .wait, .reexec, .help, .version: []
     case .check: [.json, .security]
-    case .status, .listSockets: .json
+    case .status, .listSockets, .events: .json
     case .boot: [.json, .blame]
     case .start, .stop, .restart, .reload, .reset, .kill: .noWait
     case .reboot, .poweroff, .halt, .kexec: .now
@@ -118,7 +121,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .check, .status, .listSockets: (0, .max)
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
-    case .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
+    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
     case .help: (0, 1)
     case .wait: (2, 2)
     }
@@ -128,7 +131,8 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   var takesServices: Bool {
     switch self {
     case .status, .listSockets, .start, .stop, .restart, .reload, .reset, .kill: true
-    case .run, .check, .boot, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version, .wait:
+    case .run, .check, .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version,
+      .wait:
       false
     }
   }

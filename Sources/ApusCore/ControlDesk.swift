@@ -39,6 +39,7 @@ public enum ControlDesk {
     case .status: return .listing(client, .status, service: service)
     case .listSockets: return .listing(client, .sockets, service: service)
     case .boot: return .listing(client, .boot, service: nil)
+    case .events: return .listing(client, .events, service: nil)
     case .start: action = .start
     case .stop: action = .stop
     case .restart: action = .restart

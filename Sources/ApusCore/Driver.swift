@@ -14,6 +14,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   var timeline: Timeline
   var cursors: InlineArray<16, ListingCursor>
   var frame: ByteWriter
+  var history: StateHistory
   private var events: EventBuffer
   private var effects: EffectBuffer
   /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.
@@ -34,6 +35,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     self.supervisor = supervisor
     cursors = InlineArray(repeating: ListingCursor())
     frame = ByteWriter(capacity: Limits.frame)
+    history = StateHistory(services: supervisor.serviceCount())
     events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
     effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
     outcomes = EventBuffer(capacity: 384)
@@ -55,6 +57,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     for index in events.elements.indices { take(events.elements[index]) }
     deliver(.tick)
     settle()
+    sendEvents()
     if let client = replacing {
       replacing = nil
       replaceProgram(for: client)
@@ -103,7 +106,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
       effects.removeAll()
       supervisor.step(event, now: kernel.now, into: &effects)
       // Before the effects, so that what is written is never behind what is done.
-      while let slot = supervisor.writeChanged(into: &record) { kernel.keep(slot: slot, record) }
+      while let slot = supervisor.writeChanged(into: &record) {
+        kernel.keep(slot: slot, record)
+        noteState(slot)
+      }
       for index in effects.elements.indices { perform(effects.elements[index]) }
     }
   }

@@ -58,6 +58,8 @@ public enum Effect: Equatable, Sendable {
   /// Go on as the program that is now at apus's own path, and answer the client. The driver's
   /// business.
   case replaceProgram(ClientID)
+  /// Read the wall clock. Comes back as `clock`, and from now on again whenever it is set.
+  case readClock
   /// The board is up: everything that starts with it has started.
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.

@@ -93,6 +93,9 @@ public enum Event: Equatable, Sendable {
   case notified(InstanceID, Notice)
   /// A control client is gone.
   case clientGone(ClientID)
+  /// What CLOCK_REALTIME is ahead of CLOCK_BOOTTIME, in microseconds: as asked for, or because
+  /// the clock was set.
+  case clock(offset: Int64)
 }
 
 /// What a control client can ask the supervisor to do; listings are the driver's.

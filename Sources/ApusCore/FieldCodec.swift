@@ -144,6 +144,7 @@ extension Unit {
     codec.field(&watchdogAt)
     codec.field(&runtimeAt)
     codec.field(&timerAt)
+    codec.field(&calendarAt)
   }
 }
 

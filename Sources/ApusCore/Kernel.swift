@@ -61,6 +61,8 @@ public enum Listing: UInt8, Sendable {
   case status
   case sockets
   case boot
+  /// Changes of state, from now on and for as long as the client stays.
+  case events
 }
 
 /// What the driver needs of an operating system: the real one is `ApusLinux`, the other one the
@@ -74,6 +76,9 @@ public protocol Kernel: ~Copyable {
 
   /// The pid apus runs as.
   var pid: Int32 { get }
+
+  /// How often memory was allocated after all of it had been made, which is never on a device.
+  var allocations: UInt64 { get }
 
   /// Waits for events, at the latest until `deadline`; nil waits for ever.
   ///
@@ -109,6 +114,9 @@ public protocol Kernel: ~Copyable {
 
 // For kernels under which nothing outlives the program and peers have no names.
 extension Kernel {
+  /// Nobody counts.
+  public var allocations: UInt64 { 0 }
+
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
 

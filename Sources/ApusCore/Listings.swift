@@ -19,13 +19,15 @@ extension Driver where K: ~Copyable {
   mutating func list(_ client: ClientID, _ listing: Listing, _ service: UInt16?) {
     let slot = Int(client.slot) % Limits.clients
     cursors[slot] = ListingCursor(
-      isActive: true, client: client, listing: listing, service: service, next: 0)
+      isActive: true, client: client, listing: listing, service: service,
+      next: listing == .events ? history.count : 0)
     continueListing(client)
   }
 
   mutating func continueListing(_ client: ClientID) {
     let slot = Int(client.slot) % Limits.clients
     guard cursors[slot].isActive, cursors[slot].client == client else { return }
+    if cursors[slot].listing == .events { return continueEvents(slot) }
     while true {
       let isLast = !makeRecord(cursors[slot])
       switch kernel.send(frame, to: client) {
@@ -63,7 +65,7 @@ extension Driver where K: ~Copyable {
       {
         next += 1
       }
-    case .boot: break
+    case .boot, .events: break
     }
     return next
   }
@@ -84,7 +86,8 @@ extension Driver where K: ~Copyable {
     switch cursor.listing {
     case .status:
       if cursor.next == 0 {
-        frame.supervisorFrame(pid: kernel.pid, uptime: now - timeline.start)
+        frame.supervisorFrame(
+          pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {
@@ -115,6 +118,7 @@ extension Driver where K: ~Copyable {
         writeBootEntry(cursor.next - 1)
         return true
       }
+    case .events: break
     }
     frame.endListingFrame()
     return false

@@ -26,7 +26,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 145
+  public static let slotBytes = 153
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -85,6 +85,7 @@ extension Supervisor {
     var place = UInt16(truncatingIfNeeded: cursor)
     codec.field(&place)
     cursor = Int(place)
+    codec.field(&seed)
   }
 
   /// Takes a slot back, in a supervisor that has not begun; true when what is held belongs to it.
@@ -183,7 +184,7 @@ extension Supervisor {
       if units[service].isAlive { resume(service) }
       resumeHelper(service)
       setRunDeadline(service)
-      deadlines.set(deadlineKey(timer: service), to: units[service].timerAt)
+      armTimer(service)
       work.push(service)
     }
   }

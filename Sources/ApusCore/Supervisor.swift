@@ -90,7 +90,11 @@ public struct Supervisor: Sendable {
   var isResumed = false
   /// False from each step until the board's slot of the record has been written.
   var isBoardWritten = false
+  /// True when the wall clock is to be read at the end of the step.
+  var wantsClock = false
   private var random: UInt64
+  /// Where the jitter of calendar timers comes from.
+  var seed: UInt64
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
   ///
@@ -99,6 +103,7 @@ public struct Supervisor: Sendable {
     self.manifest = manifest
     self.mode = mode
     random = seed | 1
+    self.seed = seed
     units = TrackedTable(repeating: Unit(), count: manifest.services.count)
     listeners = TrackedTable(repeating: ListenerUnit(), count: manifest.listeners.count)
     var places = 0
@@ -189,6 +194,7 @@ public struct Supervisor: Sendable {
     case .request(let client, let request): self.request(client, request)
     case .listing, .clientWritable, .refused: break
     case .clientGone(let client): clientGone(client)
+    case .clock(let offset): clock(offset)
     }
   }
 
@@ -205,6 +211,10 @@ public struct Supervisor: Sendable {
     }
     pump()
     settlePhase()
+    if wantsClock {
+      wantsClock = false
+      out.append(.readClock)
+    }
   }
 
   private mutating func expire(_ key: Int) {
@@ -311,6 +321,9 @@ extension Supervisor {
     min(1024, 2 * manifest.services.count + manifest.listeners.count)
   }
 
+  /// How many services there are; a method for the same reason.
+  @inline(never) func serviceCount() -> Int { units.count }
+
   /// What `status` tells of a service.
   public func report(service: ServiceIndex) -> ServiceReport? {
     guard let unit = units.at(service) else { return nil }
@@ -319,7 +332,9 @@ extension Supervisor {
       instance: InstanceID(
         slot: UInt16(truncatingIfNeeded: service), generation: unit.generation),
       restarts: unit.restarts, lastExit: unit.lastExit, endedAt: unit.endedAt,
-      nextStart: unit.alarm == .retry ? deadlines.moment(of: service) : nil,
+      nextStart: unit.alarm == .retry
+        ? deadlines.moment(of: service)
+        : unit.isAlive ? nil : deadlines.moment(of: deadlineKey(timer: service)),
       connections: unit.connections)
   }
 

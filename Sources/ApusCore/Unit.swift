@@ -87,8 +87,11 @@ struct Unit: Sendable {
   /// The interval within which WATCHDOG=1 is due, `never` for none, and when the next one is.
   var watchdog = Interval.never
   var watchdogAt = Instant.never
-  /// When the timer elapses.
+  /// When the timer elapses, by `afterBoot` and `every`.
   var timerAt = Instant.never
+  /// When it does by its calendar, in seconds since 1970: 0 before the clock has been read, the
+  /// largest number for never.
+  var calendarAt: Int64 = 0
   /// When `runtimeMax` is over.
   var runtimeAt = Instant.never
   /// Set while apus itself ends the process for taking too long.

@@ -73,6 +73,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
   /// The pid apus runs as.
   public var pid: Int32 { own.pid }
 
+  /// Allocations since the loop began.
+  public var allocations: UInt64 { apus_arena_allocations_after_seal() }
+
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
   /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
@@ -143,7 +146,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
-    if hasSignals { readSignals(into: &events) }
+    // First, where there is room: it is reported once.
+    if isReady(.clock) { events.append(.clock(offset: watches.readClock())) }
+    if isReady(.signals) { readSignals(into: &events) }
     reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)
@@ -173,6 +178,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break
     case .log(let message): log.write(message, manifest: manifest)
+    case .readClock: return .event(.clock(offset: watches.readClock()))
     case .rescue: board.rescue()
     case .bootFinished:
       tellBound()

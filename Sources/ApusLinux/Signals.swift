@@ -40,10 +40,10 @@ extension LinuxKernel {
     signals.removeLast(told)
   }
 
-  /// True when the signalfd is ready in this turn.
-  var hasSignals: Bool {
+  /// True when the one thing of that kind is ready in this turn.
+  func isReady(_ kind: Watch.Kind) -> Bool {
     for index in 0..<watches.readyCount
-    where Watch(data: watches.ready[index].data)?.kind == .signals {
+    where Watch(data: watches.ready[index].data)?.kind == kind {
       return true
     }
     return false

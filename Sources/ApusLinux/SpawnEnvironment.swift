@@ -68,7 +68,9 @@ extension LinuxKernel {
     writer.byte(0)
     unsafe list.set(path)
     addAccount(account, &list, &writer)
-    for range in [manifest.system.environment, service.environment] {
+    // No list of the two: it would be an allocation for every start.
+    for isOwn in 0..<2 {
+      let range = isOwn == 0 ? manifest.system.environment : service.environment
       for index in range.indices {
         if let text = manifest.texts.at(index), let entry = unsafe pointer(text) {
           unsafe list.set(entry)

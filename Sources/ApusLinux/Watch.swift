@@ -8,6 +8,7 @@ struct Watch: Equatable {
   /// The kinds of thing apus watches.
   enum Kind: UInt8 {
     case timer
+    case clock
     case signals
     case control
     case client
@@ -46,6 +47,8 @@ struct Watch: Equatable {
 struct WatchSet: ~Copyable {
   private let epoll: Int32
   private let timer: Int32
+  /// Tells when the wall clock is set; -1 until somebody goes by it.
+  private var clock: Int32 = -1
   private var armed = Instant.never
   /// What the last wait found.
   private(set) var ready: [capus_readiness]
@@ -70,6 +73,7 @@ struct WatchSet: ~Copyable {
 
   deinit {
     _ = capus_close(timer)
+    _ = capus_close(clock)
     _ = capus_close(epoll)
   }
 
@@ -87,6 +91,14 @@ struct WatchSet: ~Copyable {
   /// Watches it no more.
   @inline(never)
   func remove(_ fd: Int32) { _ = capus_epoll_remove(epoll, fd) }
+
+  /// What CLOCK_REALTIME is ahead of CLOCK_BOOTTIME in microseconds; its being set is reported from
+  /// now on, or from the next time where the kernel has no timer for it.
+  @inline(never)
+  mutating func readClock() -> Int64 {
+    if clock < 0 { clock = capus_clock_watch(epoll, Watch(.clock).data) }
+    return capus_clock_offset(clock)
+  }
 
   /// Waits until something is ready or `deadline`; nil waits for ever, a past one only looks.
   mutating func wait(until deadline: Instant?, now: Instant) throws(Errno) {

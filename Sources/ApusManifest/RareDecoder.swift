@@ -93,7 +93,13 @@ extension Decoder {
     case UInt8(ascii: "A"):
       return kept(node, .internet, "expected port, a.b.c.d:port or [v6]:port, found ")
     case UInt8(ascii: "C"):
-      return kept(node, .calendar, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ")
+      guard let bytes = string(node) else { return nil }
+      guard let set = Calendar.parse(bytes) else {
+        error(node, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ", bytes)
+        return nil
+      }
+      for word in set { tables.values.append(word) }
+      return Int64(tables.values.count - set.count)
     case UInt8(ascii: "F"): return filter(node)
     case UInt8(ascii: "H"): return word(node, Words("x86_64 aarch64 arm riscv64")).map { Int64($0) }
     case UInt8(ascii: "L"):
@@ -166,7 +172,6 @@ extension Decoder {
     guard let bytes = string(node) else { return false }
     let isRight =
       switch rule {
-      case .calendar: Calendar.isValid(bytes)
       case .cpus: Scalar.isCPUList(bytes)
       case .internet: internet(bytes) != nil
       case .ioPriority: Scalar.isIOPriority(bytes)
@@ -183,7 +188,7 @@ extension Decoder {
 
 /// Forms of strings with a grammar of their own.
 private enum TextForm {
-  case calendar, cpus, internet, ioPriority, percent, unix
+  case cpus, internet, ioPriority, percent, unix
 }
 
 extension Scalar {

@@ -6,7 +6,8 @@ extension Simulation {
   /// Writes down what the step has changed, as the driver does.
   func keepRecord() {
     while let slot = supervisor.writeChanged(into: &codec) {
-      record[slot] = Array(codec.bytes[..<codec.count])
+      let bytes = Array(codec.bytes[..<codec.count])
+      record[slot] = tamperRecord?(slot, bytes) ?? bytes
     }
   }
 
@@ -77,6 +78,8 @@ extension World {
       listeners[index].isWatched = false
       listeners[index].unwatchedSince = time
     }
+    watchesClock = false
+    clockIsSet = false
     for index in requests.indices where requests[index].answer == nil {
       requests[index].isGone = true
     }

@@ -23,6 +23,8 @@ public final class Simulation {
   public var replaces: (() -> Bool)?
   /// Slots whose bytes are lost at a take-over.
   public var isTorn: (Int) -> Bool = { _ in false }
+  /// Changes what is written down of a slot: a record that says something else than what is.
+  public var tamperRecord: ((Int, [UInt8]) -> [UInt8])?
   var record: [Int: [UInt8]] = [:]
   var codec = FieldCodec(capacity: Supervisor.slotBytes)
 

@@ -163,6 +163,9 @@ extension ByteWriter {
       text("orphanReaped")
       pair("pid", pid)
     case .childless: text("childless")
+    case .clock(let offset):
+      text("clock")
+      pair("offset", offset)
     case .signal(let number):
       text("signal")
       pair("number", number)
@@ -256,6 +259,7 @@ extension ByteWriter {
       text("replaceProgram")
       pair("client", client.slot)
     case .bootFinished: text("bootFinished")
+    case .readClock: text("readClock")
     case .power(let action):
       text("power")
       word(action)

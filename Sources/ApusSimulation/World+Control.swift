@@ -48,4 +48,23 @@ extension World {
     requests[index].answeredAt = time
     return .done
   }
+
+  /// A new control client asks for a listing.
+  public func list(_ listing: Listing) -> ClientID {
+    let slot = nextClient
+    nextClient = (nextClient + 1) % Limits.clients
+    clientGenerations[slot] &+= 1
+    let client = ClientID(slot: UInt8(slot), generation: clientGenerations[slot])
+    control.append(.listing(client, listing, service: nil))
+    return client
+  }
+
+  /// A control client reads what its buffer holds, which makes room.
+  public func read(_ client: ClientID) -> [[UInt8]] {
+    defer {
+      frames[Int(client.slot)] = []
+      control.append(.clientWritable(client))
+    }
+    return frames[Int(client.slot)]
+  }
 }

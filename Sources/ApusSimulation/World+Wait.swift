@@ -50,7 +50,7 @@ extension World {
   func hasPending() -> Bool {
     if !notices.isEmpty { return true }
     if !exits.isEmpty || !reports.isEmpty || !control.isEmpty || !signals.isEmpty { return true }
-    if childlessIsDue { return true }
+    if childlessIsDue || clockIsSet { return true }
     for listener in listeners where listener.isWatched && listener.isBound {
       if listener.isBroken || !listener.queue.isEmpty { return true }
     }
@@ -84,6 +84,10 @@ extension World {
     deliver(&reports, into: &events)
     deliver(&control, into: &events)
     deliver(&signals, into: &events)
+    if clockIsSet, !events.isFull {
+      clockIsSet = false
+      events.append(.clock(offset: wallOffset))
+    }
     if childlessIsDue, !events.isFull {
       childlessIsDue = false
       events.append(.childless)

@@ -18,7 +18,18 @@ public final class World: Kernel {
   /// CLOCK_BOOTTIME as of the last `wait`.
   public internal(set) var now = Instant(microseconds: 1_000_000)
   /// CLOCK_REALTIME minus CLOCK_BOOTTIME; nobody but calendar timers may notice it.
-  public var wallOffset: Int64 = 1_700_000_000_000_000
+  public var wallOffset: Int64 = 1_700_000_000_000_000 {
+    didSet { if watchesClock, wallOffset != oldValue { clockIsSet = true } }
+  }
+  /// Makes the clock run a little faster or slower, as adjtimex(2) does: nobody is told.
+  public func slew(by microseconds: Int64) {
+    let wasSet = clockIsSet
+    wallOffset += microseconds
+    clockIsSet = wasSet
+  }
+  /// True once the clock has been asked for: from then on its being set is told.
+  var watchesClock = false
+  var clockIsSet = false
   /// The one source of chance.
   public var random: Random
   /// How unruly it is.
@@ -101,6 +112,13 @@ public final class World: Kernel {
   public internal(set) var bootsFinished = 0
   /// How often the rescue shell ran.
   public internal(set) var rescues = 0
+
+  /// How many frames a control client's buffer takes; nil for any number, none of which is kept.
+  public var frameRoom: Int?
+  /// Frames that control clients have not read.
+  var frames = [[[UInt8]]](repeating: [], count: Limits.clients)
+  /// Control clients that were let go.
+  public internal(set) var closed: [ClientID] = []
 
   /// A world for that manifest.
   public init(manifest: Manifest, seed: UInt64, traceLimit: Int = 1 << 16) {
@@ -193,6 +211,9 @@ public final class World: Kernel {
       rescues += 1
       return .done
     case .replaceProgram: return .done
+    case .readClock:
+      watchesClock = true
+      return .event(.clock(offset: wallOffset))
     case .bootFinished:
       bootsFinished += 1
       if bootsFinished > 1 { violate(0, "the board was up twice") }
@@ -217,11 +238,18 @@ public final class World: Kernel {
   /// That of init.
   public var pid: Int32 { 1 }
 
-  /// Takes a frame for a control client.
-  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome { .sent }
+  /// Takes a frame for a control client, as long as there is room in its buffer.
+  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome {
+    if closed.contains(client) { return .gone }
+    guard let room = frameRoom else { return .sent }
+    let slot = Int(client.slot)
+    if frames[slot].count >= room { return .full }
+    frames[slot].append(frame.bytes)
+    return .sent
+  }
 
   /// Closes a control client.
-  public func close(_ client: ClientID) {}
+  public func close(_ client: ClientID) { closed.append(client) }
 
   /// Connections in the queue.
   public func queueLength(listener: UInt16) -> UInt32? {

@@ -13,6 +13,7 @@ public enum ReplyKind: UInt8, CaseIterable, Sendable {
   case bootEntry = 134
   case end = 135
   case goingDown = 136
+  case event = 137
 }
 
 /// The result of a request; the number is the command's exit code.
@@ -148,10 +149,11 @@ extension ByteWriter {
   }
 
   /// The supervisor itself, first in `status`.
-  public mutating func supervisorFrame(pid: Int32, uptime: Interval) {
+  public mutating func supervisorFrame(pid: Int32, uptime: Interval, allocations: UInt64) {
     beginFrame(kind: ReplyKind.supervisor.rawValue)
     little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
     signed(uptime.microseconds)
+    little(allocations, bytes: 8)
     field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
     endFrame()
   }
@@ -214,6 +216,20 @@ extension ByteWriter {
     signed(at.microseconds)
     signed(duration.microseconds)
     field(limit: Frame.addressLimit, name)
+    endFrame()
+  }
+
+  /// One change of a service's state, of `events`.
+  public mutating func eventFrame(
+    at: Instant, from old: ServiceState, to new: ServiceState, name: (inout ByteWriter) -> Void,
+    reason: (inout ByteWriter) -> Void
+  ) {
+    beginFrame(kind: ReplyKind.event.rawValue)
+    signed(at.microseconds)
+    byte(old.rawValue)
+    byte(new.rawValue)
+    field(limit: Frame.nameLimit, name)
+    field(limit: Frame.reasonLimit, reason)
     endFrame()
   }
 

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 
 /// The client's side of `ReplyKind`: which kind a frame is.
 extension ReplyKind {
@@ -45,6 +45,8 @@ public struct SupervisorReply: Equatable, Sendable {
   public var pid: Int32
   /// How long it has run, in microseconds.
   public var uptimeUs: Int64
+  /// How often it has allocated memory since it was up; never is right.
+  public var allocations: UInt64
   /// Its version.
   public var version: [UInt8]
 
@@ -53,6 +55,7 @@ public struct SupervisorReply: Equatable, Sendable {
     var fields = try ReplyKind.supervisor.fields(of: frame)
     pid = fields.pid()
     uptimeUs = fields.signed()
+    allocations = fields.number(bytes: 8)
     version = fields.text(limit: Frame.nameLimit)
     guard fields.isWhole else { throw .length }
   }
@@ -167,5 +170,33 @@ public struct BootEntryReply: Equatable, Sendable {
     guard fields.isWhole else { throw .length }
     guard let stage else { throw .value }
     self.stage = stage
+  }
+}
+
+/// A decoded `event` frame.
+public struct EventReply: Equatable, Sendable {
+  /// When.
+  public var at: Instant
+  /// The state before.
+  public var old: ServiceState
+  /// The state after.
+  public var new: ServiceState
+  /// Whose.
+  public var name: [UInt8]
+  /// Why, empty for nothing to say.
+  public var reason: [UInt8]
+
+  /// Decodes a change of state.
+  public init(decoding frame: [UInt8]) throws(FrameError) {
+    var fields = try ReplyKind.event.fields(of: frame)
+    at = Instant(microseconds: fields.signed())
+    let old = ServiceState(rawValue: fields.byte())
+    let new = ServiceState(rawValue: fields.byte())
+    name = fields.text(limit: Frame.nameLimit)
+    reason = fields.text(limit: Frame.reasonLimit)
+    guard fields.isWhole else { throw .length }
+    guard let old, let new else { throw .value }
+    self.old = old
+    self.new = new
   }
 }

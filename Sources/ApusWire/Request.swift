@@ -16,6 +16,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   case halt = 12
   case kexec = 13
   case reexec = 14
+  case events = 15
 
   /// Whether a request names a service.
   public enum Naming: UInt8, Sendable {
@@ -29,14 +30,14 @@ public enum Command: UInt8, CaseIterable, Sendable {
     switch self {
     case .status, .listSockets: .optional
     case .start, .stop, .restart, .reload, .reset, .kill: .always
-    case .boot, .reboot, .poweroff, .halt, .kexec, .reexec: .never
+    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec: .never
     }
   }
 
   /// True when it only looks; the rest is for root (behaviour.md, control socket).
   public var isListing: Bool {
     switch self {
-    case .status, .listSockets, .boot: true
+    case .status, .listSockets, .boot, .events: true
     default: false
     }
   }

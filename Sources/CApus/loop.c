@@ -67,10 +67,10 @@ int64_t capus_wall_time(void) {
   return microseconds(CLOCK_REALTIME);
 }
 
-int32_t capus_timer_create(int32_t epoll, uint64_t data) {
-  int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+static int32_t timer_on(clockid_t clock, int32_t epoll, uint64_t data) {
+  int32_t fd = (int32_t)raw2(SYS_timerfd_create, clock, TFD_CLOEXEC | TFD_NONBLOCK);
   if (fd < 0)
-    return -errno;
+    return fd;
   int32_t result = control(epoll, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, data);
   if (result < 0) {
     raw1(SYS_close, fd);
@@ -79,10 +79,32 @@ int32_t capus_timer_create(int32_t epoll, uint64_t data) {
   return fd;
 }
 
-int32_t capus_timer_set(int32_t timer, int64_t at_us) {
+int32_t capus_timer_create(int32_t epoll, uint64_t data) {
+  return timer_on(CLOCK_BOOTTIME, epoll, data);
+}
+
+static int32_t set_timer(int32_t timer, int flags, int64_t at_us) {
   struct itimerspec time = {
       .it_value = {.tv_sec = (time_t)(at_us / 1000000), .tv_nsec = (long)(at_us % 1000000 * 1000)}};
-  return CHECKED(timerfd_settime(timer, TFD_TIMER_ABSTIME, &time, NULL));
+  return CHECKED(timerfd_settime(timer, flags, &time, NULL));
+}
+
+int32_t capus_timer_set(int32_t timer, int64_t at_us) {
+  return set_timer(timer, TFD_TIMER_ABSTIME, at_us);
+}
+
+int32_t capus_clock_watch(int32_t epoll, uint64_t data) {
+  int32_t fd = timer_on(CLOCK_REALTIME, epoll, data);
+  /* In the year 4000 or so. */
+  if (fd >= 0)
+    set_timer(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, (int64_t)1 << 56);
+  return fd;
+}
+
+int64_t capus_clock_offset(int32_t timer) {
+  uint64_t count;
+  raw3(SYS_read, timer, &count, sizeof count);
+  return capus_wall_time() - capus_now();
 }
 
 int32_t capus_take_signals(void) {

@@ -3,7 +3,9 @@ import ApusWire
 import Foundation
 import Testing
 
-private let supervisor = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1099)) }
+private let supervisor = frame {
+  $0.supervisorFrame(pid: 1, uptime: .seconds(1099), allocations: 0)
+}
 
 private let web = service("web", .ready, pid: 77) {
   $0.restarts = 2
@@ -89,7 +91,7 @@ private let bare = service("getty@ttyS0", .listening)
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
-        {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000},"services":[\
+        {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000,"allocations":0},"services":[\
         {"name":"web","state":"ready","sinceUs":1000000977000000,"mainPid":77,"restarts":2,\
         "lastExit":{"kind":"signal","code":11,"atUs":1000000976900000},"nextStartUs":null,\
         "reason":"","memoryBytes":1258292},\
@@ -183,6 +185,41 @@ private let bare = service("getty@ttyS0", .listening)
         {"what":"mount","name":"/proc","atUs":1203000,"durationUs":90}]}
 
         """)
+  }
+
+  @Test("events are lines or objects, as they come") func events() throws {
+    let events = [
+      frame {
+        $0.eventFrame(
+          at: Instant(microseconds: 1_000_000), from: .ready, to: .backoff,
+          name: { $0.text("web") }, reason: { $0.text("exit\u{1b}code") })
+      },
+      frame {
+        $0.eventFrame(
+          at: Instant(microseconds: 2_345_678), from: .backoff, to: .starting,
+          name: { $0.text("web") }, reason: { _ in })
+      },
+    ]
+    let (plain, requests) = try ask(["events"], events)
+    #expect(requests == [[1, 15, 6, 0, 0, 0]])
+    #expect(plain.code == 6)
+    #expect(plain.error == "apus: the supervisor went away\n")
+    #expect(
+      plain.output == """
+        2001-09-09 01:46:41.000 web ready → backoff (exit\\x1bcode)
+        2001-09-09 01:46:42.345 web backoff → starting
+
+        """)
+    let (json, _) = try ask(["events", "--json"], events)
+    #expect(
+      json.output == """
+        {"atUs":1000000001000000,"service":"web","from":"ready","to":"backoff",\
+        "reason":"exit\\u001bcode"}
+        {"atUs":1000000002345678,"service":"web","from":"backoff","to":"starting","reason":""}
+
+        """)
+    let (refused, _) = try ask(["events"], [answer(.notPermitted)])
+    #expect(refused.code == 5)
   }
 
   @Test("what services say can not steer a terminal") func escapes() throws {

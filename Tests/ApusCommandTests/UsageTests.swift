@@ -16,7 +16,7 @@ func word(_ verb: Verb) -> String { verb.word.description }
     case .run: #expect(bare.code == 2)
     case .help, .version: #expect(bare.code == 0 && !bare.output.isEmpty)
     case .check: #expect(outcome.code == 1 && outcome.error.contains("web:1:1: error: "))
-    case .status, .listSockets, .boot, .reboot, .poweroff, .halt, .kexec, .reexec:
+    case .status, .listSockets, .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec:
       #expect(bare.code == 6)
       #expect(bare.error == "apus: no supervisor answers at \(nowhere): ENOENT (2)\n")
     case .wait:
@@ -55,7 +55,7 @@ func word(_ verb: Verb) -> String { verb.word.description }
       (["statsu"], "unknown command statsu; did you mean status?"),
       (["logs"], "unknown command logs"),
       (["apply"], "unknown command apply"),
-      (["events"], "unknown command events"),
+      (["event"], "unknown command event; did you mean events?"),
       (["listsockets"], "unknown command listsockets; did you mean list-sockets?"),
       (["status", "--now"], "unknown option --now of status"),
       (["--json"], "unknown option --json"),
@@ -92,7 +92,7 @@ func word(_ verb: Verb) -> String { verb.word.description }
     let outcome = run(["apus", "help"])
     #expect(outcome.code == 0)
     for line in outcome.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-    for absent in ["logs", "apply", "events"] {
+    for absent in ["logs", "apply"] {
       #expect(!outcome.output.contains(absent))
     }
   }

@@ -92,6 +92,7 @@ import Testing
       { _ in .request(ClientID(slot: 0, generation: 1), Request(action: .reboot, service: nil)) },
       false
     ),
+    ("clock", { _ in .clock(offset: 1_700_000_000_000_000) }, false),
     ("client gone", { _ in .clientGone(ClientID(slot: 0, generation: 1)) }, false),
   ]
 

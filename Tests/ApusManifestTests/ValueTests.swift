@@ -31,7 +31,7 @@ let goodValues: [String] = [
   #""pre": [["/x"], ["/y", "z"]], "post": []"#, #""watchdog": "10s""#, #""runtimeMax": "1d""#,
   #""fdStore": 16"#, #""timer": {"every": "1h", "jitter": "5min"}"#,
   #""timer": {"calendar": "*-*-* 03:00"}"#, #""timer": {"calendar": "Mon..Fri 08:30:00"}"#,
-  #""timer": {"calendar": "Sat,Sun *-1..6/2-1,15 00/4:00"}"#, #""timer": {"calendar": "daily"}"#,
+  #""timer": {"calendar": "Sat,Sun *-1..6/2-1,15 */4:00 UTC"}"#, #""timer": {"calendar": "daily"}"#,
   #""conditions": {"exists": "/a", "missing": "/b", "kernelArg": "x=y", "architecture": "arm"}"#,
   #""user": "www-data", "group": "a$", "groups": ["_x", 4294967294]"#,
   #""capabilities": ["net_raw", "cap_sys_admin"]"#,

@@ -35,11 +35,13 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   }
 
   @Test("CTL-06 golden bytes of the supervisor") func supervisor() throws {
-    let bytes = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1)) }
+    let bytes = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1), allocations: 2) }
     #expect(
-      bytes == [1, 130, 23, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0, 5, 0]
+      bytes == [1, 130, 31, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
+        + [2, 0, 0, 0, 0, 0, 0, 0, 5, 0]
         + Array("0.1.0".utf8))
     let back = try SupervisorReply(decoding: bytes)
+    #expect(back.allocations == 2)
     #expect(back.pid == 1 && back.uptimeUs == 1_000_000 && back.version == Array("0.1.0".utf8))
   }
 
@@ -119,6 +121,22 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     #expect(try ReplyKind(decoding: [1, 136, 4, 0]) == .goingDown)
   }
 
+  @Test("CTL-06 golden bytes of an event") func event() throws {
+    let bytes = frame {
+      $0.eventFrame(
+        at: Instant(microseconds: 1), from: .ready, to: .backoff, name: { $0.text("web") },
+        reason: { $0.text("x") })
+    }
+    #expect(
+      bytes == [1, 137, 22, 0, 1, 0, 0, 0, 0, 0, 0, 0, 5, 7, 3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78])
+    let back = try EventReply(decoding: bytes)
+    #expect(back.at.microseconds == 1 && back.old == .ready && back.new == .backoff)
+    #expect(back.name == Array("web".utf8) && back.reason == [0x78])
+    var wrong = bytes
+    wrong[12] = 10
+    #expect((try? EventReply(decoding: wrong)) == nil)
+  }
+
   @Test("CTL-02 texts over their limits are cut and the frame stays whole") func longTexts() throws
   {
     let endless = [UInt8](repeating: 0x78, count: 5000)
@@ -151,7 +169,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   @Test("CTL-02 no reply traps a client, whatever its bytes") func fuzz() {
     let samples: [[UInt8]] = [
       frame { $0.answerFrame(.done, service: { $0.text("web") }, text: { $0.text("no") }) },
-      frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1)) },
+      frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1), allocations: 0) },
       frame { $0.serviceFrame(fullService(), name: { $0.text("w") }, reason: { $0.text("x") }) },
       frame {
         $0.socketFrame(
@@ -161,6 +179,10 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       },
       frame { $0.bootSummaryFrame(kernel: .zero, initialization: .zero) },
       frame { $0.bootEntryFrame(.bind, at: .zero, duration: .zero, name: { $0.text("w") }) },
+      frame {
+        $0.eventFrame(
+          at: .zero, from: .ready, to: .failed, name: { $0.text("w") }, reason: { _ in })
+      },
     ]
     var random = Generator(state: 7)
     var accepted = 0
@@ -176,6 +198,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
       accepted += (try? SocketReply(decoding: bytes)) == nil ? 0 : 1
       accepted += (try? BootSummaryReply(decoding: bytes)) == nil ? 0 : 1
       accepted += (try? BootEntryReply(decoding: bytes)) == nil ? 0 : 1
+      accepted += (try? EventReply(decoding: bytes)) == nil ? 0 : 1
     }
     #expect(accepted > 10_000)
   }

@@ -41,7 +41,7 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(
       names == """
         status=1 listSockets=2 boot=3 start=4 stop=5 restart=6 reload=7 reset=8 kill=9 \
-        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14
+        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14 events=15
         """)
   }
 
@@ -58,7 +58,7 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(decoded([1, 1, 5, 0, 0]) == .failure(.length))
     #expect(decoded([2, 1, 6, 0, 0, 0]) == .failure(.version))
     #expect(decoded([1, 0, 6, 0, 0, 0]) == .failure(.kind))
-    #expect(decoded([1, 15, 6, 0, 0, 0]) == .failure(.kind))
+    #expect(decoded([1, 99, 6, 0, 0, 0]) == .failure(.kind))
     #expect(decoded([1, 1, 7, 0, 0, 0]) == .failure(.length))
     #expect(decoded([1, 1, 6, 1, 0, 0]) == .failure(.length))
     #expect(decoded([1, 1, 6, 0, 4, 0]) == .failure(.flags))

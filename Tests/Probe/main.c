@@ -11,7 +11,10 @@
  *   probe fork FILE     leave a child behind that writes its pid to FILE, then sleep
  *   probe sleep         sleep
  *   probe notify TEXT…  send each text to NOTIFY_SOCKET, then sleep; say RELOADING and READY on
- * SIGHUP probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
+ *                       SIGHUP
+ *   probe chatter N     send WATCHDOG=1 that often, then READY=1, then sleep
+ *   probe orphans N     leave that many sleeping children behind, all ending with this
+ *   probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
  */
 #include <dirent.h>
 #include <errno.h>
@@ -215,6 +218,26 @@ static void append(const char *path, const char *name) {
   fclose(out);
 }
 
+/* They hang on a pipe whose last writer is this process. */
+static int orphans(int count) {
+  int ends[2];
+  char byte;
+  if (pipe(ends) < 0)
+    return 1;
+  for (; count > 0; count--) {
+    pid_t child = fork();
+    if (child < 0)
+      return 2;
+    if (child == 0) {
+      /* Out of the group that is killed at the end of the service. */
+      setsid();
+      close(ends[1]);
+      _exit(read(ends[0], &byte, 1) != 0);
+    }
+  }
+  return 0;
+}
+
 int main(int count, char **arguments) {
   /* The Swift runtime of this build would make a backtrace of it. */
   signal(SIGABRT, SIG_DFL);
@@ -246,6 +269,13 @@ int main(int count, char **arguments) {
     for (int index = 2; index < count; index++)
       notify(arguments[index]);
   }
+  if (!strcmp(deed, "chatter") && count > 2) {
+    for (int left = atoi(arguments[2]); left > 0; left--)
+      notify("WATCHDOG=1");
+    notify("READY=1");
+  }
+  if (!strcmp(deed, "orphans") && count > 2)
+    return orphans(atoi(arguments[2]));
   if (!strcmp(deed, "log") && count > 3) {
     append(arguments[2], arguments[3]);
     return 0;

@@ -233,4 +233,70 @@ import Testing
       #expect(sim.reason(0) == Reason(.spawnFailed, step: step.rawValue, value: 1))
     }
   }
+
+  @Test("invariant 5: an answer given twice, or to nobody, or never is caught")
+  func answers() throws {
+    #expect(
+      broken { effect, _ in
+        if case .answer = effect { [effect, effect] } else { [effect] }
+      } == 5)
+    #expect(
+      broken { effect, _ in
+        guard case .answer(_, let answer) = effect else { return [effect] }
+        return [.answer(ClientID(slot: 15, generation: 99), answer)]
+      } == 5)
+    var missed: Set<Int> = []
+    for seed in UInt64(1)...4 {
+      let workload = Workload(seed: seed)
+      workload.simulation.tamper = { effect in
+        if case .answer(_, let answer) = effect, answer.code == .done { [] } else { [effect] }
+      }
+      do { _ = try workload.run() } catch { missed.insert(error.invariant) }
+    }
+    #expect(missed == [5])
+  }
+
+  @Test("invariant 7: more children before execve than there are places is caught")
+  func crowd() throws {
+    // More children on their way than there are places for them.
+    let many = simulate {
+      for number in 0..<20 { $0.service("s\(number)") }
+    }
+    many.always(Script().with { $0.isStuckBeforeExec = true })
+    var next: UInt16 = 16
+    many.tamper = { effect in
+      guard case .spawn(let id, _) = effect, id.slot < 4 else { return [effect] }
+      next += 1
+      return [
+        effect, .spawn(InstanceID(slot: next - 1, generation: 1), service: next - 1),
+      ]
+    }
+    do {
+      try many.run(for: .seconds(1))
+      Issue.record("not caught")
+    } catch { #expect(error.invariant == 7) }
+  }
+
+  @Test("invariant 13: a record that does not say what is so is caught at the take-over")
+  func record() throws {
+    var caught: [Int] = []
+    for byte in 0..<2 {
+      let sim = board { effect, _ in [effect] }
+      sim.replaces = { false }
+      // State, then goal: down instead of up.
+      sim.tamperRecord = { slot, bytes in
+        guard slot == 0 else { return bytes }
+        var changed = bytes
+        changed[byte] = byte == 0 ? ServiceState.failed.rawValue : 0
+        return changed
+      }
+      try sim.run(for: .milliseconds(500))
+      do {
+        try sim.replaceSupervisor()
+        Issue.record("not caught")
+      } catch { caught.append(error.invariant) }
+    }
+    // The first shows at once: it is no state of a service that runs.
+    #expect(caught == [6, 13])
+  }
 }

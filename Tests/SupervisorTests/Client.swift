@@ -3,8 +3,8 @@ import Foundation
 /// The other end of a listener.
 enum Client {
   /// Connects to a path; nil when that is refused.
-  static func connect(unix path: String) -> Int32? {
-    let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+  static func connect(unix path: String, type: __socket_type = SOCK_STREAM) -> Int32? {
+    let fd = socket(AF_UNIX, Int32(type.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     withUnsafeMutableBytes(of: &address.sun_path) { space in

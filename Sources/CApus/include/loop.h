@@ -35,6 +35,11 @@ int64_t capus_wall_time(void);
  * set once, edge-triggered: it needs no read. `at_us` 0 disarms. */
 int32_t capus_timer_create(int32_t epoll, uint64_t data);
 int32_t capus_timer_set(int32_t timer, int64_t at_us);
+/* A timer that never elapses and becomes readable, edge-triggered, when CLOCK_REALTIME is set. */
+int32_t capus_clock_watch(int32_t epoll, uint64_t data);
+/* CLOCK_REALTIME minus CLOCK_BOOTTIME in microseconds; the timer, -1 for none, is ready for the
+ * next time first. */
+int64_t capus_clock_offset(int32_t timer);
 
 /* Blocks every signal but those of a fault, so that they come through a signalfd(2), and gives
  * ignored ones their default back, because a child inherits what is ignored. */
