@@ -8,6 +8,7 @@ extension Verb {
     case .status: "show services and what they are doing"
     case .listSockets: "show listeners and what they wait for"
     case .boot: "show where the time of the boot went"
+    case .logs: "show what services have written"
     case .start: "start services"
     case .stop: "stop services"
     case .restart: "stop services and start them again"
@@ -33,6 +34,7 @@ extension Verb {
     case .status: " [--json] [SERVICE...]"
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
+    case .logs: " [-f] [-n N] [--json] [SERVICE...]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
@@ -76,7 +78,7 @@ extension Verb {
       """
       Without SERVICE a table of all services: state, since when, main process,
       automatic restarts, memory, and why or when it starts next. With one SERVICE
-      everything known of it, its last exit too.
+      everything known of it, its last exit and its last lines too.
 
       invalid    its entry in the manifest was refused
       skipped    a condition was not met
@@ -118,6 +120,18 @@ extension Verb {
       --blame          the slowest first
       --json           {"kernelUs","initUs","entries":[{"what","name","atUs",
                        "durationUs"}]}; atUs counts from the kernel's start
+      """
+    case .logs:
+      """
+      Shows the lines that services, or those that are named, have written to streams
+      that go to the log, with their time (UTC). Of each service the last ones are
+      kept in memory; how many are not there any more is told in their place.
+
+      -f, --follow     go on with new lines as they come
+      -n, --lines N    of what there is, only the last N lines
+      --json           one object a line: {"atUs","service","level","line"}, or
+                       {"service","lost"}; the level is syslog's, from <N> at the
+                       beginning of the line, else 6
       """
     case .start:
       """

@@ -37,6 +37,7 @@ private func perform(
   case .status: try StatusCommand.run(invocation, context: &context)
   case .listSockets: try SocketsCommand.run(invocation, context: &context)
   case .boot: try BootCommand.run(invocation, context: &context)
+  case .logs: try LogsCommand.run(invocation, context: &context)
   case .start, .stop, .restart, .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec,
     .reexec:
     guard let command = invocation.verb.request else { return }

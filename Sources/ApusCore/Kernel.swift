@@ -61,6 +61,10 @@ public enum Listing: UInt8, Sendable {
   case status
   case sockets
   case boot
+  /// What services have written.
+  case logs
+  /// The same, and from then on what they write.
+  case follow
 }
 
 /// What the driver needs of an operating system: the real one is `ApusLinux`, the other one the
@@ -93,6 +97,14 @@ public protocol Kernel: ~Copyable {
   /// Connections waiting in a listener's queue; nil when the kernel does not tell.
   mutating func queueLength(listener: UInt16) -> UInt32?
 
+  /// Sends the line of services' output, or of one service's, that follows the first `had` ones of a
+  /// client's listing; nil when there is none.
+  ///
+  /// A client that follows is told to be writable when there is one again.
+  mutating func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome?
+
   /// Keeps what lasts of the supervisor beyond a crash, in that slot.
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
@@ -106,6 +118,11 @@ public protocol Kernel: ~Copyable {
 
 // For kernels under which nothing outlives the program.
 extension Kernel {
+  /// There is none.
+  public mutating func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome? { nil }
+
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
 

@@ -62,6 +62,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var hasToldBound = false
   /// True once it has been told that no child is left.
   var isChildless = false
+  /// Lines of services' output sent in this turn.
+  var linesOfTurn = 0
   /// What the last effect asked for; the caller of the driver carries it out.
   public private(set) var power: PowerAction?
   /// What happens on the console and to the board; see `Board`.
@@ -144,6 +146,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
     if hasSignals { readSignals(into: &events) }
+    readOutputs()
     reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)

@@ -77,6 +77,12 @@ public final class World: Kernel {
   var recentlyReleased: [InstanceID] = []
 
   // Control and signals
+  /// What services have written, line by line.
+  public var lines: [[UInt8]] = []
+  /// What control clients were sent.
+  public internal(set) var frames: [[UInt8]] = []
+  /// How many frames they have room for; with fewer than none they are gone.
+  public var room = Int.max
   var control: [Event] = []
   var signals: [Event] = []
   /// Requests and their answers.
@@ -217,7 +223,22 @@ public final class World: Kernel {
   public var pid: Int32 { 1 }
 
   /// Takes a frame for a control client.
-  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome { .sent }
+  public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome {
+    take(frame.bytes)
+  }
+
+  private func take(_ frame: [UInt8]) -> SendOutcome {
+    guard frames.count < room else { return room < 0 ? .gone : .full }
+    frames.append(frame)
+    return .sent
+  }
+
+  /// Sends a line of what services have written; each is a frame of its own here.
+  public func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome? {
+    lines.at(had).map { take($0) }
+  }
 
   /// Closes a control client.
   public func close(_ client: ClientID) {}

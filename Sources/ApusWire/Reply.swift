@@ -13,6 +13,7 @@ public enum ReplyKind: UInt8, CaseIterable, Sendable {
   case bootEntry = 134
   case end = 135
   case goingDown = 136
+  case line = 140
 }
 
 /// The result of a request; the number is the command's exit code.
@@ -213,6 +214,21 @@ extension ByteWriter {
     signed(at.microseconds)
     signed(duration.microseconds)
     field(limit: Frame.addressLimit, name)
+    endFrame()
+  }
+
+  /// One line of a service's output, or with nil only how many were lost; needs a writer of
+  /// `Frame.replyLimit` bytes. The supervisor sends these frames from C (log.c).
+  public mutating func lineFrame(
+    at: Instant, lost: UInt32, level: UInt8, service: [UInt8], line: [UInt8]?
+  ) {
+    beginFrame(kind: ReplyKind.line.rawValue)
+    byte(line == nil ? 0 : 1)
+    byte(level)
+    signed(at.microseconds)
+    little(UInt64(lost), bytes: 4)
+    field(limit: Frame.nameLimit) { $0.bytes(service) }
+    field(limit: Frame.lineLimit) { $0.bytes(line ?? []) }
     endFrame()
   }
 

@@ -115,6 +115,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     #expect(frame { $0.goingDownFrame() } == [1, 136, 4, 0])
     #expect(try ReplyKind(decoding: [1, 135, 4, 0]) == .end)
     #expect(try ReplyKind(decoding: [1, 136, 4, 0]) == .goingDown)
+    #expect(try ReplyKind(decoding: [1, 140, 4, 0]) == .line)
   }
 
   @Test("CTL-02 texts over their limits are cut and the frame stays whole") func longTexts() throws
