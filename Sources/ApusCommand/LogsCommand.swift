@@ -26,10 +26,13 @@ enum LogsCommand {
   @inline(never)
   static func isWanted(_ frame: [UInt8], _ invocation: borrowing Invocation) -> Bool {
     if invocation.operands.count < 2 { return true }
-    guard let line = try? LineReply(decoding: frame) else { return true }
+    guard let line = line(of: frame) else { return true }
     for name in invocation.operands where name.same(as: line.service) { return true }
     return false
   }
+
+  @inline(never)
+  private static func line(of frame: [UInt8]) -> LineReply? { try? LineReply(decoding: frame) }
 
   /// Shows the last lines of what has come.
   @inline(never)
@@ -38,7 +41,7 @@ enum LogsCommand {
     context: inout Context
   ) throws(Failure) {
     for index in (count < 0 ? 0 : max(0, frames.count - count))..<frames.count {
-      guard let line = try? LineReply(decoding: frames[index]) else {
+      guard let line = line(of: frames[index]) else {
         throw Connection.nonsense(.value, context: &context)
       }
       let isJSON = invocation.options.contains(.json)

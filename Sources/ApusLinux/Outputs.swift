@@ -20,18 +20,14 @@ extension LinuxKernel {
     for slot in 0..<table.mainCount {
       let service = manifest.services[slot]
       if service.flags.contains(.template) || !hasOutput(service) { continue }
-      let record = manifest.extras(of: service).log
       var rule = unsafe capus_log_rule()
-      unsafe rule.name = UnsafePointer(pointer(service.name))
-      unsafe rule.ring = number(record, 0, 16384)
-      if let path = manifest.text(record, 1) { unsafe rule.file = UnsafePointer(pointer(path)) }
-      unsafe rule.file_most = number(record, 2, 262_144)
-      unsafe rule.keep = number(record, 3, 2)
-      if let rate = manifest.value(record, 4) {
-        let packed = TableRange(packed: rate)
-        unsafe rule.rate = packed.start
-        unsafe rule.window_us = manifest.values.at(Int(packed.count)) ?? 0
+      unsafe manifest.values.withUnsafeBufferPointer { values in
+        unsafe manifest.pool.withUnsafeBufferPointer { pool in
+          unsafe capus_log_rule_of(
+            &rule, manifest.extras(of: service).log.start, values.baseAddress, pool.baseAddress)
+        }
       }
+      unsafe rule.name = UnsafePointer(pointer(service.name))
       let number = UInt32(truncatingIfNeeded: slot)
       unsafe capus_log_place(number, capus_record_identity(number), &rule)
     }
@@ -39,10 +35,7 @@ extension LinuxKernel {
     for slot in 0..<table.mainCount { watchOutput(UInt16(truncatingIfNeeded: slot)) }
   }
 
-  private func number(_ record: Record, _ member: Int, _ standard: UInt32) -> UInt32 {
-    manifest.value(record, member).map { UInt32(clamping: $0) } ?? standard
-  }
-
+  @inline(never)
   private func hasOutput(_ service: Service) -> Bool {
     service.terminal.isEmpty && manifest.streams(of: service).uses(.log)
   }

@@ -132,6 +132,25 @@ int32_t capus_log_begin(uint32_t services, int32_t echo) {
   return 0;
 }
 
+static uint32_t member(int64_t value, uint32_t standard) {
+  return value == INT64_MIN ? standard : value > UINT32_MAX ? UINT32_MAX : (uint32_t)value;
+}
+
+void capus_log_rule_of(struct capus_log_rule *rule, uint32_t record, const int64_t *values,
+                       const uint8_t *pool) {
+  static const int64_t none[5] = {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN};
+  const int64_t *members = record == 0 ? none : values + record;
+  rule->ring = member(members[0], 16384);
+  if (members[1] != INT64_MIN)
+    rule->file = (const char *)pool + (members[1] >> 32);
+  rule->file_most = member(members[2], 262144);
+  rule->keep = member(members[3], 2);
+  if (members[4] != INT64_MIN) {
+    rule->rate = (uint32_t)(members[4] >> 32);
+    rule->window_us = values[(uint32_t)members[4]];
+  }
+}
+
 void capus_log_place(uint32_t service, uint32_t identity, const struct capus_log_rule *rule) {
   struct ring *ring = ring_at(current, service);
   ring->rule = *rule;
@@ -295,6 +314,8 @@ static const char *numbered(char *name, const char *path, uint32_t number) {
     return path;
   memcpy(name, path, count);
   name[count++] = '.';
+  if (number >= 100)
+    name[count++] = '1';
   if (number >= 10)
     name[count++] = (char)('0' + number / 10 % 10);
   name[count++] = (char)('0' + number % 10);
@@ -303,9 +324,9 @@ static const char *numbered(char *name, const char *path, uint32_t number) {
 }
 
 static void rotate(const struct capus_log_rule *rule) {
-  char from[PATH_MOST + 4], to[PATH_MOST + 4];
+  char from[PATH_MOST + 5], to[PATH_MOST + 5];
   /* Of one with a longer path none is kept. */
-  const uint32_t keep = strlen(rule->file) > PATH_MOST ? 0 : rule->keep > 99 ? 99 : rule->keep;
+  const uint32_t keep = strlen(rule->file) > PATH_MOST ? 0 : rule->keep;
   for (uint32_t number = keep; number > 0; number--)
     raw4(SYS_renameat, AT_FDCWD, numbered(from, rule->file, number - 1), AT_FDCWD,
          numbered(to, rule->file, number));

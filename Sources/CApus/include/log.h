@@ -25,6 +25,11 @@ struct capus_log_rule {
   uint32_t ring; /* bytes; the next smaller power of two is taken */
 };
 
+/* The rule of the `log` key: its members in the order of the manifest's record (ring, file,
+ * fileMax, keep, rate), where `values` are all members of all records, and `pool` all strings. */
+void capus_log_rule_of(struct capus_log_rule *rule, uint32_t record, const int64_t *values,
+                       const uint8_t *pool);
+
 /* Makes the table of so many services. What the program before this one kept stays readable for
  * capus_log_finish, and is let go by capus_log_leave. Lines are also written to `echo`, as
  * `NAME: line` and as far as it takes them at once; -1 for none. */
