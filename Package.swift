@@ -61,7 +61,7 @@ let package = Package(
     .target(
       name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
       swiftSettings: host),
-    tests("CApusTests", ["CApus"]),
+    tests("CApusTests", ["CApus", "ApusWire", "ApusBase"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     tests("SupervisorTests", ["apus", "probe"]),
     tests("GateTests", []),

@@ -18,14 +18,18 @@ enum Connection {
     let fd = try connect(invocation, context: &context)
     defer { _ = capus_close(fd) }
     let onlyWaits = invocation.verb == .wait
+    let follows = command == .logs && invocation.options.contains(.follow)
     try send(
-      command, name: name, invocation.options, onlyWaits: onlyWaits, to: fd, context: &context)
+      command, name: name, invocation.options, onlyWaits: onlyWaits || follows, to: fd,
+      context: &context)
     let isListing = command.isListing
     let isBoard = !isListing && command.naming == .never
     var frames: [[UInt8]] = []
+    var isLive = false
+    var last = invocation.lines
     while frames.count < frameLimit {
       let limit =
-        command == .events
+        isLive || command == .events
         ? -1 : isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs
       let frame = try receive(fd, timeout: limit, onlyWaits: onlyWaits, context: &context)
       var kind = ReplyKind.goingDown
@@ -46,9 +50,20 @@ enum Connection {
       case .event:
         try EventsCommand.show(frame, invocation, context: &context)
         if context.output.failure != nil { return frames }
-      case .end: if isListing { return frames }
+      case .end:
+        if isListing, !follows { return frames }
+        isLive = follows
       case .supervisor, .service, .socket, .bootSummary, .bootEntry:
         if isListing { frames.push(frame) }
+      case .line:
+        if LogsCommand.isWanted(frame, invocation) { frames.push(frame) }
+      }
+      if isLive {
+        try LogsCommand.show(frames, last: last, invocation, context: &context)
+        frames = []
+        last = -1
+        context.output.flush()
+        if context.output.failure != nil { return [] }
       }
     }
     throw nonsense(.length, context: &context)
@@ -115,16 +130,16 @@ enum Connection {
   private static func receive(
     _ fd: Int32, timeout: Int32, onlyWaits: Bool, context: inout Context
   ) throws(Failure) -> [UInt8] {
-    var frame = [UInt8](repeating: 0, count: Frame.limit)
+    var frame = [UInt8](repeating: 0, count: Frame.replyLimit)
     let count = unsafe frame.withUnsafeMutableBufferPointer {
-      unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.limit), timeout)
+      unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.replyLimit), timeout)
     }
     let errno = Errno(0 &- count)
     if count < 0, errno != .connectionReset {
       if onlyWaits { throw context.failure(.failed, "waited in vain") }
       throw context.failure(.noSupervisor, "no answer from the supervisor", [], errno)
     }
-    frame.removeLast(Frame.limit - Int(max(0, count)))
+    frame.removeLast(Frame.replyLimit - Int(max(0, count)))
     return frame
   }
 

@@ -9,6 +9,7 @@ extension Verb {
     case .listSockets: "show listeners and what they wait for"
     case .boot: "show where the time of the boot went"
     case .events: "show changes of state as they happen"
+    case .logs: "show what services have written"
     case .start: "start services"
     case .stop: "stop services"
     case .restart: "stop services and start them again"
@@ -35,6 +36,7 @@ extension Verb {
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
     case .events: " [--json]"
+    case .logs: " [-f] [-n N] [--json] [SERVICE...]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
@@ -79,7 +81,7 @@ extension Verb {
       Without SERVICE a table of all services: state, since when, main process,
       automatic restarts, memory, and why or when it starts next. Connections of
       accept services follow as NAME@N with their peers. With one SERVICE
-      everything known of it, its last exit too.
+      everything known of it, its last exit and its last lines too.
 
       invalid    its entry in the manifest was refused
       skipped    a condition was not met
@@ -129,6 +131,17 @@ extension Verb {
       reader that falls 64 changes behind is cut off.
 
       --json           one object a line: {"atUs","service","from","to","reason"}
+    case .logs:
+      """
+      Shows the lines that services, or those that are named, have written to streams
+      that go to the log, with their time (UTC). Of each service the last ones are
+      kept in memory; how many are not there any more is told in their place.
+
+      -f, --follow     go on with new lines as they come
+      -n, --lines N    of what there is, only the last N lines
+      --json           one object a line: {"atUs","service","level","line"}, or
+                       {"service","lost"}; the level is syslog's, from <N> at the
+                       beginning of the line, else 6
       """
     case .start:
       """

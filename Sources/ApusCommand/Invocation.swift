@@ -30,6 +30,8 @@ struct Invocation: ~Copyable {
   var control: [UInt8]?
   /// `--timeout` of `wait` in milliseconds, -1 for as long as it takes.
   var timeoutMs: Int32 = -1
+  /// `-n` of `logs`: the most lines of what there is, -1 for all.
+  var lines = -1
   /// Everything that is no option.
   var operands: [[UInt8]] = []
 
@@ -39,7 +41,7 @@ struct Invocation: ~Copyable {
   private var onlyOperands = false
   private var wantsHelp = false
   private var wantsControl = false
-  private var wantsTimeout = false
+  private var wantsValue = false
 
   /// Nothing read yet.
   init() {}
@@ -68,7 +70,11 @@ struct Invocation: ~Copyable {
   ) throws(Failure) {
     for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
     if wantsControl { throw context.failure(.usage, "option --control needs a path") }
-    if wantsTimeout { throw context.failure(.usage, "option --timeout needs a duration") }
+    if wantsValue {
+      throw context.failure(
+        .usage,
+        verb == .logs ? "option -n needs a number" : "option --timeout needs a duration")
+    }
     if wantsHelp {
       explain(hasVerb)
       return
@@ -83,9 +89,9 @@ struct Invocation: ~Copyable {
     if wantsControl {
       control = word
       wantsControl = false
-    } else if wantsTimeout {
-      try setTimeout(word, context: &context)
-      wantsTimeout = false
+    } else if wantsValue {
+      try set(word, context: &context)
+      wantsValue = false
     } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
       if hasVerb {
         operands.push(word)
@@ -102,10 +108,13 @@ struct Invocation: ~Copyable {
     } else if !hasVerb, word.equals("--version") {
       verb = .version
       hasVerb = true
-    } else if hasVerb, verb == .wait, word.equals("--timeout") {
-      wantsTimeout = true
+    } else if hasVerb, word.isAmong(verb == .wait ? "--timeout" : verb == .logs ? "-n --lines" : "")
+    {
+      wantsValue = true
     } else if hasVerb, verb == .wait, word.starts(with: "--timeout=") {
-      try setTimeout(word.dropping(10), context: &context)
+      try set(word.dropping(10), context: &context)
+    } else if hasVerb, verb == .logs, word.starts(with: "--lines=") {
+      try set(word.dropping(8), context: &context)
     } else if word.equals("--control") {
       wantsControl = true
     } else if word.starts(with: "--control=") {
@@ -127,7 +136,17 @@ struct Invocation: ~Copyable {
     }
   }
 
-  private mutating func setTimeout(_ word: [UInt8], context: inout Context) throws(Failure) {
+  /// Takes the value of `--timeout`, or of `-n`.
+  private mutating func set(_ word: [UInt8], context: inout Context) throws(Failure) {
+    if verb == .logs {
+      lines = word.isEmpty || word.count > 9 ? -1 : 0
+      for byte in word where lines >= 0 {
+        let digit = Int(byte) - 48
+        lines = 0...9 ~= digit ? lines * 10 + digit : -1
+      }
+      if lines < 0 { throw context.failure(.usage, "not a number of lines: ", word) }
+      return
+    }
     guard let time = Manifest.duration(word) else {
       throw context.failure(.usage, "not a duration like 5s or 1min: ", word)
     }

@@ -39,6 +39,7 @@ private func perform(
   case .boot: try BootCommand.run(invocation, context: &context)
   case .events:
     _ = try Connection.ask(.events, name: [], invocation, context: &context)
+  case .logs: try LogsCommand.run(invocation, context: &context)
   case .start, .stop, .restart, .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec,
     .reexec:
     guard let command = invocation.verb.request else { return }

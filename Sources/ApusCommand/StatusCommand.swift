@@ -33,6 +33,7 @@ enum StatusCommand {
       json(supervisor, all, services, context: &context)
     } else if invocation.operands.count == 1 {
       for index in services { detail(all[index], context: &context) }
+      if !services.isEmpty { try LogsCommand.show(last: 10, invocation, context: &context) }
     } else {
       table(all, services, context: &context)
     }

@@ -9,11 +9,12 @@ struct Options: OptionSet, Sendable {
   static let noWait = Options(rawValue: 4)
   static let now = Options(rawValue: 8)
   static let security = Options(rawValue: 16)
+  static let follow = Options(rawValue: 32)
 
   /// The option of that spelling, none for another one.
   init(spelling: [UInt8]) {
-    let bit = spelling.place(among: "--json --blame --no-wait --now --security")
-    rawValue = bit < 0 ? 0 : 1 << UInt16(bit)
+    let bit = spelling.place(among: "--json --blame --no-wait --now --security --follow -f")
+    rawValue = bit < 0 ? 0 : 1 << UInt16(min(bit, 5))
   }
 
   init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -30,6 +31,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case listSockets
   case boot
   case events
+  case logs
   case start
   case stop
   case restart
@@ -54,6 +56,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .listSockets: "list-sockets"
     case .boot: "boot"
     case .events: "events"
+    case .logs: "logs"
     case .start: "start"
     case .stop: "stop"
     case .restart: "restart"
@@ -90,6 +93,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .listSockets: .listSockets
     case .boot: .boot
     case .events: .events
+    case .logs: .logs
     case .start, .wait: .start
     case .stop: .stop
     case .restart: .restart
@@ -111,6 +115,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .check: [.json, .security]
     case .status, .listSockets, .events: .json
     case .boot: [.json, .blame]
+    case .logs: [.json, .follow]
     case .start, .stop, .restart, .reload, .reset, .kill: .noWait
     case .reboot, .poweroff, .halt, .kexec: .now
     }
@@ -119,7 +124,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   /// The fewest and the most operands.
   var operands: (least: Int, most: Int) {
     switch self {
-    case .run, .check, .status, .listSockets: (0, .max)
+    case .run, .check, .status, .listSockets, .logs: (0, .max)
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
     case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
     case .help: (0, 1)
@@ -130,7 +135,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   /// True when the operands are names of services.
   var takesServices: Bool {
     switch self {
-    case .status, .listSockets, .start, .stop, .restart, .reload, .reset, .kill: true
+    case .status, .listSockets, .logs, .start, .stop, .restart, .reload, .reset, .kill: true
     case .run, .check, .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version,
       .wait:
       false

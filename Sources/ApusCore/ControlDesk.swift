@@ -40,6 +40,8 @@ public enum ControlDesk {
     case .listSockets: return .listing(client, .sockets, service: service)
     case .boot: return .listing(client, .boot, service: nil)
     case .events: return .listing(client, .events, service: nil)
+    case .logs:
+      return .listing(client, request.onlyWait ? .follow : .logs, service: service)
     case .start: action = .start
     case .stop: action = .stop
     case .restart: action = .restart

@@ -63,6 +63,10 @@ public enum Listing: UInt8, Sendable {
   case boot
   /// Changes of state, from now on and for as long as the client stays.
   case events
+  /// What services have written.
+  case logs
+  /// The same, and from then on what they write.
+  case follow
 }
 
 /// What the driver needs of an operating system: the real one is `ApusLinux`, the other one the
@@ -101,6 +105,14 @@ public protocol Kernel: ~Copyable {
   /// Writes a peer as people write it; nothing for nobody.
   static func write(_ peer: ConnectionSource, into writer: inout ByteWriter)
 
+  /// Sends the line of services' output, or of one service's, that follows the first `had` ones of a
+  /// client's listing; nil when there is none.
+  ///
+  /// A client that follows is told to be writable when there is one again.
+  mutating func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome?
+
   /// Keeps what lasts of the supervisor beyond a crash, in that slot.
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
@@ -116,6 +128,11 @@ public protocol Kernel: ~Copyable {
 extension Kernel {
   /// Nobody counts.
   public var allocations: UInt64 { 0 }
+
+  /// There is none.
+  public mutating func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome? { nil }
 
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}

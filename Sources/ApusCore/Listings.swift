@@ -10,8 +10,10 @@ struct ListingCursor: Sendable {
   var listing = Listing.status
   /// Only this service, when asked.
   var service: UInt16?
-  /// 0 is the head record, then one more than the index.
+  /// 0 is the head record, then one more than the index; of lines, how many have been sent.
   var next = 0
+  /// True once all lines there were have been sent.
+  var isLive = false
 }
 
 // Listings and answers.
@@ -28,6 +30,7 @@ extension Driver where K: ~Copyable {
     let slot = Int(client.slot) % Limits.clients
     guard cursors[slot].isActive, cursors[slot].client == client else { return }
     if cursors[slot].listing == .events { return continueEvents(slot) }
+    if cursors[slot].listing.rawValue >= Listing.logs.rawValue { return continueLines(slot) }
     while true {
       let isLast = !makeRecord(cursors[slot])
       switch kernel.send(frame, to: client) {
@@ -41,6 +44,26 @@ extension Driver where K: ~Copyable {
         cursors[slot].isActive = false
         return
       }
+    }
+  }
+
+  /// Sends lines for as long as there are some and the client takes them, then the end, once.
+  @inline(never)
+  private mutating func continueLines(_ slot: Int) {
+    let cursor = cursors[slot]
+    let follows = cursor.listing == .follow
+    while true {
+      let line = kernel.sendLine(
+        to: cursor.client, had: cursors[slot].next, of: cursor.service, follows: follows)
+      if line == .sent { cursors[slot].next += 1 }
+      if line == .full || line == nil && cursor.isLive { return }
+      if line == .sent { continue }
+      frame.endListingFrame()
+      let end = line ?? kernel.send(frame, to: cursor.client)
+      if end == .full { return }
+      cursors[slot].isLive = true
+      cursors[slot].isActive = follows && end == .sent
+      return
     }
   }
 
@@ -65,7 +88,7 @@ extension Driver where K: ~Copyable {
       {
         next += 1
       }
-    case .boot, .events: break
+    case .boot, .events, .logs, .follow: break
     }
     return next
   }
@@ -118,7 +141,7 @@ extension Driver where K: ~Copyable {
         writeBootEntry(cursor.next - 1)
         return true
       }
-    case .events: break
+    case .events, .logs, .follow: break
     }
     frame.endListingFrame()
     return false

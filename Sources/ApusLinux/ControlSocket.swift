@@ -12,6 +12,8 @@ struct ControlClient {
   var rights = PeerRights.none
   /// Since when it has not read what it was sent, or not said anything yet.
   var quietSince: Instant?
+  /// True when it waits for new lines of services' output.
+  var follows = false
 }
 
 /// The control socket and its clients, in a table made once.
@@ -120,7 +122,7 @@ extension LinuxKernel {
   ) {
     guard let client = control.client(id), events.capacity - events.elements.count >= 2
     else { return }
-    if readiness & CAPUS_WRITABLE != 0, client.quietSince != nil {
+    if readiness & CAPUS_WRITABLE != 0 {
       control.clients[Int(id.slot)].quietSince = nil
       _ = watches.change(client.fd, watch(of: id), events: CAPUS_READABLE)
       events.append(.clientWritable(id))
@@ -204,11 +206,25 @@ extension LinuxKernel {
     let sent = unsafe frame.bytes.withUnsafeBufferPointer { bytes in
       unsafe capus_send(client.fd, bytes.baseAddress, bytes.count)
     }
+    return outcome(Int32(truncatingIfNeeded: sent), Int(id.slot))
+  }
+
+  /// What became of a frame; a full buffer is awaited.
+  @inline(never)
+  mutating func outcome(_ sent: Int32, _ slot: Int) -> SendOutcome {
     if sent >= 0 { return .sent }
     guard sent == -11 || sent == -105 || sent == -12 else { return .gone }
-    control.clients[Int(id.slot)].quietSince = now
-    _ = watches.change(client.fd, watch(of: id), events: CAPUS_READABLE | CAPUS_WRITABLE)
+    awaitRoom(slot)
     return .full
+  }
+
+  /// Tells when a client has room for a frame, from the next turn on.
+  @inline(never)
+  mutating func awaitRoom(_ slot: Int) {
+    let client = control.clients[slot]
+    control.clients[slot].quietSince = client.quietSince ?? now
+    let id = ClientID(slot: UInt8(truncatingIfNeeded: slot), generation: client.generation)
+    _ = watches.change(client.fd, watch(of: id), events: CAPUS_READABLE | CAPUS_WRITABLE)
   }
 
   /// Closes a client.
@@ -218,6 +234,7 @@ extension LinuxKernel {
     watches.remove(client.fd)
     _ = capus_close(client.fd)
     control.clients[Int(id.slot)].fd = -1
+    control.clients[Int(id.slot)].follows = false
     control.clients[Int(id.slot)].quietSince = nil
     if control.retryAt != nil { watchControl() }
   }

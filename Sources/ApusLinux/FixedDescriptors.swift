@@ -31,7 +31,7 @@ struct FixedDescriptors {
 
 extension Streams {
   /// True when one of them is that.
-  fileprivate func uses(_ target: StreamTarget) -> Bool {
+  func uses(_ target: StreamTarget) -> Bool {
     input == target || output == target || error == target
   }
 }

@@ -62,6 +62,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var hasToldBound = false
   /// True once it has been told that no child is left.
   var isChildless = false
+  /// Lines of services' output sent in this turn.
+  var linesOfTurn = 0
   /// What the last effect asked for; the caller of the driver carries it out.
   public private(set) var power: PowerAction?
   /// What happens on the console and to the board; see `Board`.
@@ -149,6 +151,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     // First, where there is room: it is reported once.
     if isReady(.clock) { events.append(.clock(offset: watches.readClock())) }
     if isReady(.signals) { readSignals(into: &events) }
+    readOutputs()
     reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)

@@ -36,6 +36,7 @@ extension LinuxKernel {
     else { return }
     if let slot = process.flight { finish(slot, into: &events) }
     guard var ended = table.process(id) else { return }
+    readOutput(of: ended.service, isLast: true)
     ended.hasEnded = true
     table.set(id.slot, ended)
     // Level-triggered: a zombie's pidfd would be ready for ever.

@@ -81,6 +81,7 @@ extension LinuxKernel {
       UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
       UInt32(truncatingIfNeeded: connections),
       start.microseconds)
+    defer { startOutputs() }
     if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
     capus_fault_log(files.kernelLog)
     for slot in 0..<table.mainCount + table.listenerCount {

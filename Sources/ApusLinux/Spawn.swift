@@ -61,6 +61,7 @@ extension LinuxKernel {
     } else {
       try openChannel(index, account)
     }
+    openOutput(index, account)
     guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
     do throws(SpawnRefusal) {
       process.service = index

@@ -97,6 +97,8 @@ extension LinuxKernel {
     case .console: return files.console >= 0 ? files.console : files.null
     case .kmsg: return files.kernelLog >= 0 ? files.kernelLog : files.null
     case .log:
+      let fd = capus_log_fd(UInt32(process.service), 1)
+      if fd >= 0 { return fd }
       if options.role != .initProcess { return 2 }
       if files.kernelLog >= 0 { return files.kernelLog }
       return files.console >= 0 ? files.console : files.null

@@ -15,6 +15,7 @@ struct Watch: Equatable {
     case process
     case report
     case notify
+    case output
     case listener
     case network
   }

@@ -62,9 +62,9 @@ extension World {
   /// A control client reads what its buffer holds, which makes room.
   public func read(_ client: ClientID) -> [[UInt8]] {
     defer {
-      frames[Int(client.slot)] = []
+      clientFrames[Int(client.slot)] = []
       control.append(.clientWritable(client))
     }
-    return frames[Int(client.slot)]
+    return clientFrames[Int(client.slot)]
   }
 }

@@ -88,6 +88,12 @@ public final class World: Kernel {
   var recentlyReleased: [InstanceID] = []
 
   // Control and signals
+  /// What services have written, line by line.
+  public var lines: [[UInt8]] = []
+  /// What control clients were sent.
+  public internal(set) var frames: [[UInt8]] = []
+  /// How many frames they have room for; with fewer than none they are gone.
+  public var room = Int.max
   var control: [Event] = []
   var signals: [Event] = []
   /// Requests and their answers.
@@ -116,7 +122,7 @@ public final class World: Kernel {
   /// How many frames a control client's buffer takes; nil for any number, none of which is kept.
   public var frameRoom: Int?
   /// Frames that control clients have not read.
-  var frames = [[[UInt8]]](repeating: [], count: Limits.clients)
+  var clientFrames = [[[UInt8]]](repeating: [], count: Limits.clients)
   /// Control clients that were let go.
   public internal(set) var closed: [ClientID] = []
 
@@ -241,11 +247,24 @@ public final class World: Kernel {
   /// Takes a frame for a control client, as long as there is room in its buffer.
   public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome {
     if closed.contains(client) { return .gone }
-    guard let room = frameRoom else { return .sent }
+    guard let room = frameRoom else { return take(frame.bytes) }
     let slot = Int(client.slot)
-    if frames[slot].count >= room { return .full }
-    frames[slot].append(frame.bytes)
+    if clientFrames[slot].count >= room { return .full }
+    clientFrames[slot].append(frame.bytes)
     return .sent
+  }
+
+  private func take(_ frame: [UInt8]) -> SendOutcome {
+    guard frames.count < room else { return room < 0 ? .gone : .full }
+    frames.append(frame)
+    return .sent
+  }
+
+  /// Sends a line of what services have written; each is a frame of its own here.
+  public func sendLine(
+    to client: ClientID, had: Int, of service: UInt16?, follows: Bool
+  ) -> SendOutcome? {
+    lines.at(had).map { take($0) }
   }
 
   /// Closes a control client.

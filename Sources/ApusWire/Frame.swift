@@ -18,6 +18,10 @@ public enum Frame {
   public static let addressLimit = 255
   /// The most bytes of a reason; longer ones are cut.
   public static let reasonLimit = 320
+  /// The most bytes of a line of output; a longer one comes as several.
+  public static let lineLimit = 2048
+  /// The most bytes of any frame the supervisor sends.
+  public static let replyLimit = 2304
 }
 
 /// The version of apus.

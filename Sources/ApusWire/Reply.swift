@@ -14,6 +14,7 @@ public enum ReplyKind: UInt8, CaseIterable, Sendable {
   case end = 135
   case goingDown = 136
   case event = 137
+  case line = 140
 }
 
 /// The result of a request; the number is the command's exit code.
@@ -230,6 +231,21 @@ extension ByteWriter {
     byte(new.rawValue)
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
+    endFrame()
+  }
+
+  /// One line of a service's output, or with nil only how many were lost; needs a writer of
+  /// `Frame.replyLimit` bytes. The supervisor sends these frames from C (log.c).
+  public mutating func lineFrame(
+    at: Instant, lost: UInt32, level: UInt8, service: [UInt8], line: [UInt8]?
+  ) {
+    beginFrame(kind: ReplyKind.line.rawValue)
+    byte(line == nil ? 0 : 1)
+    byte(level)
+    signed(at.microseconds)
+    little(UInt64(lost), bytes: 4)
+    field(limit: Frame.nameLimit) { $0.bytes(service) }
+    field(limit: Frame.lineLimit) { $0.bytes(line ?? []) }
     endFrame()
   }
 

@@ -4,7 +4,7 @@ public import ApusBase
 extension ReplyKind {
   /// Looks at the header of a frame. Any bytes give a kind or an error.
   public init(decoding frame: [UInt8]) throws(FrameError) {
-    guard frame.count >= Frame.headerCount, frame.count <= Frame.limit else { throw .length }
+    guard frame.count >= Frame.headerCount, frame.count <= Frame.replyLimit else { throw .length }
     guard frame[0] == Frame.version else { throw .version }
     guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
     guard let kind = ReplyKind(rawValue: frame[1]) else { throw .kind }

@@ -17,6 +17,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   case kexec = 13
   case reexec = 14
   case events = 15
+  case logs = 17
 
   /// Whether a request names a service.
   public enum Naming: UInt8, Sendable {
@@ -28,7 +29,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   /// Whether a request of this kind names a service.
   public var naming: Naming {
     switch self {
-    case .status, .listSockets: .optional
+    case .status, .listSockets, .logs: .optional
     case .start, .stop, .restart, .reload, .reset, .kill: .always
     case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec: .never
     }
@@ -37,7 +38,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   /// True when it only looks; the rest is for root (behaviour.md, control socket).
   public var isListing: Bool {
     switch self {
-    case .status, .listSockets, .boot, .events: true
+    case .status, .listSockets, .boot, .events, .logs: true
     default: false
     }
   }
@@ -54,7 +55,8 @@ public struct RequestFrame: Equatable, Sendable {
   public var noWait: Bool
   /// Skip the orderly part.
   public var now: Bool
-  /// Wait for the result of a `start` or `stop` that somebody else orders.
+  /// Wait for the result of a `start` or `stop` that somebody else orders; after the `logs` that are
+  /// there, for new ones.
   public var onlyWait: Bool
   /// Where the service's name stands in the frame; empty when none is named.
   public var name: Range<Int>
@@ -66,7 +68,7 @@ public struct RequestFrame: Equatable, Sendable {
     guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
     guard let command = Command(rawValue: frame[1]) else { throw .kind }
     let flags = frame[4]
-    let mayOnlyWait = command == .start || command == .stop
+    let mayOnlyWait = command == .start || command == .stop || command == .logs
     guard flags & ~(mayOnlyWait ? 7 : 3) == 0 else { throw .flags }
     let start = Frame.headerCount + 2
     let end = start + Int(frame[5])

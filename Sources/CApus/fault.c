@@ -89,14 +89,19 @@ static void report(int signal, const siginfo_t *information, const void *context
   say(2, message, end);
 }
 
+static void set_kept(int32_t fd, int32_t is_set) {
+  raw3(NR_FCNTL, fd, F_SETFD, is_set);
+}
+
 void capus_keep_descriptors(int is_kept) {
   const int is_set = is_kept ? 0 : FD_CLOEXEC;
-  raw3(NR_FCNTL, capus_kept_fd, F_SETFD, is_set);
+  set_kept(capus_kept_fd, is_set);
   for (uint32_t index = 0; index < slot_count(capus_kept); index++) {
     int32_t fd = slot_at(capus_kept, index)->fd;
     if (fd > 2)
-      raw3(NR_FCNTL, fd, F_SETFD, is_set);
+      set_kept(fd, is_set);
   }
+  capus_log_each(set_kept, is_set);
 }
 
 /* The number behind "--resume=". */

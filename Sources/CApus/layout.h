@@ -2,9 +2,10 @@
 #ifndef CAPUS_RECORD_LAYOUT_H
 #define CAPUS_RECORD_LAYOUT_H
 
+#include "include/log.h"
 #include "include/record.h"
 
-enum { RECORD_MAGIC = 0x31757061, PATH_BYTES = 256, CRASHES = 4 };
+enum { RECORD_MAGIC = 0x31757061, PATH_BYTES = 256, CRASHES = 4, PATH_MOST = 1024 };
 
 /* Fixed for all versions, as is the head of a slot. */
 struct record {
@@ -14,6 +15,7 @@ struct record {
   uint32_t signal;          /* the fault that ended the program, 0 for none */
   uint32_t lost;
   char path[PATH_BYTES];
+  int32_t log_fd; /* 0 for none, as an older program leaves it */
 };
 
 struct slot {
@@ -34,6 +36,35 @@ static inline struct slot *slot_at(struct record *record, uint32_t index) {
 /* The record a crash leaves behind, and its descriptor. */
 extern struct record *capus_kept;
 extern int32_t capus_kept_fd;
+
+/* What log.c keeps in a memfd of its own: a table, then the rings. Its head, and that of an entry,
+ * is fixed for all versions, so that another build finds the pipes. */
+struct logs {
+  uint32_t magic, ring_bytes, count;
+  int32_t fd;
+  uint64_t size;
+};
+
+struct ring {
+  uint32_t identity;
+  int32_t fds[2];              /* of the pipe; 0 for none */
+  uint32_t start, size, there; /* in the memfd, and how much of it is there */
+  uint32_t written, used;      /* bytes ever, and of the lines that are still there */
+  uint32_t number;             /* lines ever */
+  uint32_t open_at, state;     /* the line without an end */
+  uint32_t in_window;
+  int64_t window, file_retry;
+  int32_t file; /* 0 for none */
+  uint32_t file_bytes;
+  struct capus_log_rule rule; /* of this program; the pointers mean nothing to another one */
+};
+
+extern struct logs *capus_kept_logs;
+
+/* Does something to every descriptor of the kept logs. */
+void capus_log_each(void (*act)(int32_t fd, int32_t value), int32_t value);
+/* Finds the logs of the program before this one, and whether they will be read. */
+void capus_log_resume(int32_t fd, int32_t is_read);
 
 void capus_fault_arm(void);
 /* True for the first argument of a program that follows another one in its process; its record's

@@ -126,6 +126,16 @@ void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count) {
   place->identity = hash;
 }
 
+uint32_t capus_record_identity(uint32_t slot) {
+  struct slot *place = writable(slot);
+  return place ? place->identity : 0;
+}
+
+void capus_record_log(int32_t fd) {
+  if (current != NULL)
+    current->log_fd = fd;
+}
+
 int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end) {
   const uint32_t identity = slot_at(capus_kept, previous)->identity;
   for (uint32_t tried = near; current != NULL && near < end; tried = first++) {
@@ -202,9 +212,11 @@ enum capus_resume capus_record_resume(void) {
     if (record != NULL && is_sound(record, (size_t)status.st_size)) {
       capus_kept = record;
       capus_kept_fd = fd;
+      state = judge(record);
+      capus_log_resume(record->log_fd, state < CAPUS_CRASHED_OFTEN);
       capus_keep_descriptors(0);
       capus_fault_arm();
-      return state = judge(record);
+      return state;
     }
   }
   raw3(NR_CLOSE_RANGE, 3, ~0U, 0);
@@ -279,6 +291,7 @@ void capus_record_leave(void) {
   capus_kept = current;
   capus_kept_fd = current_fd;
   close(previous_fd);
+  capus_log_leave();
   munmap(previous, previous->slots_at + (size_t)slot_count(previous) * previous->slot_size);
 }
 

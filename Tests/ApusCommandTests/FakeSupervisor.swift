@@ -99,3 +99,14 @@ func listener(
       peer: { $0.bytes(Array(peer.utf8)) })
   }
 }
+
+/// A line that a service wrote, or only how many were lost.
+func line(
+  _ service: String, _ text: String?, at: Int64 = 1_000_000, lost: UInt32 = 0, level: UInt8 = 6
+) -> [UInt8] {
+  var writer = ByteWriter(capacity: Frame.replyLimit)
+  writer.lineFrame(
+    at: Instant(microseconds: at), lost: lost, level: level, service: Array(service.utf8),
+    line: text.map { Array($0.utf8) })
+  return writer.bytes
+}

@@ -35,8 +35,11 @@ private let bare = service("getty@ttyS0", .listening)
   }
 
   @Test("status of a service tells what is known of it") func statusDetail() throws {
-    let (outcome, requests) = try ask(["status", "web"], [supervisor, web, endFrame])
-    #expect(requests == [[1, 1, 9, 0, 0, 3] + Array("web".utf8)])
+    let (outcome, requests) = try ask(
+      ["status", "web"], [supervisor, web, endFrame],
+      [line("web", "bye", at: 976_899_000, lost: 3), endFrame])
+    let name = [0, 0, 3] + Array("web".utf8)
+    #expect(requests == [[1, 1, 9] + name, [1, 17, 9] + name])
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
@@ -45,9 +48,11 @@ private let bare = service("getty@ttyS0", .listening)
             restarts: 2
               memory: 1.2M
            last exit: SIGSEGV, 2min 3s ago
+        -- web: 3 lines lost --
+        2001-09-09 02:02:56.899 web: bye
 
         """)
-    let (down, _) = try ask(["status", "crash"], [supervisor, crash, endFrame])
+    let (down, _) = try ask(["status", "crash"], [supervisor, crash, endFrame], [endFrame])
     #expect(down.code == 3)
     #expect(
       down.output == """
@@ -68,7 +73,8 @@ private let bare = service("getty@ttyS0", .listening)
     ])
   func notRunning(state: ServiceState, code: Int32) throws {
     let record = service("web", state)
-    #expect(try ask(["status", "web"], [supervisor, record, endFrame]).outcome.code == code)
+    #expect(
+      try ask(["status", "web"], [supervisor, record, endFrame], [endFrame]).outcome.code == code)
     let json = try ask(["status", "--json", "web"], [supervisor, record, endFrame]).outcome
     #expect(json.code == code)
     #expect(try ask(["status"], [supervisor, record, endFrame]).outcome.code == 0)
@@ -224,7 +230,7 @@ private let bare = service("getty@ttyS0", .listening)
 
   @Test("what services say can not steer a terminal") func escapes() throws {
     let record = service("web", .failed, reason: "a\u{1b}[31m\u{7}\nb\u{9b}c\\é")
-    let (outcome, _) = try ask(["status", "web"], [supervisor, record, endFrame])
+    let (outcome, _) = try ask(["status", "web"], [supervisor, record, endFrame], [endFrame])
     #expect(outcome.output.contains(#"reason: a\x1b[31m\x07\x0ab\xc2\x9bc\\é"#))
   }
 

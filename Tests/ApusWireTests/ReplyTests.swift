@@ -119,6 +119,7 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     #expect(frame { $0.goingDownFrame() } == [1, 136, 4, 0])
     #expect(try ReplyKind(decoding: [1, 135, 4, 0]) == .end)
     #expect(try ReplyKind(decoding: [1, 136, 4, 0]) == .goingDown)
+    #expect(try ReplyKind(decoding: [1, 140, 4, 0]) == .line)
   }
 
   @Test("CTL-06 golden bytes of an event") func event() throws {

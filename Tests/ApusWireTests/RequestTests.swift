@@ -41,7 +41,7 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(
       names == """
         status=1 listSockets=2 boot=3 start=4 stop=5 restart=6 reload=7 reset=8 kill=9 \
-        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14 events=15
+        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14 events=15 logs=17
         """)
   }
 
@@ -51,6 +51,8 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(request(.reboot, now: true) == [1, 10, 6, 0, 2, 0])
     let back = try decoded(request(.start, "a", noWait: true, now: true)).get()
     #expect(back.noWait && back.now)
+    #expect(try decoded(request(.logs, onlyWait: true)).get().onlyWait)
+    #expect(decoded(request(.status, onlyWait: true)) == .failure(.flags))
   }
 
   @Test("CTL-02 what is wrong with a frame is told") func refusals() {

@@ -34,11 +34,13 @@ final class Board: @unchecked Sendable {
 
   /// Writes the manifest, with `DIR` and `PROBE` filled in, and starts apus.
   ///
+  /// Without `echoes` what apus and services say goes nowhere else.
   /// `ownProgram` runs a copy of the program, `apus` in the board's directory.
   /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only).
   init(
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
-    prefix: [String] = [], ownProgram: Bool = false, program: String = Board.binary
+    prefix: [String] = [], ownProgram: Bool = false, program: String = Board.binary,
+    echoes: Bool = true
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
@@ -65,7 +67,7 @@ final class Board: @unchecked Sendable {
     FileManager.default.createFile(atPath: path("log"), contents: nil)
     let log = FileHandle(forWritingAtPath: path("log"))
     process.standardOutput = log
-    process.standardError = log
+    process.standardError = echoes ? log : FileHandle.nullDevice
     process.standardInput = FileHandle.nullDevice
     try process.run()
     try wait("the control socket") { FileManager.default.fileExists(atPath: control) }

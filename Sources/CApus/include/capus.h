@@ -9,6 +9,7 @@
 #include "client.h"
 #include "control.h"
 #include "listener.h"
+#include "log.h"
 #include "loop.h"
 #include "notify.h"
 #include "record.h"

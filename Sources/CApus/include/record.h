@@ -25,6 +25,9 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
 /* Says what a slot is of, in a way that lasts from one build to the next; what is said later adds
  * to it. */
 void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count);
+uint32_t capus_record_identity(uint32_t slot);
+/* Keeps the descriptor of the logs; see log.h. */
+void capus_record_log(int32_t fd);
 /* The slot of this record, from `first` up to `end`, that is of the same as that of the previous
  * one; `near` is tried first. -1 when there is none. */
 int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end);
