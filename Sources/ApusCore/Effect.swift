@@ -154,6 +154,7 @@ public struct Message: Equatable, Sendable {
     case shutdown
     case leftBehind
     case internalError
+    case skipped
   }
   /// What it says.
   public var kind: Kind

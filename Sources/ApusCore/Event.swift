@@ -151,6 +151,8 @@ public enum SpawnStepKind: UInt8, Sendable {
   case clone
   case adopt
   // Child
+  case condition
+  case environment
   case session
   case signals
   case terminal

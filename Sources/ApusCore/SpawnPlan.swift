@@ -28,6 +28,10 @@ public enum OpenMode: UInt8, Sendable {
 
 /// One step of the child between clone3(2) and execve(2), as data.
 public enum SpawnStep: Equatable, Sendable {
+  /// End here unless a condition is met: its place in `conditions`, and its value there.
+  case condition(UInt8, Int64)
+  /// Take variables from a file of `environmentFile`, by its number and name.
+  case environment(UInt8, Text)
   /// A session and process group of its own.
   case session
   /// The file mode creation mask.
@@ -72,6 +76,8 @@ public enum SpawnStep: Equatable, Sendable {
   /// What the step is called when it fails.
   public var kind: SpawnStepKind {
     switch self {
+    case .condition: .condition
+    case .environment: .environment
     case .session, .umask: .session
     case .directory: .directories
     case .open: .streams
@@ -194,17 +200,30 @@ public struct SpawnPlan: Sendable {
   /// False when a step did not fit: the plan must not be used.
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
-  /// Fills in the plan of a service.
+  /// Fills in the plan of a service, or of one of its commands; the first process of a start looks
+  /// at the conditions.
   public mutating func build(
     _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
+    let extras = manifest.extras(of: service)
+    let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
+    if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
+      for number in 0..<4 {
+        guard let value = manifest.value(extras.conditions, number) else { continue }
+        storage.append(.condition(UInt8(number), value))
+      }
+    }
     storage.append(.session)
+    for index in extras.environmentFiles.indices {
+      let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
+      storage.append(.environment(number, manifest.texts.at(index) ?? .none))
+    }
     appendFiles(service, of: manifest, rights)
     storage.append(.descriptors)
     appendLimits(service, of: manifest, surroundings)
-    let nice = Int32(manifest.extras(of: service).nice)
+    let nice = Int32(extras.nice)
     if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
     appendDrop(rights, surroundings)
     if rights.noNewPrivileges { storage.append(.noNewPrivileges) }

@@ -40,7 +40,7 @@ extension Supervisor {
   /// Goal `down` without a process.
   private mutating func rest(_ service: Int) {
     clearAlarm(service)
-    if units[service].state != .failed {
+    if units[service].state != .failed, units[service].state != .skipped {
       setState(
         service, .stopped,
         units[service].state == .stopped ? units[service].reason : .init(.requested))

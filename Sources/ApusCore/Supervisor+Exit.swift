@@ -20,8 +20,10 @@ extension Supervisor {
     clearAlarm(service)
     units[service].isAlive = false
     units[service].pid = 0
-    units[service].endedAt = now
-    units[service].lastExit = report
+    if units[service].reason.kind != .condition {
+      units[service].endedAt = now
+      units[service].lastExit = report
+    }
     deadlines.clear(deadlineKey(run: service))
     units[service].runtimeAt = .never
     units[service].watchdogAt = .never
@@ -34,20 +36,22 @@ extension Supervisor {
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
       return
     }
-    if units[service].reason.kind != .spawnFailed, startHelper(.post, of: service) { return }
+    let kind = units[service].reason.kind
+    if kind != .spawnFailed, kind != .condition, startHelper(.post, of: service) { return }
     judgeEnd(service)
   }
 
   /// What becomes of a service whose process, and the commands after it, have ended.
   mutating func judgeEnd(_ service: Int) {
-    guard let report = units[service].lastExit else { return }
     let declared = manifest.services[service]
     guard units[service].stopStage == .none else { return stopFinished(service) }
+    let report = units[service].lastExit
     if let forced = units[service].forcedEnd {
       let isStartFailure = units[service].reason.kind == .spawnFailed
       return ended(
         service, forced, report: isStartFailure ? nil : report, units[service].reason)
     }
+    guard let report else { return }
     let reason = Reason(report.isSignal ? .killed : .exited, value: Int32(report.number))
     ended(service, manifest.classify(report, of: declared), report: report, reason)
   }
@@ -58,8 +62,13 @@ extension Supervisor {
     let restart = manifest.restart(of: declared)
     if now - units[service].startedAt >= restart.resetAfter { units[service].delay = .zero }
     let isStartFailure = reason.kind == .spawnFailed
-    if end != .clean { out.append(log(isStartFailure ? .startFailed : .exited, service, reason)) }
-    if declared.type == .oneshot, end == .clean {
+    let isSkipped = reason.kind == .condition
+    if isSkipped {
+      out.append(log(.skipped, service, reason))
+    } else if end != .clean {
+      out.append(log(isStartFailure ? .startFailed : .exited, service, reason))
+    }
+    if declared.type == .oneshot, end == .clean, !isSkipped {
       units[service].hasSucceeded = true
       if declared.flags.contains(.remain), units[service].goal == .up {
         return setState(service, .ready, reason)
@@ -69,6 +78,15 @@ extension Supervisor {
       units[service].goal = .down
       work.push(service)
       return wakeDependents(of: service)
+    }
+    if isSkipped {
+      if declared.start == .demand {
+        // The client waits; one day the condition may be met.
+        units[service].goal = .listen
+        return backOff(service, reason, .skipped)
+      }
+      units[service].goal = .down
+      return setState(service, .skipped, reason)
     }
     if manifest.wantsRestart(of: declared, after: end, report: report) {
       return exceedsLimit(service, restart)
@@ -86,7 +104,7 @@ extension Supervisor {
   }
 
   /// Waits before the next try, longer each time, up to the longest delay.
-  mutating func backOff(_ service: Int, _ reason: Reason) {
+  mutating func backOff(_ service: Int, _ reason: Reason, _ state: ServiceState = .backoff) {
     let restart = manifest.restart(of: manifest.services[service])
     let delay =
       units[service].delay == .zero ? restart.delay : restart.delay(after: units[service].delay)
@@ -97,7 +115,7 @@ extension Supervisor {
     let wait = Interval(
       microseconds: delay.microseconds - (overflow ? 0 : random(below: spread / 1000 + 1)))
     setAlarm(service, .retry, in: wait)
-    setState(service, .backoff, reason)
+    setState(service, state, reason)
     unwatchAll(service)
     out.append(log(.backoff, service, reason, next: wait))
   }

@@ -125,7 +125,8 @@ extension Supervisor {
       units[service].startedAt = now
       return ended(
         service, .uncleanExit, report: report,
-        reason.kind == .none ? Reason(.helperFailed) : reason)
+        units[service].reason.kind == .condition
+          ? units[service].reason : reason.kind == .none ? Reason(.helperFailed) : reason)
     }
     units[service].helperIndex &+= 1
     if runHelper(.pre, of: service) { return }

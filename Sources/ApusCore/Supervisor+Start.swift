@@ -72,9 +72,10 @@ extension Supervisor {
         guard !isInert(other), units[other].goal == .down, !units[other].isAlive,
           manifest.services[other].listeners.count == 0
         else { continue }
-        if units[other].state == .failed && !evenFailed { continue }
+        let isDown = units[other].state == .failed || units[other].state == .skipped
+        if isDown && !evenFailed { continue }
         if units[other].hasSucceeded && manifest.services[other].type == .oneshot { continue }
-        if units[other].state == .failed { units[other].state = .stopped }
+        if isDown { units[other].state = .stopped }
         units[other].goal = .up
         work.push(other)
       }
@@ -169,7 +170,11 @@ extension Supervisor {
   /// The exit that follows ends the life; here only the reason is kept.
   mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
     if let service = helper(id) {
-      out.append(log(.startFailed, service, reason))
+      if reason.kind == .condition {
+        units[service].reason = reason
+      } else {
+        out.append(log(.startFailed, service, reason))
+      }
       return
     }
     if connection(id) != nil { return connectionExecutionFailed(reason, id) }

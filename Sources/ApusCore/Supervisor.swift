@@ -174,7 +174,8 @@ public struct Supervisor: Sendable {
     case .executed(let id): executed(id)
     case .notified(let id, let notice): notified(id, notice)
     case .executionFailed(let id, let step, let errno):
-      executionFailed(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
+      let kind = step == .condition ? Reason.Kind.condition : .spawnFailed
+      executionFailed(id, Reason(kind, step: step.rawValue, value: errno.code))
     case .exited(let id, let report): exited(id, report)
     case .orphanReaped: break
     case .childless: childless()

@@ -58,6 +58,7 @@ extension LinuxKernel {
       service.exec = command
       service.listeners = .none
       service.flags.remove([.accept, .socketStdio])
+      service.flags.insert(.helper)
     } else {
       try openChannel(index, account)
     }

@@ -180,6 +180,15 @@ extension LinuxKernel {
     unsafe result.kind = step.kind.rawValue
     var operation = CAPUS_EXECUTE
     switch step {
+    case .condition(let number, let value):
+      operation = CAPUS_CONDITION
+      unsafe result.small = UInt16(number)
+      unsafe result.first = UInt64(bitPattern: value)
+      if number < 3 { unsafe result.text = UnsafePointer(pointer(Text(packed: value))) }
+    case .environment(let number, let path):
+      operation = CAPUS_ENVIRONMENT
+      unsafe result.first = UInt64(min(number, 63))
+      unsafe result.text = UnsafePointer(pointer(path))
     case .session: operation = CAPUS_SESSION
     case .umask(let mask):
       operation = CAPUS_UMASK
@@ -246,6 +255,10 @@ extension LinuxKernel {
 
   private static var root: StaticString { "/" }
 
+  /// The most bytes and entries that all files of `environmentFile` of a service may have.
+  static var fileBytes: Int { 16384 }
+  static var fileEntries: Int { 256 }
+
   /// The most bytes a plan of the manifest takes.
   static func planBytes(of manifest: Manifest) -> Int {
     var most = 0
@@ -259,6 +272,9 @@ extension LinuxKernel {
           + Int(
             max(
               manifest.listeners.at(index)?.name.count ?? 0, service.name.count))
+      }
+      if manifest.extras(of: service).environmentFiles.count > 0 {
+        bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }
       let directories = manifest.directories(of: service)
       for range in [

@@ -17,6 +17,8 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isRunning = false
   /// A main process reached execve(2), or a oneshot ended with 0, since the last start.
   public internal(set) var isUp = false
+  /// A condition was not met at the last start.
+  public internal(set) var isSkipped = false
   /// Signals sent to the main process, with their times.
   public internal(set) var signals: [SentSignal] = []
 

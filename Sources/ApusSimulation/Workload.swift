@@ -94,7 +94,7 @@ public final class Workload {
     }
     if random.chance(60) {
       script.failure = Script.Failure(
-        random.pick([.descriptors, .uid, .verify, .execute]),
+        random.pick([.condition, .descriptors, .uid, .verify, .execute]),
         random.pick([.noEntry, .accessDenied, .textBusy]))
     }
     script.isStuckBeforeExec = random.chance(15)

@@ -17,6 +17,13 @@ extension World {
     helperStarts += 1
     let service = Int(id.slot) - helperBase
     let code = helperCodes[service] ?? 0
+    if let failure = helperFailures[service] {
+      after(100, freezes: true) {
+        $0.reports.append(.executionFailed(id, step: failure.step, errno: failure.errno))
+      }
+      after(100, freezes: true) { $0.endHelper(id, ExitReport(isSignal: false, number: 127)) }
+      return .event(.spawned(id, pid: 100_000 + Int32(id.slot)))
+    }
     after(100, freezes: true) { $0.reports.append(.executed(id)) }
     after(1000, freezes: true) { $0.endHelper(id, ExitReport(isSignal: false, number: code)) }
     return .event(.spawned(id, pid: 100_000 + Int32(id.slot)))
@@ -27,7 +34,7 @@ extension World {
     helpers[UInt16(helperBase + service)] != nil
   }
 
-  private var helperBase: Int {
+  var helperBase: Int {
     var places = 0
     for service in manifest.services where service.accepts { places += Int(service.maxConnections) }
     return manifest.services.count + min(places, Limits.connections)

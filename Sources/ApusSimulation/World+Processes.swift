@@ -89,7 +89,7 @@ extension World {
         where listeners[listener].bindAttempts.isEmpty {
           violate(8, "service \(service) is started before listener \(listener) of \(needed)")
         }
-      } else if !services[needed].isUp {
+      } else if !services[needed].isUp, !services[needed].isSkipped {
         violate(8, "service \(service) is started before \(needed), which it needs")
       }
     }
@@ -118,6 +118,7 @@ extension World {
     services[service].starts.append(time)
     services[service].alive += 1
     services[service].isUp = false
+    services[service].isSkipped = false
     if script.endsBeforeSpawnReturns {
       die(index, serial, script.end)
     } else if let failure = script.failure {

@@ -57,6 +57,8 @@ public final class World: Kernel {
   var helpers: [UInt16: Helper] = [:]
   /// How the helpers of services end, by service; 0 unless it is set.
   public var helperCodes: [ServiceIndex: UInt8] = [:]
+  /// Steps of the helpers' children that fail, by service.
+  public var helperFailures: [ServiceIndex: Script.Failure] = [:]
   /// How many helpers were started.
   public internal(set) var helperStarts = 0
   var lateReports: [Event] = []

@@ -11,6 +11,10 @@
 #include <stdint.h>
 
 enum capus_operation {
+  CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
+  /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
+   * the errno carries the number times 256 and the line times 16384 */
+  CAPUS_ENVIRONMENT,
   CAPUS_SESSION,   /* setsid */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
@@ -67,6 +71,9 @@ struct capus_plan {
   const char *path;
   char **arguments;
   char **environment;
+  uint32_t environment_room; /* how many entries more it can have */
+  uint32_t file_room;        /* bytes for what files say, at `file_text` */
+  char *file_text;
   char *watchdog_digits; /* WATCHDOG_PID's value, like the next */
   char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
   int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
