@@ -40,6 +40,10 @@ public enum Effect: Equatable, Sendable {
   case spawn(InstanceID, service: UInt16)
   /// Start one of the service's commands as that instance. Comes back like `spawn`.
   case run(InstanceID, service: UInt16, command: TableRange, after: ExitReport?)
+  /// Make another process of the instance's tree its main process: what is left of the tree
+  /// (`leftOver`), the one its pid file names (`named`), or that pid. Comes back as `adopted`, but
+  /// for a pid that is not of the tree.
+  case adopt(InstanceID, pid: Int32)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
   /// Reap the ended main process and forget the instance.
@@ -59,6 +63,13 @@ public enum Effect: Equatable, Sendable {
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
   case power(PowerAction)
+}
+
+extension Effect {
+  /// What `adopt` takes in place of a pid: whatever the main process has left.
+  public static let leftOver: Int32 = 0
+  /// What `adopt` takes in place of a pid: what the last look into the pid file has found.
+  public static let named: Int32 = 1
 }
 
 /// The result of a request, with the command's exit code.

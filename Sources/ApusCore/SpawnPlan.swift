@@ -32,6 +32,10 @@ public enum SpawnStep: Equatable, Sendable {
   case condition(UInt8, Int64)
   /// Take variables from a file of `environmentFile`, by its number and name.
   case environment(UInt8, Text)
+  /// Look into a pid file, and end.
+  case readPid(Text)
+  /// Connect to an address of `ready`, and end: `isPath`, and the value of its member.
+  case connect(isPath: Bool, Int64)
   /// A session and process group of its own.
   case session
   /// The file mode creation mask.
@@ -78,6 +82,7 @@ public enum SpawnStep: Equatable, Sendable {
     switch self {
     case .condition: .condition
     case .environment: .environment
+    case .readPid, .connect: .look
     case .session, .umask: .session
     case .directory: .directories
     case .open: .streams
@@ -208,6 +213,9 @@ public struct SpawnPlan: Sendable {
     storage.removeAll()
     droppedBefore = storage.dropped
     let extras = manifest.extras(of: service)
+    if service.flags.contains(.helper), service.exec.count == 0 {
+      return look(service.exec == Supervisor.looksForPid, extras, of: manifest)
+    }
     let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
     if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
       for number in 0..<4 {
@@ -230,6 +238,16 @@ public struct SpawnPlan: Sendable {
     storage.append(.verify)
     storage.append(.workingDirectory(service.workingDirectory))
     storage.append(.execute(manifest.texts.at(Int(service.exec.start)) ?? .none))
+  }
+
+  private mutating func look(_ isForPid: Bool, _ extras: Extras, of manifest: Manifest) {
+    if isForPid {
+      storage.append(.readPid(extras.pidFile))
+    } else if let address = manifest.value(extras.ready, 1) {
+      storage.append(.connect(isPath: false, address))
+    } else if let path = manifest.value(extras.ready, 2) {
+      storage.append(.connect(isPath: true, path))
+    }
   }
 
   private mutating func appendFiles(_ service: Service, of manifest: Manifest, _ rights: Rights) {

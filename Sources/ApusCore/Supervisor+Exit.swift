@@ -11,6 +11,43 @@ extension Supervisor {
       return helperEnded(service, report, .none)
     }
     guard let service = living(id) else { return }
+    if manifest.services[service].type == .forking, !report.isSignal, report.number == 0,
+      units[service].stopStage == .none, units[service].forcedEnd == nil
+    {
+      // It has left another behind, or nothing.
+      if units[service].isInFlight { executed(id) }
+      out.append(.adopt(id, pid: Effect.leftOver))
+      return
+    }
+    runEnded(service, id, report)
+  }
+
+  /// There is another main process, or none.
+  mutating func adopted(_ id: InstanceID, _ pid: Int32) {
+    guard let service = living(id) else { return }
+    if pid == 0 { return runEnded(service, id, ExitReport(isSignal: false, number: 0)) }
+    if pid < 0 {
+      units[service].isMainNamed = false
+      return
+    }
+    units[service].generation &+= 1
+    units[service].pid = pid
+    out.append(log(.started, service, Reason(.none, value: pid)))
+    // What the one before was sent is meant for this one.
+    switch units[service].stopStage {
+    case .signalled: signalStop(service)
+    case .killed, .abandoned: out.append(.signal(instance(service), number: 9, scope: .all))
+    case .none, .ordered: break
+    }
+    if units[service].state == .starting, manifest.services[service].type == .forking,
+      units[service].forcedEnd == nil, units[service].helper == .none
+    {
+      awaitReadiness(service)
+    }
+  }
+
+  /// The main process has ended and no other takes its place.
+  private mutating func runEnded(_ service: Int, _ id: InstanceID, _ report: ExitReport) {
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))
     }

@@ -110,6 +110,7 @@ extension Supervisor {
     lives += 1
     let extras = manifest.extras(of: manifest.services[service])
     units[service].isReloading = false
+    units[service].isMainNamed = false
     units[service].watchdog = extras.watchdog
     setAlarm(
       service, .start, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
@@ -148,13 +149,11 @@ extension Supervisor {
     guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
     let extras = manifest.extras(of: manifest.services[service])
     switch manifest.services[service].type {
-    case .notify: return keepRun(service)
+    case .notify, .simple: awaitReadiness(service)
+    case .forking: keepRun(service)
     case .oneshot:
       clearAlarm(service)
       setRuntime(service, extras.runtimeMax)
-    case .simple, .forking:
-      if startHelper(.probe, of: service) { return }
-      becomeReady(service)
     }
   }
 

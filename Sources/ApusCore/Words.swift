@@ -14,6 +14,7 @@ extension SpawnStepKind {
     case .adopt: "watch the process"
     case .condition: "check a condition"
     case .environment: "read"
+    case .look: "look at the service"
     case .session: "setsid"
     case .signals: "reset signals"
     case .terminal: "open the terminal"

@@ -51,6 +51,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var scratch = ByteWriter(capacity: 256)
   /// What the helper that is being started is told of the main process; see `run`.
   var facts: HelperFacts?
+  /// Where the main process that is being started says that it is ready.
+  var readyPipe: Int32 = -1
   var log: LogOutput
   let files: FixedDescriptors
   let signalFd: Int32
@@ -166,6 +168,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return spawn(id, service: service)
     case .run(let id, let service, let command, let end):
       return run(id, service: service, command: command, after: end)
+    case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)
     case .signalEveryone(let number): signalEveryone(number)

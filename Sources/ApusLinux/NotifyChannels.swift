@@ -39,7 +39,8 @@ struct NotifyChannels {
 
   /// True for a service that is given NOTIFY_SOCKET.
   static func reports(_ service: Service, of manifest: Manifest) -> Bool {
-    service.type == .notify || manifest.extras(of: service).watchdog != .never
+    service.type == .notify || service.type == .forking
+      || manifest.extras(of: service).watchdog != .never
   }
 }
 
@@ -127,10 +128,14 @@ extension LinuxKernel {
   /// What services have said, at most so many datagrams of each in a turn.
   mutating func reportNotices(into events: inout EventBuffer) {
     for index in 0..<watches.readyCount {
-      guard let watch = Watch(data: watches.ready[index].data), watch.kind == .notify
+      guard let watch = Watch(data: watches.ready[index].data),
+        watch.kind == .notify || watch.kind == .ready
       else { continue }
       for _ in 0..<8 {
-        guard !events.isFull, let notice = nextNotice(of: watch.index) else { break }
+        guard !events.isFull,
+          let notice = watch.kind == .notify
+            ? nextNotice(of: watch.index) : readyNotice(of: watch.index)
+        else { break }
         guard let process = table.processes.at(Int(watch.index)), process.isUsed else { continue }
         events.append(
           .notified(InstanceID(slot: watch.index, generation: process.generation), notice))
@@ -143,12 +148,12 @@ extension LinuxKernel {
     guard let fd = channels.fds.at(Int(index)), fd >= 0,
       let service = manifest.services.at(Int(index))
     else { return nil }
-    let session = table.processes.at(Int(index))?.pid ?? 0
+    var tree = tree(of: index)
     let rights = accounts.account(of: service)?.rights
     let uid = rights?.changesIdentity == true ? rights?.uid ?? own.uid : own.uid
     for _ in 0..<8 {
       let count = unsafe channels.buffer.withUnsafeMutableBufferPointer { buffer in
-        unsafe capus_notify_receive(fd, buffer.baseAddress, buffer.count, session, uid)
+        unsafe capus_notify_receive(fd, buffer.baseAddress, buffer.count, &tree, uid)
       }
       if count == -11 { return nil }
       let length = Int(clamping: max(0, count))

@@ -64,9 +64,10 @@ extension LinuxKernel {
     _ writer: inout PlanWriter
   ) {
     let passed = passedCount(of: service)
+    let ready = readyPipe < 0 ? 0 : LinuxKernel.readyDescriptor(of: service, in: manifest) ?? 0
+    let count = max(3 + passed, ready + 1)
     guard
-      let list = unsafe writer.piece((3 + passed) * 4)?
-        .bindMemory(to: Int32.self, capacity: 3 + passed)
+      let list = unsafe writer.piece(count * 4)?.bindMemory(to: Int32.self, capacity: count)
     else { return }
     let streams = manifest.streams(of: service)
     let hasTerminal = !service.terminal.isEmpty
@@ -83,8 +84,12 @@ extension LinuxKernel {
         next += 1
       }
     }
+    while next < count {
+      unsafe list[next] = next == ready ? readyPipe : -1
+      next += 1
+    }
     unsafe result.sources = list
-    unsafe result.source_count = UInt32(3 + passed)
+    unsafe result.source_count = UInt32(count)
   }
 
   @inline(never)
@@ -189,6 +194,25 @@ extension LinuxKernel {
       operation = CAPUS_ENVIRONMENT
       unsafe result.first = UInt64(min(number, 63))
       unsafe result.text = UnsafePointer(pointer(path))
+    case .readPid(let path):
+      operation = CAPUS_READ_PID
+      unsafe result.text = UnsafePointer(pointer(path))
+    case .connect(let isPath, let value):
+      operation = CAPUS_CONNECT
+      if isPath {
+        unsafe result.text = UnsafePointer(pointer(Text(packed: value)))
+      } else {
+        let start = Int(value >> 32)
+        unsafe result.first = value >> 16 & 1 == 0 ? 1 : 2
+        unsafe result.small = UInt16(truncatingIfNeeded: value)
+        unsafe result.text = UnsafePointer(
+          pointer(Text(packed: manifest.values.at(start + 2) ?? 0)))
+        unsafe result.base = unsafe manifest.values.withUnsafeBufferPointer { values in
+          unsafe values.baseAddress.map {
+            unsafe UnsafeRawPointer($0 + start).assumingMemoryBound(to: CChar.self)
+          }
+        }
+      }
     case .session: operation = CAPUS_SESSION
     case .umask(let mask):
       operation = CAPUS_UMASK
@@ -273,6 +297,7 @@ extension LinuxKernel {
             max(
               manifest.listeners.at(index)?.name.count ?? 0, service.name.count))
       }
+      bytes += 4 * (readyDescriptor(of: service, in: manifest) ?? 0)
       if manifest.extras(of: service).environmentFiles.count > 0 {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }

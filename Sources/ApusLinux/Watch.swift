@@ -15,6 +15,7 @@ struct Watch: Equatable {
     case report
     case notify
     case listener
+    case ready
   }
   var kind: Kind
   var index: UInt16

@@ -114,7 +114,7 @@ struct Process {
   let pid: Int32
   let service: Int
   /// Main processes have one, stragglers none.
-  let instance: InstanceID?
+  var instance: InstanceID?
   /// Serial of the main process whose group it belongs to.
   let group: UInt64
   let script: Script
@@ -127,11 +127,15 @@ struct Process {
 
 /// A live instance: from `spawn` to `release`.
 struct Instance {
-  let id: InstanceID
+  /// The life; the next one after each `adopt`.
+  var id: InstanceID
   let service: Int
   let isMain: Bool
-  let process: Int
-  let serial: UInt64
+  /// The main process.
+  var process: Int
+  var serial: UInt64
+  /// Whose processes are its tree.
+  let group: UInt64
   let spawnedAt: Int64
   var hasExited = false
   /// Turn in which the exit was delivered.

@@ -155,6 +155,10 @@ extension ByteWriter {
       text("exited")
       instance(id)
       self.report(report)
+    case .adopted(let id, let pid):
+      text("adopted")
+      instance(id)
+      pair("pid", pid)
     case .orphanReaped(let pid):
       text("orphanReaped")
       pair("pid", pid)
@@ -225,6 +229,10 @@ extension ByteWriter {
       instance(id)
       pair("number", number)
       text(scope == .all ? " all" : " main")
+    case .adopt(let id, let pid):
+      text("adopt")
+      instance(id)
+      pair("pid", pid)
     case .release(let id):
       text("release")
       instance(id)

@@ -11,12 +11,13 @@ struct Helper {
 
 extension World {
   /// A helper reaches execve(2) at once and ends a little later.
-  func runHelper(_ id: InstanceID) -> Outcome {
+  func runHelper(_ id: InstanceID, _ command: TableRange) -> Outcome {
     if helpers[id.slot] != nil { violate(5, "a helper is started in a slot that is in use") }
     helpers[id.slot] = Helper(id: id)
     helperStarts += 1
     let service = Int(id.slot) - helperBase
-    let code = helperCodes[service] ?? 0
+    var code = helperCodes[service] ?? 0
+    if command == TableRange(start: 0, count: 0), pidFiles[service] == nil { code = 1 }
     if let failure = helperFailures[service] {
       after(100, freezes: true) {
         $0.reports.append(.executionFailed(id, step: failure.step, errno: failure.errno))
@@ -62,11 +63,14 @@ extension World {
   }
 
   /// A service's process says something on its notify channel.
-  public func notify(_ service: ServiceIndex, _ flags: Notice.Flags, watchdogUs: Int64 = -1) {
+  public func notify(
+    _ service: ServiceIndex, _ flags: Notice.Flags, watchdogUs: Int64 = -1, mainPid: Int32 = 0
+  ) {
     guard let instance = instances.at(service) ?? nil else { return }
     var notice = Notice()
     notice.flags = flags
     notice.watchdogUs = watchdogUs
+    notice.mainPid = mainPid
     notices.append(.notified(instance.id, notice))
   }
 }

@@ -359,6 +359,10 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
     return check_condition(step);
   case CAPUS_ENVIRONMENT:
     return child_read_environment(plan, step);
+  case CAPUS_READ_PID:
+    raw1(SYS_exit_group, child_read_pid(plan, step));
+  case CAPUS_CONNECT:
+    raw1(SYS_exit_group, child_connect(step));
   case CAPUS_SESSION: {
     long session = raw0(SYS_setsid);
     return session < 0 ? session : 0;
@@ -440,6 +444,7 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
   };
   plan->stage = 0;
   plan->error = 0;
+  plan->found = 0;
   if (!clone3_refused) {
     long pid = capus_clone_call(NR_CLONE3, (long)&arguments, sizeof arguments, 0, run, plan);
     if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)

@@ -13,6 +13,10 @@
 #endif
 #define CHILD CHILD_SIDE static
 
+/* The steps that take the place of a program; see CAPUS_READ_PID and CAPUS_CONNECT. */
+long child_read_pid(struct capus_plan *plan, const struct capus_step *step);
+long child_connect(const struct capus_step *step);
+
 /* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */
 long child_read_environment(struct capus_plan *plan, const struct capus_step *step);
 

@@ -63,7 +63,7 @@ static void take_control(struct msghdr *message, struct ucred *sender) {
   }
 }
 
-int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, int32_t session,
+int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, struct capus_tree *tree,
                              uint32_t uid) {
   _Alignas(struct cmsghdr) char
       control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_AT_MOST * sizeof(int))];
@@ -77,11 +77,10 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, int32_
   take_control(&message, &sender);
   if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
     return -EBADMSG;
-  if (session == 0)
-    return count;
   long found = raw1(SYS_getsid, sender.pid);
   /* A sender that is gone already is believed by its user: only that one can write here. */
-  if (found == session || sender.pid == session || (found == -ESRCH && sender.uid == uid))
+  if (tree->main == 0 || sender.pid == tree->main || (found > 0 && found == tree->session) ||
+      (found == -ESRCH && sender.uid == uid) || capus_kin(sender.pid, tree) == 1)
     return count;
   return -EBADMSG;
 }

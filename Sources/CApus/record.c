@@ -288,9 +288,11 @@ int32_t capus_is_open(int32_t fd) {
 
 int32_t capus_adopt_child(int32_t pid, int32_t *pidfd) {
   siginfo_t information = {0};
-  if (pid <= 1 || waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0)
+  if (pid <= 1)
     return -ECHILD;
-  long opened = raw2(NR_PIDFD_OPEN, pid, 0);
-  *pidfd = opened < 0 ? -1 : (int32_t)opened;
-  return 0;
+  int is_ours = waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) == 0;
+  *pidfd = (int32_t)raw2(NR_PIDFD_OPEN, pid, 0);
+  if (*pidfd < 0)
+    *pidfd = -1;
+  return is_ours ? 0 : *pidfd < 0 ? -ECHILD : 1;
 }

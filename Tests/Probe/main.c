@@ -7,12 +7,20 @@
  *   probe exit N        exit with N at once
  *   probe deaf          ignore SIGTERM and sleep
  *   probe fork FILE     leave a child behind that writes its pid to FILE, then sleep
+ *   probe daemon FILE   leave a daemon in a session of its own that writes its pid to FILE (- for
+ *                       none), exit 0
+ *   probe double FILE   the same by way of another child that exits
+ *   probe leave         send MAINPID of a child, and READY, then exit 0
+ *   probe name          send MAINPID of a child, and READY, then sleep and wait for the child
+ *   probe ready FD      write a newline to FD, then sleep
+ *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  *   probe sleep         sleep
  *   probe notify TEXT…  send each text to NOTIFY_SOCKET, then sleep; say RELOADING and READY on
  * SIGHUP probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
  */
 #include <dirent.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -22,6 +30,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -112,6 +121,57 @@ static void reload(int number) {
   notify("READY=1");
 }
 
+/* Leaves a process behind and exits. */
+static void daemonize(const char *path, int is_double) {
+  char temporary[512];
+  if (fork() > 0)
+    exit(0);
+  setsid();
+  if (is_double && fork() > 0) {
+    usleep(50000);
+    exit(0);
+  }
+  if (!strcmp(path, "-"))
+    return;
+  usleep(100000);
+  snprintf(temporary, sizeof temporary, "%s.new", path);
+  FILE *out = fopen(temporary, "w");
+  if (!out)
+    exit(3);
+  fprintf(out, "%d\n", getpid());
+  fclose(out);
+  rename(temporary, path);
+}
+
+/* Names a child as the main process. */
+static void name_child(int leaves) {
+  char text[64];
+  pid_t child = fork();
+  if (child == 0)
+    for (;;)
+      pause();
+  snprintf(text, sizeof text, "MAINPID=%d\nREADY=1", child);
+  notify(text);
+  if (leaves)
+    exit(0);
+  waitpid(child, NULL, 0);
+}
+
+static void listen_on(const char *flag, const char *name) {
+  struct sockaddr_un path = {.sun_family = AF_UNIX};
+  struct sockaddr_in port = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(name)),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  while (access(flag, F_OK) < 0)
+    usleep(5000);
+  int is_path = name[0] == '/', fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM, 0), one = 1;
+  strncpy(path.sun_path, name, sizeof path.sun_path - 1);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(fd, is_path ? (void *)&path : (void *)&port, is_path ? sizeof path : sizeof port) < 0 ||
+      listen(fd, 5) < 0)
+    exit(5);
+}
+
 static void append(const char *path, const char *name) {
   FILE *out = fopen(path, "a");
   const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
@@ -149,6 +209,14 @@ int main(int count, char **arguments) {
     append(arguments[2], arguments[3]);
     return 0;
   }
+  if ((!strcmp(deed, "daemon") || !strcmp(deed, "double")) && count > 2)
+    daemonize(arguments[2], deed[1] == 'o');
+  if (!strcmp(deed, "leave") || !strcmp(deed, "name"))
+    name_child(*deed == 'l');
+  if (!strcmp(deed, "ready") && count > 2 && write(atoi(arguments[2]), "\n", 1) != 1)
+    return 6;
+  if (!strcmp(deed, "listen") && count > 3)
+    listen_on(arguments[2], arguments[3]);
   if (!strcmp(deed, "deaf"))
     signal(SIGTERM, SIG_IGN);
   if (!strcmp(deed, "fork") && count > 2 && fork() == 0) {

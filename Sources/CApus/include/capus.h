@@ -12,4 +12,5 @@
 #include "loop.h"
 #include "notify.h"
 #include "record.h"
+#include "tree.h"
 #endif

@@ -15,6 +15,10 @@ enum capus_operation {
   /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
    * the errno carries the number times 256 and the line times 16384 */
   CAPUS_ENVIRONMENT,
+  CAPUS_READ_PID, /* text = path; ends with 0 and the plan's `found`, or with 1 */
+  /* text = path or scope, small = port, base = both halves of an address, first = family: 0 unix, 1
+   * IPv4, 2 IPv6; ends with 0 once somebody listens there, or with 1 */
+  CAPUS_CONNECT,
   CAPUS_SESSION,   /* setsid */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
@@ -83,6 +87,7 @@ struct capus_plan {
   /* Written by the child: the index of the step it takes, and the errno it failed with. */
   volatile uint32_t stage;
   volatile int32_t error;
+  volatile int32_t found; /* by CAPUS_READ_PID */
 };
 
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.

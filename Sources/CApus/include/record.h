@@ -79,7 +79,8 @@ void capus_record_leave(void);
 
 /* 1 when a descriptor came through execve(2). All that did are close-on-exec again. */
 int32_t capus_is_open(int32_t fd);
-/* 0 and a pidfd (-1 where the kernel has none) when the process is a child of ours, or -ECHILD. */
+/* 0 and a pidfd (-1 where the kernel has none) when the process is a child of ours, 1 and a pidfd
+ * when it is another process, or -ECHILD. */
 int32_t capus_adopt_child(int32_t pid, int32_t *pidfd);
 
 /* Where a crash is said besides descriptor 2; -1 for nowhere. */
