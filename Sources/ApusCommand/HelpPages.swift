@@ -91,7 +91,7 @@ extension Verb {
 
       --json           {"supervisor":{"pid","version","uptimeUs"},"services":[{"name",
                        "state","sinceUs","mainPid","restarts","lastExit",
-                       "nextStartUs","reason","memoryBytes"}]}
+                       "nextStartUs","reason","status","memoryBytes"}]}
 
       exit status: 3 when a named SERVICE is not running, 4 when there is none
       """

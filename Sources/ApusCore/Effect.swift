@@ -48,6 +48,8 @@ public enum Effect: Equatable, Sendable {
   case signal(InstanceID, number: UInt8, scope: SignalScope)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
+  /// Close the descriptors that the service has parked.
+  case emptyStore(service: UInt16)
   /// Send a signal to every process but apus (PID 1 only, at the end).
   case signalEveryone(number: UInt8)
   /// Answer a control client's request.

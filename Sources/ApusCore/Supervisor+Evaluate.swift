@@ -77,6 +77,11 @@ extension Supervisor {
     guard old != state else { return }
     units[service].state = state
     units[service].since = now
+    if state == .stopped || state == .failed,
+      manifest.extras(of: manifest.services[service]).fdStore > 0
+    {
+      out.append(.emptyStore(service: UInt16(truncatingIfNeeded: service)))
+    }
     if old == .listening { unwatchAll(service) }
     if units[service].isBootPending, hasSettled(service) {
       units[service].isBootPending = false

@@ -9,14 +9,10 @@ extension LinuxKernel {
   /// The tree of a service's main process, as far as it can be told from the outside.
   func tree(of slot: UInt16) -> capus_tree {
     var tree = capus_tree()
-    guard let process = table.processes.at(Int(slot)), process.isUsed,
-      let service = manifest.services.at(Int(slot))
+    guard let process = table.processes.at(Int(slot)), process.isUsed
     else { return tree }
     tree.main = process.pid
     tree.session = process.session
-    if let rights = accounts.account(of: service)?.rights, rights.changesIdentity {
-      tree.uid = rights.uid
-    }
     return tree
   }
 
@@ -25,11 +21,11 @@ extension LinuxKernel {
     guard var process = table.process(id), table.isMain(id.slot) else { return .done }
     var tree = tree(of: id.slot)
     var pid = wanted == Effect.named ? process.named : wanted
-    if wanted == Effect.leftOver { pid = leftOver(id.slot, &tree) }
+    if wanted == Effect.leftOver { pid = unsafe capus_left(&tree) }
     var pidfd: Int32 = -1
     // Looked at with the pidfd open: the number is not another's by now.
     let isForeign = unsafe capus_adopt_child(pid, &pidfd)
-    guard isForeign >= 0, isKin(pid, id.slot, &tree) else {
+    guard isForeign >= 0, unsafe capus_kin(pid, &tree) == 1 else {
       if pidfd >= 0 { _ = capus_close(pidfd) }
       if wanted == Effect.leftOver { return .event(.adopted(id, pid: 0)) }
       channels.refused &+= 1
@@ -53,30 +49,6 @@ extension LinuxKernel {
     let watch = Watch(.process, index: id.slot, generation: process.generation)
     if pidfd >= 0 { _ = watches.add(pidfd, watch, events: CAPUS_READABLE) }
     return .event(.adopted(id, pid: pid))
-  }
-
-  /// What the main process has left to apus: one of its own name before any other.
-  private func leftOver(_ slot: UInt16, _ tree: inout capus_tree) -> Int32 {
-    var (first, next) = (Int32(0), Int32(0))
-    while true {
-      next = unsafe capus_next_left(next, &tree)
-      if next == 0 { return first }
-      if !isFree(next, slot) { continue }
-      if tree.is_namesake != 0 { return next }
-      if first == 0 { first = next }
-    }
-  }
-
-  /// True for a process of the tree.
-  private func isKin(_ pid: Int32, _ slot: UInt16, _ tree: inout capus_tree) -> Bool {
-    let kin = unsafe capus_kin(pid, &tree)
-    if kin <= 1 { return kin == 1 }
-    return isFree(kin, slot)
-  }
-
-  /// True for a process that is in no other service's tree.
-  private func isFree(_ pid: Int32, _ slot: UInt16) -> Bool {
-    (table.owner(of: pid) ?? Int(slot)) == Int(slot)
   }
 
   /// The descriptor on which a service says that it is ready.

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 internal import ApusCore
 internal import ApusManifest
 internal import ApusWire
@@ -13,6 +13,8 @@ struct NotifyChannels {
   let folder: [UInt8]
   /// One byte more than a datagram may have.
   var buffer: [UInt8]
+  /// What services have last said of themselves: by service a count and that many bytes.
+  var statuses: [UInt8]
   /// Datagrams that were malformed or came from strangers.
   var refused: UInt64 = 0
 
@@ -29,6 +31,8 @@ struct NotifyChannels {
     }
     self.folder = folder
     fds = [Int32](repeating: -1, count: hasFolder ? manifest.services.count : 0)
+    statuses = [UInt8](
+      repeating: 0, count: hasFolder ? manifest.services.count * (1 + Frame.statusLimit) : 0)
     buffer = [UInt8](repeating: 0, count: hasFolder ? 4096 : 0)
   }
 
@@ -41,6 +45,7 @@ struct NotifyChannels {
   static func reports(_ service: Service, of manifest: Manifest) -> Bool {
     service.type == .notify || service.type == .forking
       || manifest.extras(of: service).watchdog != .never
+      || manifest.extras(of: service).fdStore > 0
   }
 }
 
@@ -129,8 +134,14 @@ extension LinuxKernel {
   mutating func reportNotices(into events: inout EventBuffer) {
     for index in 0..<watches.readyCount {
       guard let watch = Watch(data: watches.ready[index].data),
-        watch.kind == .notify || watch.kind == .ready
+        watch.kind == .notify || watch.kind == .ready || watch.kind == .stored
       else { continue }
+      if watch.kind == .stored {
+        // Slots go on where the index ends.
+        let slot = watches.ready[index].data >> 8
+        capus_store_hangup(UInt32(truncatingIfNeeded: slot), watches.epoll)
+        continue
+      }
       for _ in 0..<8 {
         guard !events.isFull,
           let notice = watch.kind == .notify
@@ -157,10 +168,51 @@ extension LinuxKernel {
       }
       if count == -11 { return nil }
       let length = Int(clamping: max(0, count))
-      if count > 0, let notice = channels.notice(length) { return notice }
+      let notice = count > 0 ? channels.notice(length) : nil
+      if let notice { keep(notice, length, of: index) }
+      capus_notify_drop()
+      if let notice { return notice }
       channels.refused &+= 1
     }
     return nil
+  }
+
+  /// Parks the descriptors of a datagram and notes the status in it.
+  private mutating func keep(_ notice: Notice, _ count: Int, of index: UInt16) {
+    let limit = manifest.services.at(Int(index)).map { manifest.extras(of: $0).fdStore } ?? 0
+    let (epoll, isStore) = (watches.epoll, notice.flags.contains(.store))
+    let isRemoved = notice.flags.contains(.storeRemove)
+    let place = Int(index) * (1 + Frame.statusLimit)
+    var refused: Int32 = 0
+    unsafe channels.buffer.withUnsafeBufferPointer { buffer in
+      if isRemoved {
+        unsafe capus_store_remove(UInt32(index), buffer.baseAddress, count, epoll)
+      } else if isStore {
+        refused = unsafe capus_store_add(
+          UInt32(index), UInt32(limit), buffer.baseAddress, count, epoll, Watch(.stored).data)
+      }
+      var length = 0
+      guard let text = unsafe capus_notify_value(buffer.baseAddress, count, "STATUS=", &length),
+        channels.statuses.count >= place + 1 + Frame.statusLimit
+      else { return }
+      length = min(length, Frame.statusLimit)
+      channels.statuses[place] = UInt8(length)
+      for at in 0..<length { channels.statuses[place + 1 + at] = unsafe text[at] }
+    }
+    channels.refused &+= UInt64(max(0, refused))
+  }
+
+  /// Writes what a service has last said of itself.
+  public func writeStatus(of service: Int, into writer: inout ByteWriter) {
+    let place = service * (1 + Frame.statusLimit)
+    guard let length = channels.statuses.at(place) else { return }
+    for at in 0..<Int(length) { writer.byte(channels.statuses.at(place + 1 + at) ?? 0) }
+  }
+
+  /// Forgets what a service has said of itself.
+  mutating func clearStatus(of service: UInt16) {
+    let place = Int(service) * (1 + Frame.statusLimit)
+    if place < channels.statuses.count { channels.statuses[place] = 0 }
   }
 
   /// Forgets what the process that has ended left unread, so that the next one is not taken for it.

@@ -82,16 +82,6 @@ struct ProcessTable {
       process.isForeign ? 0 - process.pid : process.pid, process.generation)
   }
 
-  /// The slot to whose tree a process belongs for certain.
-  func owner(of pid: Int32) -> Int? {
-    let session = capus_session(pid)
-    for slot in processes.indices where processes[slot].isUsed {
-      let process = processes[slot]
-      if process.pid == pid || session > 0 && process.session == session { return slot }
-    }
-    return nil
-  }
-
   /// Notes what the pid file of a service says.
   mutating func name(_ pid: Int32, of service: UInt16) {
     if processes.indices.contains(Int(service)) { processes[Int(service)].named = pid }

@@ -77,10 +77,11 @@ extension LinuxKernel {
   mutating func startRecord(_ start: Instant) {
     table.listenerCount = manifest.listeners.count
     let connections = table.peers.count
+    var stores: UInt32 = 0
+    for service in manifest.services { stores += UInt32(manifest.extras(of: service).fdStore) }
     let answer = capus_record_finish(
       UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
-      UInt32(truncatingIfNeeded: connections),
-      start.microseconds)
+      UInt32(truncatingIfNeeded: connections), stores, start.microseconds)
     if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
     capus_fault_log(files.kernelLog)
     for slot in 0..<table.mainCount + table.listenerCount {
@@ -143,6 +144,7 @@ extension LinuxKernel {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
     }
+    capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.
     looksForEnds = true
     hasToldBound = true

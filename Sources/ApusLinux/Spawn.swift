@@ -54,6 +54,10 @@ extension LinuxKernel {
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }
+    let isMarked = command == nil && NotifyChannels.reports(service, of: manifest)
+    let life = UInt64(id.slot) << 16 | UInt64(id.generation & 0xffff)
+    mark = isMarked ? UInt64(CAPUS_MARK) | life & (UInt64(CAPUS_MARK) - 1) : 0
+    storeOwner = command == nil && manifest.extras(of: service).fdStore > 0 ? Int32(index) : -1
     if let command {
       service.exec = command
       service.listeners = .none
@@ -76,6 +80,7 @@ extension LinuxKernel {
     process.hasEnded = false
     process.flight = slot
     process.session = process.pid
+    if command == nil { clearStatus(of: index) }
     process.isForeign = false
     table.set(id.slot, process)
     watchReady(id.slot, process)

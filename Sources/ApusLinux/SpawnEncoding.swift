@@ -83,6 +83,11 @@ extension LinuxKernel {
         unsafe list[next] = bound.fd
         next += 1
       }
+      var stored = StoredDescriptors(of: storeOwner)
+      while next < 3 + passed, stored.next() {
+        unsafe list[next] = stored.fd
+        next += 1
+      }
     }
     while next < count {
       unsafe list[next] = next == ready ? readyPipe : -1
@@ -123,6 +128,8 @@ extension LinuxKernel {
     for index in service.listeners.indices {
       if let bound = listeners.listeners.at(index), bound.fd >= 0 { count += 1 }
     }
+    var stored = StoredDescriptors(of: storeOwner)
+    while stored.next() { count += 1 }
     return count
   }
 
@@ -213,7 +220,9 @@ extension LinuxKernel {
           }
         }
       }
-    case .session: operation = CAPUS_SESSION
+    case .session:
+      operation = CAPUS_SESSION
+      unsafe result.first = mark
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask
@@ -297,6 +306,7 @@ extension LinuxKernel {
             max(
               manifest.listeners.at(index)?.name.count ?? 0, service.name.count))
       }
+      bytes += Int(manifest.extras(of: service).fdStore) * (Int(CAPUS_SLOT_BYTES) + 5)
       bytes += 4 * (readyDescriptor(of: service, in: manifest) ?? 0)
       if manifest.extras(of: service).environmentFiles.count > 0 {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride

@@ -201,6 +201,14 @@ extension LinuxKernel {
       let name = listener.name.isEmpty ? service.name : listener.name
       if let name = unsafe pointer(name) { unsafe writer.text(name) }
     }
+    var stored = StoredDescriptors(of: storeOwner)
+    while stored.next() {
+      if !isFirst { writer.byte(UInt8(ascii: ":")) }
+      isFirst = false
+      for index in 0..<stored.count {
+        if let name = unsafe stored.name { unsafe writer.byte(name[index]) }
+      }
+    }
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position

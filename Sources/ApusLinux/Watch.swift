@@ -16,6 +16,7 @@ struct Watch: Equatable {
     case notify
     case listener
     case ready
+    case stored
   }
   var kind: Kind
   var index: UInt16
@@ -44,7 +45,7 @@ struct Watch: Equatable {
 
 /// The epoll instance, its timer and the readiness of one turn.
 struct WatchSet: ~Copyable {
-  private let epoll: Int32
+  let epoll: Int32
   private let timer: Int32
   private var armed = Instant.never
   /// What the last wait found.

@@ -142,7 +142,8 @@ extension Decoder {
       "without \"type\": \"oneshot\"")
     if let fd = tables.values.at(Int(draft.extras.ready.start)), draft.extras.ready.isGiven {
       conflict(
-        slots, .ready, fd >= 0 && fd < Int64(3 + draft.service.listeners.count),
+        slots, .ready,
+        fd >= 0 && fd < 3 + Int64(draft.service.listeners.count) + Int64(draft.extras.fdStore),
         "with a descriptor that is a socket's")
     }
     conflict(

@@ -19,6 +19,8 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isUp = false
   /// A condition was not met at the last start.
   public internal(set) var isSkipped = false
+  /// How often what it had parked was closed.
+  public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.
   public internal(set) var signals: [SentSignal] = []
 

@@ -229,6 +229,9 @@ extension ByteWriter {
       instance(id)
       pair("number", number)
       text(scope == .all ? " all" : " main")
+    case .emptyStore(let service):
+      text("emptyStore")
+      pair("s", service)
     case .adopt(let id, let pid):
       text("adopt")
       instance(id)

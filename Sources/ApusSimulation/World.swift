@@ -183,6 +183,9 @@ public final class World: Kernel {
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))
     case .run(let id, _, let command, _): return runHelper(id, command)
+    case .emptyStore(let service):
+      services[Int(service)].storesEmptied += 1
+      return .done
     case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, _) where helpers[id.slot] != nil:
       return signalHelper(id, number)

@@ -18,6 +18,8 @@ public enum Frame {
   public static let addressLimit = 255
   /// The most bytes of a reason; longer ones are cut.
   public static let reasonLimit = 320
+  /// The most bytes of what a service says of itself.
+  public static let statusLimit = 80
 }
 
 /// The version of apus.

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include "childside.h"
@@ -364,7 +365,12 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
   case CAPUS_CONNECT:
     raw1(SYS_exit_group, child_connect(step));
   case CAPUS_SESSION: {
+    uint64_t limit[2];
     long session = raw0(SYS_setsid);
+    if (step->first && raw4(SYS_prlimit64, 0, RLIMIT_LOCKS, 0, limit) == 0) {
+      limit[0] = step->first;
+      raw4(SYS_prlimit64, 0, RLIMIT_LOCKS, limit, 0);
+    }
     return session < 0 ? session : 0;
   }
   case CAPUS_UMASK:

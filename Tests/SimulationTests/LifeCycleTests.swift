@@ -272,4 +272,28 @@ import Testing
     try sim.run(for: .seconds(1))
     #expect(sim.state(0) == .ready)
   }
+
+  @Test("what is parked is kept over every kind of restart, and given up with the service")
+  func store() throws {
+    let sim = try sim(
+      #""a": {"exec": ["/a"], "fdStore": 2}, "b": {"exec": ["/b"]}, "#
+        + #""c": {"exec": ["/c"], "fdStore": 2, "restart": {"policy": "always", "limit": "3/1h"}}"#)
+    sim.world.behaviour = { service, _, _ in
+      service == 2 ? .ending(after: 1_000, code: 1) : Script()
+    }
+    try sim.run(for: .seconds(1))
+    sim.world.kill(0)
+    try sim.run(for: .seconds(5))
+    sim.world.request(.restart, 0)
+    try sim.run(for: .seconds(5))
+    #expect(sim.starts(0) == 3)
+    #expect(sim.world.services[0].storesEmptied == 0)
+    sim.world.request(.stop, 0)
+    sim.world.request(.stop, 1)
+    try sim.run(for: .seconds(5))
+    #expect(sim.world.services[0].storesEmptied == 1)
+    #expect(sim.world.services[1].storesEmptied == 0)
+    #expect(sim.state(2) == .failed)
+    #expect(sim.world.services[2].storesEmptied == 1)
+  }
 }

@@ -266,4 +266,23 @@ import Testing
       toFile: board.path("huge"), atomically: true, encoding: .utf8)
     #expect(board.command(["start", "huge"]).errors.contains("E2BIG"))
   }
+
+  @Test("what a service says of itself is shown, and only as much as fits")
+  func status() throws {
+    let long = String(repeating: "x", count: 200)
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "good": {"exec": ["PROBE", "notify", "STATUS=first", "READY=1\nSTATUS=all \u00e4\u001b well"],
+          "type": "notify"},
+        "long": {"exec": ["PROBE", "notify", "READY=1\nSTATUS=\#(long)"], "type": "notify"},
+        "mute": {"exec": ["PROBE", "sleep"]}}}
+      """#)
+    for name in ["good", "long", "mute"] { try board.wait(for: name, "ready") }
+    #expect(try board.service("good")["status"] as? String == "all \u{e4}\u{1b} well")
+    #expect(board.command(["status", "good"]).output.contains("status: all ä\\x1b well"))
+    #expect(try board.service("long")["status"] as? String == String(long.prefix(80)))
+    #expect(try board.service("mute")["status"] as? String == "")
+    #expect(!board.command(["status", "mute"]).output.contains("status"))
+  }
 }

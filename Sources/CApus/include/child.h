@@ -19,7 +19,7 @@ enum capus_operation {
   /* text = path or scope, small = port, base = both halves of an address, first = family: 0 unix, 1
    * IPv4, 2 IPv6; ends with 0 once somebody listens there, or with 1 */
   CAPUS_CONNECT,
-  CAPUS_SESSION,   /* setsid */
+  CAPUS_SESSION,   /* setsid; first = the mark of its tree, 0 for none, see tree.h */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
   CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
