@@ -23,6 +23,7 @@ extension Supervisor {
   }
 
   /// There is another main process, or none.
+  @inline(never)
   mutating func adopted(_ id: InstanceID, _ pid: Int32) {
     guard let service = living(id) else { return }
     if pid == 0 { return runEnded(service, id, ExitReport(isSignal: false, number: 0)) }
@@ -47,6 +48,7 @@ extension Supervisor {
   }
 
   /// The main process has ended and no other takes its place.
+  @inline(never)
   private mutating func runEnded(_ service: Int, _ id: InstanceID, _ report: ExitReport) {
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))

@@ -36,6 +36,7 @@ extension Supervisor {
   }
 
   /// Starts the first command of a role; false when the service has none.
+  @inline(never)
   mutating func startHelper(_ role: HelperRole, of service: Int) -> Bool {
     units[service].helperIndex = 0
     return runHelper(role, of: service)
@@ -128,6 +129,7 @@ extension Supervisor {
   }
 
   /// Looks once more whether the service is ready, after the interval of `ready`.
+  @inline(never)
   mutating func lookLater(_ service: Int) {
     let extras = manifest.extras(of: manifest.services[service])
     units[service].watchdogAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
@@ -145,6 +147,7 @@ extension Supervisor {
 
   /// Looks into the pid file, or whether the service is ready; false when there is nothing to look
   /// at.
+  @inline(never)
   mutating func look(at service: Int) -> Bool {
     let isNamed = units[service].isMainNamed || manifest.services[service].type != .forking
     return !isNamed && startHelper(.pidFile, of: service) || startHelper(.probe, of: service)

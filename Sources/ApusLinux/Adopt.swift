@@ -70,6 +70,7 @@ extension LinuxKernel {
   }
 
   /// What the pipe says. It stays open after the newline, so that the service may write more.
+  @inline(never)
   func readyNotice(of slot: UInt16) -> Notice? {
     guard let process = table.processes.at(Int(slot)), process.connection >= 0 else { return nil }
     let found = capus_read_line(process.connection)

@@ -155,6 +155,7 @@ extension LinuxKernel {
   }
 
   /// The next datagram of a channel that can be believed, out of a few.
+  @inline(never)
   private mutating func nextNotice(of index: UInt16) -> Notice? {
     guard let fd = channels.fds.at(Int(index)), fd >= 0,
       let service = manifest.services.at(Int(index))
@@ -178,6 +179,7 @@ extension LinuxKernel {
   }
 
   /// Parks the descriptors of a datagram and notes the status in it.
+  @inline(never)
   private mutating func keep(_ notice: Notice, _ count: Int, of index: UInt16) {
     let limit = manifest.services.at(Int(index)).map { manifest.extras(of: $0).fdStore } ?? 0
     let (epoll, isStore) = (watches.epoll, notice.flags.contains(.store))
@@ -191,13 +193,12 @@ extension LinuxKernel {
         refused = unsafe capus_store_add(
           UInt32(index), UInt32(limit), buffer.baseAddress, count, epoll, Watch(.stored).data)
       }
-      var length = 0
-      guard let text = unsafe capus_notify_value(buffer.baseAddress, count, "STATUS=", &length),
-        channels.statuses.count >= place + 1 + Frame.statusLimit
-      else { return }
-      length = min(length, Frame.statusLimit)
-      channels.statuses[place] = UInt8(length)
-      for at in 0..<length { channels.statuses[place + 1 + at] = unsafe text[at] }
+      unsafe channels.statuses.withUnsafeMutableBufferPointer { statuses in
+        if let base = unsafe statuses.baseAddress, place < statuses.count {
+          unsafe capus_notify_status(
+            buffer.baseAddress, count, base + place, Frame.statusLimit)
+        }
+      }
     }
     channels.refused &+= UInt64(max(0, refused))
   }

@@ -39,6 +39,15 @@ const uint8_t *capus_notify_value(const uint8_t *bytes, size_t count, const char
   return value;
 }
 
+void capus_notify_status(const uint8_t *bytes, size_t count, uint8_t *status, size_t limit) {
+  size_t length;
+  const uint8_t *text = capus_notify_value(bytes, count, "STATUS=", &length);
+  if (text == NULL)
+    return;
+  *status = (uint8_t)(length < limit ? length : limit);
+  memcpy(status + 1, text, *status);
+}
+
 static void make_parent(char *path) {
   char *slash = strrchr(path, '/');
   if (slash == NULL || slash == path)
