@@ -96,7 +96,8 @@ extension Verb {
 
       --json           {"supervisor":{"pid","version","uptimeUs","allocations"},
                        "services":[{"name","state","sinceUs","mainPid",
-                       "restarts","lastExit","nextStartUs","reason","memoryBytes"}]}
+                       "restarts","lastExit","nextStartUs","reason","status",
+                       "memoryBytes"}]}
 
       exit status: 3 when a named SERVICE is not running, 4 when there is none
       """
@@ -131,6 +132,7 @@ extension Verb {
       reader that falls 64 changes behind is cut off.
 
       --json           one object a line: {"atUs","service","from","to","reason"}
+      """
     case .logs:
       """
       Shows the lines that services, or those that are named, have written to streams

@@ -137,6 +137,10 @@ enum StatusCommand {
       label("reason", &context.output)
       context.output.writer.safe(service.reason)
     }
+    if !service.status.isEmpty {
+      label("status", &context.output)
+      context.output.writer.safe(service.status)
+    }
     context.output.endLine()
   }
 
@@ -195,6 +199,7 @@ enum StatusCommand {
     }
     json.member("nextStartUs", record.nextStart, context)
     json.member("reason", service.reason)
+    json.member("status", service.status)
     json.member("memoryBytes", unsigned: record.memory)
     json.endObject()
   }

@@ -15,6 +15,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   var cursors: InlineArray<16, ListingCursor>
   var frame: ByteWriter
   var history: StateHistory
+  /// For one service's status.
+  var status = ByteWriter(capacity: Frame.statusLimit)
   private var events: EventBuffer
   private var effects: EffectBuffer
   /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.

@@ -43,10 +43,16 @@ public enum Effect: Equatable, Sendable {
   case spawn(InstanceID, service: UInt16)
   /// Start one of the service's commands as that instance. Comes back like `spawn`.
   case run(InstanceID, service: UInt16, command: TableRange, after: ExitReport?)
+  /// Make another process of the instance's tree its main process: what is left of the tree
+  /// (`leftOver`), the one its pid file names (`named`), or that pid. Comes back as `adopted`, but
+  /// for a pid that is not of the tree.
+  case adopt(InstanceID, pid: Int32)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
+  /// Close the descriptors that the service has parked.
+  case emptyStore(service: UInt16)
   /// Send a signal to every process but apus (PID 1 only, at the end).
   case signalEveryone(number: UInt8)
   /// Answer a control client's request.
@@ -64,6 +70,13 @@ public enum Effect: Equatable, Sendable {
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
   case power(PowerAction)
+}
+
+extension Effect {
+  /// What `adopt` takes in place of a pid: whatever the main process has left.
+  public static let leftOver: Int32 = 0
+  /// What `adopt` takes in place of a pid: what the last look into the pid file has found.
+  public static let named: Int32 = 1
 }
 
 /// The result of a request, with the command's exit code.
@@ -159,6 +172,7 @@ public struct Message: Equatable, Sendable {
     case shutdown
     case leftBehind
     case internalError
+    case skipped
   }
   /// What it says.
   public var kind: Kind

@@ -75,6 +75,9 @@ public enum Event: Equatable, Sendable {
   /// The instance's main process has ended. It stays a zombie until `release`, so that its pid
   /// and process group can still be signalled without a race.
   case exited(InstanceID, ExitReport)
+  /// What `adopt` came to. With a pid above 0 that is the main process now, and the instance's life
+  /// has become the next one; 0: nothing is left; -1: what was named is not of the instance.
+  case adopted(InstanceID, pid: Int32)
   /// A process that was not ours, or no longer, was reaped.
   case orphanReaped(pid: Int32)
   /// No child is left at all.
@@ -164,6 +167,9 @@ public enum SpawnStepKind: UInt8, Sendable {
   case clone
   case adopt
   // Child
+  case condition
+  case environment
+  case look
   case session
   case signals
   case terminal

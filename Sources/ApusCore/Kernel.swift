@@ -120,6 +120,10 @@ public protocol Kernel: ~Copyable {
   /// when that is not possible. With `onlyLooks` nothing happens but the look at that program.
   mutating func replaceProgram(onlyLooks: Bool) -> Errno?
 
+  /// Writes what a service has last said of itself (STATUS of sd_notify(3)), at most
+  /// `Frame.statusLimit` bytes.
+  func writeStatus(of service: Int, into writer: inout ByteWriter)
+
   /// Anonymous and other memory charged to a service, in bytes; nil when the kernel does not tell.
   mutating func memory(of instance: InstanceID) -> UInt64?
 }
@@ -139,6 +143,9 @@ extension Kernel {
 
   /// Has no words for it.
   public static func write(_ peer: ConnectionSource, into writer: inout ByteWriter) {}
+
+  /// Writes nothing.
+  public func writeStatus(of service: Int, into writer: inout ByteWriter) {}
 
   /// Is not possible.
   public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }

@@ -159,6 +159,9 @@ extension Driver where K: ~Copyable {
     }
     record.nextStart = report.nextStart
     record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
+    status.reset()
+    kernel.writeStatus(of: index, into: &status)
+    let status = status
     frame.serviceFrame(
       record, name: { writer in writer.text(manifest.services[index].name, of: manifest) },
       reason: { writer in
@@ -168,7 +171,7 @@ extension Driver where K: ~Copyable {
           if report.reason.kind != .none { writer.text(", ") }
         }
         report.reason.write(into: &writer, manifest: manifest, service: number)
-      })
+      }, status: { writer in writer.bytes(status.bytes) })
   }
 
   private mutating func write(_ report: ConnectionReport) {

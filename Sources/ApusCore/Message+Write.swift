@@ -18,7 +18,7 @@ extension Message {
   public var severity: Severity {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
-    case .waiting, .shutdown: .info
+    case .waiting, .shutdown, .skipped: .info
     case .exited, .backoff, .paused, .notInForce: .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
@@ -64,6 +64,9 @@ extension Message {
       writer.decimal(Int64(reason.value))
       writer.text(", going on without it")
     case .internalError: writer.text("internal error")
+    case .skipped:
+      writer.text("skipped: ")
+      writeReason(into: &writer, manifest)
     }
     if nextUs >= 0 {
       writer.text(kind == .backoff ? " in " : ", next try in ")

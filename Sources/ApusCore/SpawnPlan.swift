@@ -28,6 +28,14 @@ public enum OpenMode: UInt8, Sendable {
 
 /// One step of the child between clone3(2) and execve(2), as data.
 public enum SpawnStep: Equatable, Sendable {
+  /// End here unless a condition is met: its place in `conditions`, and its value there.
+  case condition(UInt8, Int64)
+  /// Take variables from a file of `environmentFile`, by its number and name.
+  case environment(UInt8, Text)
+  /// Look into a pid file, and end.
+  case readPid(Text)
+  /// Connect to an address of `ready`, and end: `isPath`, and the value of its member.
+  case connect(isPath: Bool, Int64)
   /// A session and process group of its own.
   case session
   /// The file mode creation mask.
@@ -72,6 +80,9 @@ public enum SpawnStep: Equatable, Sendable {
   /// What the step is called when it fails.
   public var kind: SpawnStepKind {
     switch self {
+    case .condition: .condition
+    case .environment: .environment
+    case .readPid, .connect: .look
     case .session, .umask: .session
     case .directory: .directories
     case .open: .streams
@@ -194,23 +205,49 @@ public struct SpawnPlan: Sendable {
   /// False when a step did not fit: the plan must not be used.
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
-  /// Fills in the plan of a service.
+  /// Fills in the plan of a service, or of one of its commands; the first process of a start looks
+  /// at the conditions.
   public mutating func build(
     _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
+    let extras = manifest.extras(of: service)
+    if service.flags.contains(.helper), service.exec.count == 0 {
+      return look(service.exec == Supervisor.looksForPid, extras, of: manifest)
+    }
+    let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
+    if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
+      for number in 0..<4 {
+        guard let value = manifest.value(extras.conditions, number) else { continue }
+        storage.append(.condition(UInt8(number), value))
+      }
+    }
     storage.append(.session)
+    for index in extras.environmentFiles.indices {
+      let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
+      storage.append(.environment(number, manifest.texts.at(index) ?? .none))
+    }
     appendFiles(service, of: manifest, rights)
     storage.append(.descriptors)
     appendLimits(service, of: manifest, surroundings)
-    let nice = Int32(manifest.extras(of: service).nice)
+    let nice = Int32(extras.nice)
     if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
     appendDrop(rights, surroundings)
     if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
     storage.append(.verify)
     storage.append(.workingDirectory(service.workingDirectory))
     storage.append(.execute(manifest.texts.at(Int(service.exec.start)) ?? .none))
+  }
+
+  private mutating func look(_ isForPid: Bool, _ extras: Extras, of manifest: Manifest) {
+    if isForPid {
+      storage.append(.readPid(extras.pidFile))
+    } else if let address = manifest.value(extras.ready, 1) {
+      storage.append(.connect(isPath: false, address))
+    } else if let path = manifest.value(extras.ready, 2) {
+      storage.append(.connect(isPath: true, path))
+    }
   }
 
   private mutating func appendFiles(_ service: Service, of manifest: Manifest, _ rights: Rights) {

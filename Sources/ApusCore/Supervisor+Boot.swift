@@ -24,9 +24,10 @@ extension Supervisor {
     isResumed = false
   }
 
-  /// True for a service that can never run.
+  /// True for a service that can never run; a condition may be met the next time.
   func isInert(_ service: Int) -> Bool {
-    units[service].state == .invalid || units[service].state == .skipped
+    units[service].state == .invalid
+      || units[service].state == .skipped && units[service].reason.kind != .condition
   }
 
   /// Goes on with a phase that visits every listener or service, as far as effects fit.

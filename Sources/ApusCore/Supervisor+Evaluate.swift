@@ -40,7 +40,7 @@ extension Supervisor {
   /// Goal `down` without a process.
   private mutating func rest(_ service: Int) {
     clearAlarm(service)
-    if units[service].state != .failed {
+    if units[service].state != .failed, units[service].state != .skipped {
       setState(
         service, .stopped,
         units[service].state == .stopped ? units[service].reason : .init(.requested))
@@ -77,6 +77,11 @@ extension Supervisor {
     guard old != state else { return }
     units[service].state = state
     units[service].since = now
+    if state == .stopped || state == .failed,
+      manifest.extras(of: manifest.services[service]).fdStore > 0
+    {
+      out.append(.emptyStore(service: UInt16(truncatingIfNeeded: service)))
+    }
     if old == .listening { unwatchAll(service) }
     if units[service].isBootPending, hasSettled(service) {
       units[service].isBootPending = false

@@ -11,6 +11,45 @@ extension Supervisor {
       return helperEnded(service, report, .none)
     }
     guard let service = living(id) else { return }
+    if manifest.services[service].type == .forking, !report.isSignal, report.number == 0,
+      units[service].stopStage == .none, units[service].forcedEnd == nil
+    {
+      // It has left another behind, or nothing.
+      if units[service].isInFlight { executed(id) }
+      out.append(.adopt(id, pid: Effect.leftOver))
+      return
+    }
+    runEnded(service, id, report)
+  }
+
+  /// There is another main process, or none.
+  @inline(never)
+  mutating func adopted(_ id: InstanceID, _ pid: Int32) {
+    guard let service = living(id) else { return }
+    if pid == 0 { return runEnded(service, id, ExitReport(isSignal: false, number: 0)) }
+    if pid < 0 {
+      units[service].isMainNamed = false
+      return
+    }
+    units[service].generation &+= 1
+    units[service].pid = pid
+    out.append(log(.started, service, Reason(.none, value: pid)))
+    // What the one before was sent is meant for this one.
+    switch units[service].stopStage {
+    case .signalled: signalStop(service)
+    case .killed, .abandoned: out.append(.signal(instance(service), number: 9, scope: .all))
+    case .none, .ordered: break
+    }
+    if units[service].state == .starting, manifest.services[service].type == .forking,
+      units[service].forcedEnd == nil, units[service].helper == .none
+    {
+      awaitReadiness(service)
+    }
+  }
+
+  /// The main process has ended and no other takes its place.
+  @inline(never)
+  private mutating func runEnded(_ service: Int, _ id: InstanceID, _ report: ExitReport) {
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))
     }
@@ -23,8 +62,10 @@ extension Supervisor {
     clearAlarm(service)
     units[service].isAlive = false
     units[service].pid = 0
-    units[service].endedAt = now
-    units[service].lastExit = report
+    if units[service].reason.kind != .condition {
+      units[service].endedAt = now
+      units[service].lastExit = report
+    }
     deadlines.clear(deadlineKey(run: service))
     units[service].runtimeAt = .never
     units[service].watchdogAt = .never
@@ -37,20 +78,22 @@ extension Supervisor {
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
       return
     }
-    if units[service].reason.kind != .spawnFailed, startHelper(.post, of: service) { return }
+    let kind = units[service].reason.kind
+    if kind != .spawnFailed, kind != .condition, startHelper(.post, of: service) { return }
     judgeEnd(service)
   }
 
   /// What becomes of a service whose process, and the commands after it, have ended.
   mutating func judgeEnd(_ service: Int) {
-    guard let report = units[service].lastExit else { return }
     let declared = manifest.services[service]
     guard units[service].stopStage == .none else { return stopFinished(service) }
+    let report = units[service].lastExit
     if let forced = units[service].forcedEnd {
       let isStartFailure = units[service].reason.kind == .spawnFailed
       return ended(
         service, forced, report: isStartFailure ? nil : report, units[service].reason)
     }
+    guard let report else { return }
     let reason = Reason(report.isSignal ? .killed : .exited, value: Int32(report.number))
     ended(service, manifest.classify(report, of: declared), report: report, reason)
   }
@@ -61,8 +104,13 @@ extension Supervisor {
     let restart = manifest.restart(of: declared)
     if now - units[service].startedAt >= restart.resetAfter { units[service].delay = .zero }
     let isStartFailure = reason.kind == .spawnFailed
-    if end != .clean { out.append(log(isStartFailure ? .startFailed : .exited, service, reason)) }
-    if declared.type == .oneshot, end == .clean {
+    let isSkipped = reason.kind == .condition
+    if isSkipped {
+      out.append(log(.skipped, service, reason))
+    } else if end != .clean {
+      out.append(log(isStartFailure ? .startFailed : .exited, service, reason))
+    }
+    if declared.type == .oneshot, end == .clean, !isSkipped {
       units[service].hasSucceeded = true
       if declared.flags.contains(.remain), units[service].goal == .up {
         return setState(service, .ready, reason)
@@ -72,6 +120,15 @@ extension Supervisor {
       units[service].goal = .down
       work.push(service)
       return wakeDependents(of: service)
+    }
+    if isSkipped {
+      if declared.start == .demand {
+        // The client waits; one day the condition may be met.
+        units[service].goal = .listen
+        return backOff(service, reason, .skipped)
+      }
+      units[service].goal = .down
+      return setState(service, .skipped, reason)
     }
     if manifest.wantsRestart(of: declared, after: end, report: report) {
       return exceedsLimit(service, restart)
@@ -89,7 +146,7 @@ extension Supervisor {
   }
 
   /// Waits before the next try, longer each time, up to the longest delay.
-  mutating func backOff(_ service: Int, _ reason: Reason) {
+  mutating func backOff(_ service: Int, _ reason: Reason, _ state: ServiceState = .backoff) {
     let restart = manifest.restart(of: manifest.services[service])
     let delay =
       units[service].delay == .zero ? restart.delay : restart.delay(after: units[service].delay)
@@ -100,7 +157,7 @@ extension Supervisor {
     let wait = Interval(
       microseconds: delay.microseconds - (overflow ? 0 : random(below: spread / 1000 + 1)))
     setAlarm(service, .retry, in: wait)
-    setState(service, .backoff, reason)
+    setState(service, state, reason)
     unwatchAll(service)
     out.append(log(.backoff, service, reason, next: wait))
   }

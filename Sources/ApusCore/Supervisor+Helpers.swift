@@ -9,7 +9,9 @@ extension Supervisor {
     for service in manifest.services {
       let extras = manifest.extras(of: service)
       if extras.pre.count > 0 || extras.post.count > 0 || manifest.value(extras.reload, 1) != nil
-        || manifest.value(extras.ready, 3) != nil || manifest.stop(of: service).exec.count > 0
+        || manifest.value(extras.ready, 1) != nil || manifest.value(extras.ready, 2) != nil
+        || manifest.value(extras.ready, 3) != nil || !extras.pidFile.isEmpty
+        || manifest.stop(of: service).exec.count > 0
       {
         return true
       }
@@ -34,10 +36,15 @@ extension Supervisor {
   }
 
   /// Starts the first command of a role; false when the service has none.
+  @inline(never)
   mutating func startHelper(_ role: HelperRole, of service: Int) -> Bool {
     units[service].helperIndex = 0
     return runHelper(role, of: service)
   }
+
+  /// What stands for a command where apus's own child looks by itself.
+  static var looksForPid: TableRange { TableRange(start: 0, count: 0) }
+  static var connects: TableRange { TableRange(start: 1, count: 0) }
 
   private func command(_ role: HelperRole, of service: Int) -> TableRange? {
     let declared = manifest.services[service]
@@ -54,7 +61,10 @@ extension Supervisor {
       let command = manifest.stop(of: declared).exec
       return command.count > 0 ? command : nil
     case .reload: return manifest.range(extras.reload, 1)
-    case .probe: return manifest.range(extras.ready, 3)
+    case .probe:
+      let isAddress = manifest.value(extras.ready, 1) ?? manifest.value(extras.ready, 2) != nil
+      return isAddress ? Self.connects : manifest.range(extras.ready, 3)
+    case .pidFile: return extras.pidFile.isEmpty ? nil : Self.looksForPid
     }
   }
 
@@ -70,7 +80,7 @@ extension Supervisor {
     case .post:
       setState(service, .stopping, units[service].reason)
       setAlarm(service, .helper, in: .seconds(10))
-    case .none, .preDone, .stop, .reload, .probe: break
+    case .none, .preDone, .stop, .reload, .probe, .pidFile: break
     }
     out.append(
       .run(
@@ -100,7 +110,7 @@ extension Supervisor {
     case .post:
       units[service].helperIndex &+= 1
       if !runHelper(.post, of: service) { judgeEnd(service) }
-    case .stop, .reload, .probe:
+    case .stop, .reload, .probe, .pidFile:
       guard units[service].isAlive else { return mainEnded(service) }
       if role == .stop {
         signalStop(service)
@@ -108,13 +118,39 @@ extension Supervisor {
         askToStop(service)
       }
       if role == .reload { reloaded(service, isGood) }
-      guard role == .probe, units[service].state == .starting else { break }
-      if isGood { return becomeReady(service) }
-      let extras = manifest.extras(of: manifest.services[service])
-      units[service].watchdogAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
-      deadlines.set(deadlineKey(run: service), to: units[service].watchdogAt)
+      guard role == .probe || role == .pidFile, units[service].state == .starting else { break }
+      if isGood, role == .probe { return becomeReady(service) }
+      lookLater(service)
+      guard isGood else { break }
+      units[service].isMainNamed = true
+      out.append(.adopt(instance(service), pid: Effect.named))
     }
     work.push(service)
+  }
+
+  /// Looks once more whether the service is ready, after the interval of `ready`.
+  @inline(never)
+  mutating func lookLater(_ service: Int) {
+    let extras = manifest.extras(of: manifest.services[service])
+    units[service].watchdogAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
+    deadlines.set(deadlineKey(run: service), to: units[service].watchdogAt)
+  }
+
+  /// The program has been reached: becomes ready, unless it is to say so or to be asked.
+  mutating func awaitReadiness(_ service: Int) {
+    let extras = manifest.extras(of: manifest.services[service])
+    if manifest.services[service].type == .notify || manifest.value(extras.ready, 0) != nil {
+      return keepRun(service)
+    }
+    if !look(at: service) { becomeReady(service) }
+  }
+
+  /// Looks into the pid file, or whether the service is ready; false when there is nothing to look
+  /// at.
+  @inline(never)
+  mutating func look(at service: Int) -> Bool {
+    let isNamed = units[service].isMainNamed || manifest.services[service].type != .forking
+    return !isNamed && startHelper(.pidFile, of: service) || startHelper(.probe, of: service)
   }
 
   private mutating func preEnded(
@@ -125,7 +161,8 @@ extension Supervisor {
       units[service].startedAt = now
       return ended(
         service, .uncleanExit, report: report,
-        reason.kind == .none ? Reason(.helperFailed) : reason)
+        units[service].reason.kind == .condition
+          ? units[service].reason : reason.kind == .none ? Reason(.helperFailed) : reason)
     }
     units[service].helperIndex &+= 1
     if runHelper(.pre, of: service) { return }

@@ -24,11 +24,15 @@ extension Supervisor {
     }
     if notice.flags.contains(.ready) {
       if units[service].isReloading { reloaded(service, true) }
-      if units[service].state == .starting, !units[service].isInFlight,
-        units[service].forcedEnd == nil, manifest.services[service].type == .notify
-      {
-        becomeReady(service)
-      }
+    }
+    let isReady = manifest.services[service].type == .notify && notice.flags.contains(.ready)
+    if isReady || notice.flags.contains(.announced), units[service].state == .starting,
+      !units[service].isInFlight, units[service].forcedEnd == nil
+    {
+      becomeReady(service)
+    }
+    if notice.mainPid != 0, notice.mainPid != units[service].pid {
+      out.append(.adopt(id, pid: notice.mainPid))
     }
     if notice.flags.contains(.trigger) {
       abort(service, .watchdog, Reason(.watchdog), signal: 6)
@@ -65,9 +69,7 @@ extension Supervisor {
   /// The watchdog, the run time or the pause before the next probe is over.
   mutating func overdue(_ service: Int) {
     guard units[service].isAlive else { return }
-    if units[service].state == .starting, units[service].helper == .none,
-      startHelper(.probe, of: service)
-    {
+    if units[service].state == .starting, units[service].helper == .none, look(at: service) {
       return
     }
     if now >= units[service].runtimeAt {

@@ -122,6 +122,8 @@ extension Supervisor {
     if units[service].stopStage != .abandoned { lives += 1 }
     if units[service].isInFlight { inFlight += 1 }
     if units[service].isBootPending { bootPending += 1 }
+    // Another main process that the supervisor has not been told of.
+    if held.generation == units[service].generation &+ 1 { units[service].generation &+= 1 }
     guard units[service].generation == held.generation else { return false }
     units[service].pid = held.pid
     return true
@@ -200,7 +202,7 @@ extension Supervisor {
     case .post: judgeEnd(service)
     case .stop: if units[service].isAlive { signalStop(service) }
     case .reload: reloaded(service, false)
-    case .probe: if units[service].isAlive { _ = startHelper(.probe, of: service) }
+    case .probe, .pidFile: if units[service].isAlive { _ = look(at: service) }
     }
   }
 

@@ -77,6 +77,7 @@ extension Supervisor {
       if action == .restart { requestStop(service, thenStart: true) }
       units[service].goal = manifest.services[service].accepts ? .listen : .up
       if units[service].state == .failed || units[service].state == .backoff
+        || units[service].state == .skipped
         || units[service].state == .ready && !units[service].isAlive && action == .restart
       {
         units[service].state = .stopped
@@ -96,7 +97,7 @@ extension Supervisor {
     units[service].windowCount = 0
     units[service].restarts = 0
     if units[service].alarm == .retry { clearAlarm(service) }
-    if units[service].state == .failed {
+    if units[service].state == .failed || units[service].state == .skipped {
       units[service].state = .stopped
       let initial = initialGoal(service)
       if initial == .listen { units[service].goal = .listen }
@@ -132,14 +133,16 @@ extension Supervisor {
     }
     if waiter.isPatient, !waiter.isForUp {
       return !unit.isAlive && unit.connections == 0 && unit.helper == .none
-        && (unit.state == .stopped || unit.state == .failed || unit.state == .listening)
+        && (unit.state == .stopped || unit.state == .failed || unit.state == .listening
+          || unit.state == .skipped)
     }
     if !waiter.isForUp {
       return !unit.isAlive && unit.connections == 0 && unit.state != .starting
         && unit.state != .waiting && unit.state != .backoff && unit.goal == .down
         && unit.state != .listening && unit.helper == .none
     }
-    if unit.state == .ready { return true }
+    // Skipped is not failed.
+    if unit.state == .ready || unit.state == .skipped && !waiter.isPatient { return true }
     if manifest.services[service].accepts { return unit.state == .listening }
     return unit.hasSucceeded && manifest.services[service].type == .oneshot
       && unit.state == .stopped && unit.goal == .down

@@ -72,9 +72,10 @@ extension Supervisor {
         guard !isInert(other), units[other].goal == .down, !units[other].isAlive,
           manifest.services[other].listeners.count == 0
         else { continue }
-        if units[other].state == .failed && !evenFailed { continue }
+        let isDown = units[other].state == .failed || units[other].state == .skipped
+        if isDown && !evenFailed { continue }
         if units[other].hasSucceeded && manifest.services[other].type == .oneshot { continue }
-        if units[other].state == .failed { units[other].state = .stopped }
+        if isDown { units[other].state = .stopped }
         units[other].goal = .up
         work.push(other)
       }
@@ -109,6 +110,7 @@ extension Supervisor {
     lives += 1
     let extras = manifest.extras(of: manifest.services[service])
     units[service].isReloading = false
+    units[service].isMainNamed = false
     units[service].watchdog = extras.watchdog
     setAlarm(
       service, .start, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
@@ -147,13 +149,11 @@ extension Supervisor {
     guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
     let extras = manifest.extras(of: manifest.services[service])
     switch manifest.services[service].type {
-    case .notify: return keepRun(service)
+    case .notify, .simple: awaitReadiness(service)
+    case .forking: keepRun(service)
     case .oneshot:
       clearAlarm(service)
       setRuntime(service, extras.runtimeMax)
-    case .simple, .forking:
-      if startHelper(.probe, of: service) { return }
-      becomeReady(service)
     }
   }
 
@@ -169,7 +169,11 @@ extension Supervisor {
   /// The exit that follows ends the life; here only the reason is kept.
   mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
     if let service = helper(id) {
-      out.append(log(.startFailed, service, reason))
+      if reason.kind == .condition {
+        units[service].reason = reason
+      } else {
+        out.append(log(.startFailed, service, reason))
+      }
       return
     }
     if connection(id) != nil { return connectionExecutionFailed(reason, id) }

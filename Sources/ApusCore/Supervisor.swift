@@ -34,8 +34,11 @@ public enum SupervisorMode: UInt8, Sendable {
 /// 8. Shutdown sets every goal to `down`; from then on nothing starts, whatever happens.
 /// 9. A service may have one helper at a time, a process that runs one of its commands in a slot of
 ///    its own: `pre` before the start, `post` after the end, both with the service down; `stop.exec`,
-///    `reload.exec` and `ready.exec` beside its main process.
-/// 10. Every not-running service has a deadline, a watched listener, something it waits for, or a
+///    `reload.exec` and looks at whether it is ready beside its main process.
+/// 10. A `forking` service is up when its first process has exited 0 and left another, which is the
+///    main process from then on; its life goes on under the next generation, so that a late word of
+///    the process before is not taken for one of this.
+/// 11. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
 public struct Supervisor: Sendable {
   /// What the board is doing.
@@ -186,8 +189,10 @@ public struct Supervisor: Sendable {
     case .executed(let id): executed(id)
     case .notified(let id, let notice): notified(id, notice)
     case .executionFailed(let id, let step, let errno):
-      executionFailed(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
+      let kind = step == .condition ? Reason.Kind.condition : .spawnFailed
+      executionFailed(id, Reason(kind, step: step.rawValue, value: errno.code))
     case .exited(let id, let report): exited(id, report)
+    case .adopted(let id, let pid): adopted(id, pid)
     case .orphanReaped: break
     case .childless: childless()
     case .signal(let number): signal(number)

@@ -42,8 +42,10 @@ enum HelperRole: UInt8, Sendable {
   case stop
   /// `reload.exec`.
   case reload
-  /// `ready.exec`: ready once it exits 0.
+  /// `ready.exec`, `tcp` and `unix`: ready once it exits 0.
   case probe
+  /// A look into the pid file of a daemon.
+  case pidFile
 }
 
 /// How far stopping has come.
@@ -94,6 +96,8 @@ struct Unit: Sendable {
   var calendarAt: Int64 = 0
   /// When `runtimeMax` is over.
   var runtimeAt = Instant.never
+  /// The pid file has been believed; until then the main process is a guess.
+  var isMainNamed = false
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.

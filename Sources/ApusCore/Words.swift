@@ -12,6 +12,9 @@ extension SpawnStepKind {
     case .reportPipe: "make the report pipe"
     case .clone: "clone"
     case .adopt: "watch the process"
+    case .condition: "check a condition"
+    case .environment: "read"
+    case .look: "look at the service"
     case .session: "setsid"
     case .signals: "reset signals"
     case .terminal: "open the terminal"
@@ -101,7 +104,12 @@ extension Reason {
     case .notReady: writer.text("not ready in time")
     case .watchdog: writer.text("the watchdog ran out")
     case .runtimeLimit: writer.text("ran for as long as it may")
-    case .condition: writer.text("a condition is not met")
+    case .condition:
+      writer.text("condition ")
+      writer.text(
+        value == 1
+          ? "exists" : value == 2 ? "missing" : value == 3 ? "kernelArg" : "architecture")
+      writer.text(" is not met")
     case .helperFailed: writer.text("a command before the start failed")
     case .noReload: writer.text("has no reload")
     case .notReplaced:
@@ -115,6 +123,22 @@ extension Reason {
   ) {
     let step = SpawnStepKind(rawValue: step) ?? .execute
     writer.text(step.word)
+    var errno = Errno(value)
+    if step == .environment, let service, let declared = manifest.services.at(Int(service)) {
+      // Which file and line stand above the errno, see CAPUS_ENVIRONMENT.
+      errno = Errno(value & 0xff)
+      let files = manifest.extras(of: declared).environmentFiles
+      var path = manifest.texts.at(Int(files.start) + Int(value >> 8 & 0x3f)) ?? .none
+      if manifest.pool.at(Int(path.offset)) == UInt8(ascii: "-") {
+        path = Text(offset: path.offset + 1, count: path.count - 1)
+      }
+      writer.byte(UInt8(ascii: " "))
+      writer.text(path, of: manifest)
+      if value >> 14 > 0 {
+        writer.byte(UInt8(ascii: ":"))
+        writer.decimal(Int64(value >> 14))
+      }
+    }
     if step == .execute, let service, let declared = manifest.services.at(Int(service)),
       let program = manifest.texts.at(Int(declared.exec.start))
     {
@@ -122,11 +146,11 @@ extension Reason {
       writer.text(program, of: manifest)
     }
     writer.text(": ")
-    if let phrase = Errno(value).phrase {
+    if let phrase = errno.phrase {
       writer.text(phrase)
       writer.text(", ")
     }
-    writer.errno(Errno(value))
+    writer.errno(errno)
   }
 
   private func writeErrno(into writer: inout ByteWriter) {

@@ -51,6 +51,12 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var scratch = ByteWriter(capacity: 256)
   /// What the helper that is being started is told of the main process; see `run`.
   var facts: HelperFacts?
+  /// Whose parked descriptors the process that is being started gets; -1 for nobody's.
+  var storeOwner: Int32 = -1
+  /// The mark of the process that is being started; see tree.h.
+  var mark: UInt64 = 0
+  /// Where the main process that is being started says that it is ready.
+  var readyPipe: Int32 = -1
   var log: LogOutput
   let files: FixedDescriptors
   let signalFd: Int32
@@ -175,8 +181,11 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return spawn(id, service: service)
     case .run(let id, let service, let command, let end):
       return run(id, service: service, command: command, after: end)
+    case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)
+    case .emptyStore(let service):
+      unsafe capus_store_remove(UInt32(service), nil, 0, watches.epoll)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 internal import ApusCore
 internal import ApusManifest
 internal import ApusWire
@@ -13,6 +13,8 @@ struct NotifyChannels {
   let folder: [UInt8]
   /// One byte more than a datagram may have.
   var buffer: [UInt8]
+  /// What services have last said of themselves: by service a count and that many bytes.
+  var statuses: [UInt8]
   /// Datagrams that were malformed or came from strangers.
   var refused: UInt64 = 0
 
@@ -29,6 +31,8 @@ struct NotifyChannels {
     }
     self.folder = folder.bytes
     fds = [Int32](repeating: -1, count: hasFolder ? manifest.services.count : 0)
+    statuses = [UInt8](
+      repeating: 0, count: hasFolder ? manifest.services.count * (1 + Frame.statusLimit) : 0)
     buffer = [UInt8](repeating: 0, count: hasFolder ? 4096 : 0)
   }
 
@@ -39,7 +43,9 @@ struct NotifyChannels {
 
   /// True for a service that is given NOTIFY_SOCKET.
   static func reports(_ service: Service, of manifest: Manifest) -> Bool {
-    service.type == .notify || manifest.extras(of: service).watchdog != .never
+    service.type == .notify || service.type == .forking
+      || manifest.extras(of: service).watchdog != .never
+      || manifest.extras(of: service).fdStore > 0
   }
 }
 
@@ -127,10 +133,20 @@ extension LinuxKernel {
   /// What services have said, at most so many datagrams of each in a turn.
   mutating func reportNotices(into events: inout EventBuffer) {
     for index in 0..<watches.readyCount {
-      guard let watch = Watch(data: watches.ready[index].data), watch.kind == .notify
+      guard let watch = Watch(data: watches.ready[index].data),
+        watch.kind == .notify || watch.kind == .ready || watch.kind == .stored
       else { continue }
+      if watch.kind == .stored {
+        // Slots go on where the index ends.
+        let slot = watches.ready[index].data >> 8
+        capus_store_hangup(UInt32(truncatingIfNeeded: slot), watches.epoll)
+        continue
+      }
       for _ in 0..<8 {
-        guard !events.isFull, let notice = nextNotice(of: watch.index) else { break }
+        guard !events.isFull,
+          let notice = watch.kind == .notify
+            ? nextNotice(of: watch.index) : readyNotice(of: watch.index)
+        else { break }
         guard let process = table.processes.at(Int(watch.index)), process.isUsed else { continue }
         events.append(
           .notified(InstanceID(slot: watch.index, generation: process.generation), notice))
@@ -139,23 +155,65 @@ extension LinuxKernel {
   }
 
   /// The next datagram of a channel that can be believed, out of a few.
+  @inline(never)
   private mutating func nextNotice(of index: UInt16) -> Notice? {
     guard let fd = channels.fds.at(Int(index)), fd >= 0,
       let service = manifest.services.at(Int(index))
     else { return nil }
-    let session = table.processes.at(Int(index))?.pid ?? 0
+    var tree = tree(of: index)
     let rights = accounts.account(of: service)?.rights
     let uid = rights?.changesIdentity == true ? rights?.uid ?? own.uid : own.uid
     for _ in 0..<8 {
       let count = unsafe channels.buffer.withUnsafeMutableBufferPointer { buffer in
-        unsafe capus_notify_receive(fd, buffer.baseAddress, buffer.count, session, uid)
+        unsafe capus_notify_receive(fd, buffer.baseAddress, buffer.count, &tree, uid)
       }
       if count == -11 { return nil }
       let length = Int(clamping: max(0, count))
-      if count > 0, let notice = channels.notice(length) { return notice }
+      let notice = count > 0 ? channels.notice(length) : nil
+      if let notice { keep(notice, length, of: index) }
+      capus_notify_drop()
+      if let notice { return notice }
       channels.refused &+= 1
     }
     return nil
+  }
+
+  /// Parks the descriptors of a datagram and notes the status in it.
+  @inline(never)
+  private mutating func keep(_ notice: Notice, _ count: Int, of index: UInt16) {
+    let limit = manifest.services.at(Int(index)).map { manifest.extras(of: $0).fdStore } ?? 0
+    let (epoll, isStore) = (watches.epoll, notice.flags.contains(.store))
+    let isRemoved = notice.flags.contains(.storeRemove)
+    let place = Int(index) * (1 + Frame.statusLimit)
+    var refused: Int32 = 0
+    unsafe channels.buffer.withUnsafeBufferPointer { buffer in
+      if isRemoved {
+        unsafe capus_store_remove(UInt32(index), buffer.baseAddress, count, epoll)
+      } else if isStore {
+        refused = unsafe capus_store_add(
+          UInt32(index), UInt32(limit), buffer.baseAddress, count, epoll, Watch(.stored).data)
+      }
+      unsafe channels.statuses.withUnsafeMutableBufferPointer { statuses in
+        if let base = unsafe statuses.baseAddress, place < statuses.count {
+          unsafe capus_notify_status(
+            buffer.baseAddress, count, base + place, Frame.statusLimit)
+        }
+      }
+    }
+    channels.refused &+= UInt64(max(0, refused))
+  }
+
+  /// Writes what a service has last said of itself.
+  public func writeStatus(of service: Int, into writer: inout ByteWriter) {
+    let place = service * (1 + Frame.statusLimit)
+    guard let length = channels.statuses.at(place) else { return }
+    for at in 0..<Int(length) { writer.byte(channels.statuses.at(place + 1 + at) ?? 0) }
+  }
+
+  /// Forgets what a service has said of itself.
+  mutating func clearStatus(of service: UInt16) {
+    let place = Int(service) * (1 + Frame.statusLimit)
+    if place < channels.statuses.count { channels.statuses[place] = 0 }
   }
 
   /// Forgets what the process that has ended left unread, so that the next one is not taken for it.

@@ -9,7 +9,14 @@ struct Process {
   /// 0 while there is no process.
   var pid: Int32 = 0
   var pidfd: Int32 = -1
-  /// The accepted connection, kept until the child has it.
+  /// The session of its tree, 0 for none of its own.
+  var session: Int32 = 0
+  /// It is no child of apus: its parent is told how it ends.
+  var isForeign = false
+  /// What the last look into the pid file has found.
+  var named: Int32 = 0
+  /// The accepted connection, kept until the child has it; of a main process the pipe on which it
+  /// says that it is ready.
   var connection: Int32 = -1
   var service: UInt16 = 0
   /// Slot of `SpawnMemory` while the child is on its way to execve(2).
@@ -71,7 +78,13 @@ struct ProcessTable {
     if Int(slot) >= mainCount + peers.count { return }
     let place = Int(slot) < mainCount ? Int(slot) : Int(slot) + listenerCount
     capus_record_hold(
-      UInt32(truncatingIfNeeded: place), process.connection, process.pid, process.generation)
+      UInt32(truncatingIfNeeded: place), process.connection,
+      process.isForeign ? 0 - process.pid : process.pid, process.generation)
+  }
+
+  /// Notes what the pid file of a service says.
+  mutating func name(_ pid: Int32, of service: UInt16) {
+    if processes.indices.contains(Int(service)) { processes[Int(service)].named = pid }
   }
 
   /// The life whose main process has that pid.
@@ -82,6 +95,9 @@ struct ProcessTable {
     }
     return nil
   }
+
+  /// True for a slot of a service's main process.
+  func isMain(_ slot: UInt16) -> Bool { Int(slot) < mainCount }
 
   /// The peer of a connection's slot.
   func peer(of slot: UInt16) -> capus_peer? { peers.at(Int(slot) - mainCount) }

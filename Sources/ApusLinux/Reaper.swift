@@ -23,7 +23,9 @@ extension LinuxKernel {
   private mutating func reportEnd(_ id: InstanceID, into events: inout EventBuffer) {
     guard let process = table.process(id), !process.hasEnded else { return }
     var end = capus_end()
-    if unsafe capus_look(process.pidfd, &end) == 1 { report(end, of: id, into: &events) }
+    let found = unsafe capus_look(process.pidfd, &end)
+    // Of another's child only that it has ended is told.
+    if found == 1 || found < 0 && process.isForeign { report(end, of: id, into: &events) }
   }
 
   /// Tells an end once, after the news of its own start.
@@ -38,6 +40,7 @@ extension LinuxKernel {
     guard var ended = table.process(id) else { return }
     readOutput(of: ended.service, isLast: true)
     ended.hasEnded = true
+    if end.pid > 0 { ended.isForeign = false }
     table.set(id.slot, ended)
     // Level-triggered: a zombie's pidfd would be ready for ever.
     watches.remove(ended.pidfd)
@@ -90,21 +93,26 @@ extension LinuxKernel {
     if Int(id.slot) < table.mainCount { drainChannel(id.slot) }
     if process.pid > 0 {
       if process.pidfd >= 0, !process.hasEnded { watches.remove(process.pidfd) }
-      if process.hasEnded { _ = capus_reap(process.pid) }
+      if process.hasEnded, !process.isForeign { _ = capus_reap(process.pid) }
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       looksForEnds = true
     }
-    if process.connection >= 0 { _ = capus_close(process.connection) }
+    if process.connection >= 0 {
+      watches.remove(process.connection)
+      _ = capus_close(process.connection)
+    }
     process = Process()
     process.generation = id.generation
     table.set(id.slot, process)
   }
 
-  /// Sends a signal by pidfd, or to the process group, whose number can not be another's while
-  /// its leader is not reaped.
+  /// Sends a signal by pidfd, or to the process group of the main process, which can not be
+  /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard let process = table.process(id), process.pid > 0 else { return }
-    if scope == .all, capus_kill(-process.pid, Int32(number)) == 0 { return }
+    if scope == .all, capus_signal_group(process.pid, process.session, Int32(number)) == 0 {
+      return
+    }
     // Before its setsid(2) the child is in no group of its own.
     if process.pidfd >= 0 { _ = capus_signal_pidfd(process.pidfd, Int32(number)) }
   }

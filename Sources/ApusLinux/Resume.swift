@@ -77,10 +77,11 @@ extension LinuxKernel {
   mutating func startRecord(_ start: Instant) {
     table.listenerCount = manifest.listeners.count
     let connections = table.peers.count
+    var stores: UInt32 = 0
+    for service in manifest.services { stores += UInt32(manifest.extras(of: service).fdStore) }
     let answer = capus_record_finish(
       UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
-      UInt32(truncatingIfNeeded: connections),
-      start.microseconds)
+      UInt32(truncatingIfNeeded: connections), stores, start.microseconds)
     defer { startOutputs() }
     if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
     capus_fault_log(files.kernelLog)
@@ -144,6 +145,7 @@ extension LinuxKernel {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
     }
+    capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.
     looksForEnds = true
     hasToldBound = true
@@ -172,7 +174,17 @@ extension LinuxKernel {
   ) {
     var process = Process()
     process.generation = held.generation
-    if unsafe capus_adopt_child(held.pid, &process.pidfd) == 0 { process.pid = held.pid }
+    // A main process that is no child of apus stands there with a minus.
+    let pid = held.pid < 0 ? 0 &- held.pid : held.pid
+    let isForeign = unsafe capus_adopt_child(pid, &process.pidfd)
+    if isForeign == 0 || isForeign == 1 && held.pid < 0 {
+      process.pid = pid
+      process.isForeign = isForeign == 1
+      process.session = capus_session(pid)
+    } else if process.pidfd >= 0 {
+      _ = capus_close(process.pidfd)
+      process.pidfd = -1
+    }
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
     let resources = HeldResources(
       pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
@@ -183,16 +195,21 @@ extension LinuxKernel {
       if process.connection >= 0 { _ = capus_close(process.connection) }
       return
     }
+    if process.pid == 0, slot < table.mainCount, process.connection >= 0 {
+      _ = capus_close(process.connection)
+      process.connection = -1
+    }
     guard process.pid > 0 || process.connection >= 0 else { return }
     process.service = index
     process.isUsed = true
-    if process.pid > 0, process.connection >= 0 {
+    if !table.isMain(index), process.pid > 0, process.connection >= 0 {
       // The child has its own.
       _ = capus_close(process.connection)
       process.connection = -1
     }
     table.set(index, process)
-    if process.connection >= 0 {
+    watchReady(index, process)
+    if !table.isMain(index), process.connection >= 0 {
       var peer = capus_peer()
       unsafe capus_describe_peer(process.connection, &peer)
       table.setPeer(index, peer)

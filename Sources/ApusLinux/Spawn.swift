@@ -54,10 +54,15 @@ extension LinuxKernel {
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }
+    let isMarked = command == nil && NotifyChannels.reports(service, of: manifest)
+    let life = UInt64(id.slot) << 16 | UInt64(id.generation & 0xffff)
+    mark = isMarked ? UInt64(CAPUS_MARK) | life & (UInt64(CAPUS_MARK) - 1) : 0
+    storeOwner = command == nil && manifest.extras(of: service).fdStore > 0 ? Int32(index) : -1
     if let command {
       service.exec = command
       service.listeners = .none
       service.flags.remove([.accept, .socketStdio])
+      service.flags.insert(.helper)
     } else {
       try openChannel(index, account)
     }
@@ -65,16 +70,21 @@ extension LinuxKernel {
     guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
     do throws(SpawnRefusal) {
       process.service = index
-      try launch(id, service, account, &process, slot: slot)
+      try launch(id, service, account, &process, slot: slot, isMain: command == nil)
     } catch {
       memory.giveBack(slot)
+      if table.isMain(id.slot), process.connection >= 0 { _ = capus_close(process.connection) }
       throw error
     }
     process.generation = id.generation
     process.isUsed = true
     process.hasEnded = false
     process.flight = slot
+    process.session = process.pid
+    if command == nil { clearStatus(of: index) }
+    process.isForeign = false
     table.set(id.slot, process)
+    watchReady(id.slot, process)
     // Without a place in the epoll set its end is found by SIGCHLD.
     let watch = Watch(.process, index: id.slot, generation: id.generation)
     _ = watches.add(process.pidfd, watch, events: CAPUS_READABLE)
@@ -84,8 +94,14 @@ extension LinuxKernel {
 
   /// Everything that can fail, in an order in which nothing half made remains.
   private mutating func launch(
-    _ id: InstanceID, _ service: Service, _ account: Account, _ process: inout Process, slot: UInt8
+    _ id: InstanceID, _ service: Service, _ account: Account, _ process: inout Process, slot: UInt8,
+    isMain: Bool
   ) throws(SpawnRefusal) {
+    if isMain, !service.accepts { try openReady(service, &process) }
+    defer {
+      if readyPipe >= 0 { _ = capus_close(readyPipe) }
+      readyPipe = -1
+    }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings)
     guard let memory = unsafe memory.plan(of: slot),
@@ -150,9 +166,13 @@ extension LinuxKernel {
     memory.giveBack(slot)
     guard var process = table.process(flight.instance), process.flight == slot else { return }
     process.flight = nil
+    let found = unsafe plan.pointee.found
+    if found > 0 { table.name(found, of: process.service) }
     // The child has its own; a failed one needs none.
-    if process.connection >= 0 { _ = capus_close(process.connection) }
-    process.connection = -1
+    if !table.isMain(flight.instance.slot) {
+      if process.connection >= 0 { _ = capus_close(process.connection) }
+      process.connection = -1
+    }
     table.set(flight.instance.slot, process)
     if error != 0 {
       events.append(

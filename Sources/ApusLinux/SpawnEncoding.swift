@@ -64,9 +64,10 @@ extension LinuxKernel {
     _ writer: inout PlanWriter
   ) {
     let passed = passedCount(of: service)
+    let ready = readyPipe < 0 ? 0 : LinuxKernel.readyDescriptor(of: service, in: manifest) ?? 0
+    let count = max(3 + passed, ready + 1)
     guard
-      let list = unsafe writer.piece((3 + passed) * 4)?
-        .bindMemory(to: Int32.self, capacity: 3 + passed)
+      let list = unsafe writer.piece(count * 4)?.bindMemory(to: Int32.self, capacity: count)
     else { return }
     let streams = manifest.streams(of: service)
     let hasTerminal = !service.terminal.isEmpty
@@ -82,9 +83,18 @@ extension LinuxKernel {
         unsafe list[next] = bound.fd
         next += 1
       }
+      var stored = StoredDescriptors(of: storeOwner)
+      while next < 3 + passed, stored.next() {
+        unsafe list[next] = stored.fd
+        next += 1
+      }
+    }
+    while next < count {
+      unsafe list[next] = next == ready ? readyPipe : -1
+      next += 1
     }
     unsafe result.sources = list
-    unsafe result.source_count = UInt32(3 + passed)
+    unsafe result.source_count = UInt32(count)
   }
 
   @inline(never)
@@ -120,6 +130,8 @@ extension LinuxKernel {
     for index in service.listeners.indices {
       if let bound = listeners.listeners.at(index), bound.fd >= 0 { count += 1 }
     }
+    var stored = StoredDescriptors(of: storeOwner)
+    while stored.next() { count += 1 }
     return count
   }
 
@@ -182,7 +194,37 @@ extension LinuxKernel {
     unsafe result.kind = step.kind.rawValue
     var operation = CAPUS_EXECUTE
     switch step {
-    case .session: operation = CAPUS_SESSION
+    case .condition(let number, let value):
+      operation = CAPUS_CONDITION
+      unsafe result.small = UInt16(number)
+      unsafe result.first = UInt64(bitPattern: value)
+      if number < 3 { unsafe result.text = UnsafePointer(pointer(Text(packed: value))) }
+    case .environment(let number, let path):
+      operation = CAPUS_ENVIRONMENT
+      unsafe result.first = UInt64(min(number, 63))
+      unsafe result.text = UnsafePointer(pointer(path))
+    case .readPid(let path):
+      operation = CAPUS_READ_PID
+      unsafe result.text = UnsafePointer(pointer(path))
+    case .connect(let isPath, let value):
+      operation = CAPUS_CONNECT
+      if isPath {
+        unsafe result.text = UnsafePointer(pointer(Text(packed: value)))
+      } else {
+        let start = Int(value >> 32)
+        unsafe result.first = value >> 16 & 1 == 0 ? 1 : 2
+        unsafe result.small = UInt16(truncatingIfNeeded: value)
+        unsafe result.text = UnsafePointer(
+          pointer(Text(packed: manifest.values.at(start + 2) ?? 0)))
+        unsafe result.base = unsafe manifest.values.withUnsafeBufferPointer { values in
+          unsafe values.baseAddress.map {
+            unsafe UnsafeRawPointer($0 + start).assumingMemoryBound(to: CChar.self)
+          }
+        }
+      }
+    case .session:
+      operation = CAPUS_SESSION
+      unsafe result.first = mark
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask
@@ -248,6 +290,10 @@ extension LinuxKernel {
 
   private static var root: StaticString { "/" }
 
+  /// The most bytes and entries that all files of `environmentFile` of a service may have.
+  static var fileBytes: Int { 16384 }
+  static var fileEntries: Int { 256 }
+
   /// The most bytes a plan of the manifest takes.
   static func planBytes(of manifest: Manifest) -> Int {
     var most = 0
@@ -261,6 +307,11 @@ extension LinuxKernel {
           + Int(
             max(
               manifest.listeners.at(index)?.name.count ?? 0, service.name.count))
+      }
+      bytes += Int(manifest.extras(of: service).fdStore) * (Int(CAPUS_SLOT_BYTES) + 5)
+      bytes += 4 * (readyDescriptor(of: service, in: manifest) ?? 0)
+      if manifest.extras(of: service).environmentFiles.count > 0 {
+        bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }
       let directories = manifest.directories(of: service)
       for range in [

@@ -58,10 +58,18 @@ extension LinuxKernel {
   ) {
     let capacity =
       24 + Int(service.environment.count) + Int(manifest.system.environment.count)
+    let hasFiles = manifest.extras(of: service).environmentFiles.count > 0
+    let room = capacity + (hasFiles ? Self.fileEntries : 0)
     guard
-      let entries = unsafe writer.piece(capacity * MemoryLayout<UnsafeRawPointer>.stride)?
-        .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: capacity)
+      let entries = unsafe writer.piece(room * MemoryLayout<UnsafeRawPointer>.stride)?
+        .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: room)
     else { return }
+    if hasFiles {
+      // The child reads them, in place of this process.
+      unsafe result.environment_room = UInt32(Self.fileEntries)
+      unsafe result.file_room = UInt32(Self.fileBytes)
+      unsafe result.file_text = writer.piece(Self.fileBytes)?.assumingMemoryBound(to: CChar.self)
+    }
     var list = unsafe EnvironmentWriter(entries, capacity: capacity)
     let path = unsafe writer.position
     writer.text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
@@ -195,6 +203,14 @@ extension LinuxKernel {
       isFirst = false
       let name = listener.name.isEmpty ? service.name : listener.name
       if let name = unsafe pointer(name) { unsafe writer.string(name) }
+    }
+    var stored = StoredDescriptors(of: storeOwner)
+    while stored.next() {
+      if !isFirst { writer.byte(UInt8(ascii: ":")) }
+      isFirst = false
+      for index in 0..<stored.count {
+        if let name = unsafe stored.name { unsafe writer.byte(name[index]) }
+      }
     }
     writer.byte(0)
     unsafe list.set(start)

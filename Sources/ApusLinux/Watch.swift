@@ -18,6 +18,8 @@ struct Watch: Equatable {
     case output
     case listener
     case network
+    case ready
+    case stored
   }
   var kind: Kind
   var index: UInt16
@@ -46,7 +48,7 @@ struct Watch: Equatable {
 
 /// The epoll instance, its timer and the readiness of one turn.
 struct WatchSet: ~Copyable {
-  private let epoll: Int32
+  let epoll: Int32
   private let timer: Int32
   /// Tells when the wall clock is set; -1 until somebody goes by it.
   private var clock: Int32 = -1

@@ -91,7 +91,7 @@ extension Decoder {
     case UInt8(ascii: "t"): return text(node).map { Record.pack($0) }
     case UInt8(ascii: "w"): return integer(node, 1, 10000)
     case UInt8(ascii: "A"):
-      return kept(node, .internet, "expected port, a.b.c.d:port or [v6]:port, found ")
+      return address(node)
     case UInt8(ascii: "C"):
       guard let bytes = string(node) else { return nil }
       guard let set = Calendar.parse(bytes) else {
@@ -114,6 +114,29 @@ extension Decoder {
       return rule == UInt8(ascii: "m")
         ? size(node).map { Int64(clamping: $0) } : integer(node, 1, 4_194_304)
     }
+  }
+
+  /// An internet address: the index of its two halves and its scope, and in the lower half whether
+  /// it is of IPv6, and the port. A port alone is one of this machine.
+  private mutating func address(_ node: JSONNode) -> Int64? {
+    guard text(node, .internet, "expected port, a.b.c.d:port or [v6]:port, found "),
+      let bytes = string(node), let address = internet(bytes)
+    else { return nil }
+    var (high, low, port, scope) = (UInt64(0), UInt64(0x7f00_0001), UInt16(0), Text.none)
+    var family: Int64 = 0
+    switch address {
+    case .port(let number): port = number
+    case .ipv4(let host, let number): (low, port) = (UInt64(host), number)
+    case .ipv6(let first, let second, let number, let device):
+      (high, low, port, scope) = (first, second, number, device)
+      family = 1
+    default: return nil
+    }
+    let start = Int64(tables.values.count)
+    tables.values.append(Int64(bitPattern: high))
+    tables.values.append(Int64(bitPattern: low))
+    tables.values.append(Record.pack(scope))
+    return start << 32 | family << 16 | Int64(port)
   }
 
   /// A list of commands, as packed ranges of `Manifest.values`.

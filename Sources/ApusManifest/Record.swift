@@ -16,7 +16,8 @@ public struct Record: Equatable, Sendable {
   /// True when the manifest has the object.
   public var isGiven: Bool { start > 0 }
 
-  init(start: UInt32) { self.start = start }
+  /// The object whose first member stands there.
+  public init(start: UInt32) { self.start = start }
 
   static func pack(_ text: Text) -> Int64 { Int64(text.offset) << 32 | Int64(text.count) }
   static func pack(_ range: TableRange) -> Int64 { Int64(range.start) << 32 | Int64(range.count) }
@@ -46,10 +47,7 @@ extension Manifest {
 
   /// A member that is a string.
   public func text(_ record: Record, _ member: Int) -> Text? {
-    value(record, member).map { packed in
-      let range = TableRange(packed: packed)
-      return Text(offset: range.start, count: range.count)
-    }
+    value(record, member).map { Text(packed: $0) }
   }
 
   /// A member that is a list or a command.

@@ -44,7 +44,6 @@ extension Decoder {
         let type = ServiceType(rawValue: number)
       {
         draft.service.type = type
-        if type == .forking { notInForce(node) }
       }
     case .start:
       if let number = word(node, Words("boot demand timer manual")),
@@ -144,6 +143,12 @@ extension Decoder {
     conflict(
       slots, .remain, draft.service.flags.contains(.remain) && draft.service.type != .oneshot,
       "without \"type\": \"oneshot\"")
+    if let fd = tables.values.at(Int(draft.extras.ready.start)), draft.extras.ready.isGiven {
+      conflict(
+        slots, .ready,
+        fd >= 0 && fd < 3 + Int64(draft.service.listeners.count) + Int64(draft.extras.fdStore),
+        "with a descriptor that is a socket's")
+    }
     conflict(
       slots, .pidFile, draft.service.type != .forking, "without \"type\": \"forking\"")
   }

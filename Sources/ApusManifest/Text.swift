@@ -14,6 +14,12 @@ public struct Text: Equatable, Sendable {
     self.count = count
   }
 
+  /// Reads a packed string of a record back.
+  public init(packed value: Int64) {
+    let range = TableRange(packed: value)
+    self.init(offset: range.start, count: range.count)
+  }
+
   /// The absent string; offset 0 of every pool is a NUL byte.
   public static let none = Text(offset: 0, count: 0)
 

@@ -17,6 +17,10 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isRunning = false
   /// A main process reached execve(2), or a oneshot ended with 0, since the last start.
   public internal(set) var isUp = false
+  /// A condition was not met at the last start.
+  public internal(set) var isSkipped = false
+  /// How often what it had parked was closed.
+  public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.
   public internal(set) var signals: [SentSignal] = []
 
@@ -114,7 +118,7 @@ struct Process {
   let pid: Int32
   let service: Int
   /// Main processes have one, stragglers none.
-  let instance: InstanceID?
+  var instance: InstanceID?
   /// Serial of the main process whose group it belongs to.
   let group: UInt64
   let script: Script
@@ -127,11 +131,15 @@ struct Process {
 
 /// A live instance: from `spawn` to `release`.
 struct Instance {
-  let id: InstanceID
+  /// The life; the next one after each `adopt`.
+  var id: InstanceID
   let service: Int
   let isMain: Bool
-  let process: Int
-  let serial: UInt64
+  /// The main process.
+  var process: Int
+  var serial: UInt64
+  /// Whose processes are its tree.
+  let group: UInt64
   let spawnedAt: Int64
   var hasExited = false
   /// Turn in which the exit was delivered.

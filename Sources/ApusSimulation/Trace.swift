@@ -159,6 +159,10 @@ extension ByteWriter {
       text("exited")
       instance(id)
       self.report(report)
+    case .adopted(let id, let pid):
+      text("adopted")
+      instance(id)
+      pair("pid", pid)
     case .orphanReaped(let pid):
       text("orphanReaped")
       pair("pid", pid)
@@ -235,6 +239,13 @@ extension ByteWriter {
       instance(id)
       pair("number", number)
       text(scope == .all ? " all" : " main")
+    case .emptyStore(let service):
+      text("emptyStore")
+      pair("s", service)
+    case .adopt(let id, let pid):
+      text("adopt")
+      instance(id)
+      pair("pid", pid)
     case .release(let id):
       text("release")
       instance(id)

@@ -48,6 +48,8 @@ public final class Workload {
         if draft.listeners == 0, random.chance(200) {
           draft.service.type = .oneshot
           if random.chance(500) { draft.service.flags.insert(.remain) }
+        } else if !draft.service.accepts, random.chance(150) {
+          draft.service.type = .forking
         }
         if index > 0 {
           for _ in 0..<random.below(3) {
@@ -103,7 +105,7 @@ public final class Workload {
     }
     if random.chance(60) {
       script.failure = Script.Failure(
-        random.pick([.descriptors, .uid, .verify, .execute]),
+        random.pick([.condition, .descriptors, .uid, .verify, .execute]),
         random.pick([.noEntry, .accessDenied, .textBusy]))
     }
     script.isStuckBeforeExec = random.chance(15)

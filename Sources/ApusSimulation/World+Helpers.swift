@@ -11,12 +11,20 @@ struct Helper {
 
 extension World {
   /// A helper reaches execve(2) at once and ends a little later.
-  func runHelper(_ id: InstanceID) -> Outcome {
+  func runHelper(_ id: InstanceID, _ command: TableRange) -> Outcome {
     if helpers[id.slot] != nil { violate(5, "a helper is started in a slot that is in use") }
     helpers[id.slot] = Helper(id: id)
     helperStarts += 1
     let service = Int(id.slot) - helperBase
-    let code = helperCodes[service] ?? 0
+    var code = helperCodes[service] ?? 0
+    if command == TableRange(start: 0, count: 0), pidFiles[service] == nil { code = 1 }
+    if let failure = helperFailures[service] {
+      after(100, freezes: true) {
+        $0.reports.append(.executionFailed(id, step: failure.step, errno: failure.errno))
+      }
+      after(100, freezes: true) { $0.endHelper(id, ExitReport(isSignal: false, number: 127)) }
+      return .event(.spawned(id, pid: 100_000 + Int32(id.slot)))
+    }
     after(100, freezes: true) { $0.reports.append(.executed(id)) }
     after(1000, freezes: true) { $0.endHelper(id, ExitReport(isSignal: false, number: code)) }
     return .event(.spawned(id, pid: 100_000 + Int32(id.slot)))
@@ -27,7 +35,7 @@ extension World {
     helpers[UInt16(helperBase + service)] != nil
   }
 
-  private var helperBase: Int {
+  var helperBase: Int {
     var places = 0
     for service in manifest.services where service.accepts { places += Int(service.maxConnections) }
     return manifest.services.count + min(places, Limits.connections)
@@ -55,11 +63,14 @@ extension World {
   }
 
   /// A service's process says something on its notify channel.
-  public func notify(_ service: ServiceIndex, _ flags: Notice.Flags, watchdogUs: Int64 = -1) {
+  public func notify(
+    _ service: ServiceIndex, _ flags: Notice.Flags, watchdogUs: Int64 = -1, mainPid: Int32 = 0
+  ) {
     guard let instance = instances.at(service) ?? nil else { return }
     var notice = Notice()
     notice.flags = flags
     notice.watchdogUs = watchdogUs
+    notice.mainPid = mainPid
     notices.append(.notified(instance.id, notice))
   }
 }

@@ -27,6 +27,12 @@ extension World {
     die(instance.process, instance.serial, ExitReport(isSignal: true, number: signal))
   }
 
+  /// The main process of a service ends by itself.
+  public func end(_ service: ServiceIndex, code: UInt8) {
+    guard let instance = instances.at(service) ?? nil else { return }
+    die(instance.process, instance.serial, ExitReport(isSignal: false, number: code))
+  }
+
   func spawn(_ id: InstanceID, service: ServiceIndex) -> Outcome {
     let slot = Int(id.slot)
     guard services.indices.contains(service) else {
@@ -89,7 +95,7 @@ extension World {
         where listeners[listener].bindAttempts.isEmpty {
           violate(8, "service \(service) is started before listener \(listener) of \(needed)")
         }
-      } else if !services[needed].isUp {
+      } else if !services[needed].isUp, !services[needed].isSkipped {
         violate(8, "service \(service) is started before \(needed), which it needs")
       }
     }
@@ -114,10 +120,12 @@ extension World {
     }
     let serial = serial
     instances[Int(id.slot)] = Instance(
-      id: id, service: service, isMain: isMain, process: index, serial: serial, spawnedAt: clock)
+      id: id, service: service, isMain: isMain, process: index, serial: serial, group: serial,
+      spawnedAt: clock)
     services[service].starts.append(time)
     services[service].alive += 1
     services[service].isUp = false
+    services[service].isSkipped = false
     if script.endsBeforeSpawnReturns {
       die(index, serial, script.end)
     } else if let failure = script.failure {
@@ -208,7 +216,9 @@ extension World {
       instances[Int(id.slot)] = instance
       if instance.isMain { services[service].isRunning = false }
     }
-    for other in processes.indices where processes[other]?.group == process.serial && other != index
+    for other in processes.indices
+    where processes[other]?.group == process.group && processes[other]?.instance == nil
+      && other != index
     {
       processes[other]?.isOrphan = true
       if let orphan = processes[other], orphan.stage == .zombie { reap(other, orphan) }
@@ -277,7 +287,7 @@ extension World {
     deliver(number, to: instance.process, instance.serial)
     guard scope == .all else { return .done }
     for index in processes.indices where index != instance.process {
-      if let process = processes[index], process.group == instance.serial {
+      if let process = processes[index], process.group == instance.group {
         deliver(number, to: index, process.serial)
       }
     }

@@ -182,6 +182,10 @@ extension World {
       instance.exitTurn = turns
       instances[Int(id.slot)] = instance
     case .executed(let id), .executionFailed(let id, _, _):
+      if case .executionFailed(_, .condition, _) = event {
+        let service = Int(id.slot) < services.count ? Int(id.slot) : Int(id.slot) - helperBase
+        if services.indices.contains(service) { services[service].isSkipped = true }
+      }
       if var instance = live(id) {
         instance.hasLanded = true
         instances[Int(id.slot)] = instance

@@ -68,6 +68,12 @@ public final class World: Kernel {
   var helpers: [UInt16: Helper] = [:]
   /// How the helpers of services end, by service; 0 unless it is set.
   public var helperCodes: [ServiceIndex: UInt8] = [:]
+  /// Steps of the helpers' children that fail, by service.
+  public var helperFailures: [ServiceIndex: Script.Failure] = [:]
+  /// What the pid files of daemons say; without one, that there is none yet.
+  public var pidFiles: [ServiceIndex: Int32] = [:]
+  /// Pids that were named as a main process and are none of the service's.
+  public internal(set) var refusedPids = 0
   /// How many helpers were started.
   public internal(set) var helperStarts = 0
   var lateReports: [Event] = []
@@ -201,7 +207,11 @@ public final class World: Kernel {
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))
-    case .run(let id, _, _, _): return runHelper(id)
+    case .run(let id, _, let command, _): return runHelper(id, command)
+    case .emptyStore(let service):
+      services[Int(service)].storesEmptied += 1
+      return .done
+    case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, _) where helpers[id.slot] != nil:
       return signalHelper(id, number)
     case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)

@@ -22,6 +22,8 @@ public enum Frame {
   public static let lineLimit = 2048
   /// The most bytes of any frame the supervisor sends.
   public static let replyLimit = 2304
+  /// The most bytes of what a service says of itself.
+  public static let statusLimit = 80
 }
 
 /// The version of apus.

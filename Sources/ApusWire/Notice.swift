@@ -19,6 +19,8 @@ public struct Notice: Equatable, Sendable {
     public static let trigger = Flags(rawValue: 16)
     /// `RESTART_RESET=1`.
     public static let restartReset = Flags(rawValue: 32)
+    /// Not of the protocol: a newline on the descriptor of `ready.fd`.
+    public static let announced = Flags(rawValue: 256)
     /// `FDSTORE=1`.
     public static let store = Flags(rawValue: 64)
     /// `FDSTOREREMOVE=1`.
@@ -26,7 +28,7 @@ public struct Notice: Equatable, Sendable {
   }
   /// What was said.
   public var flags: Flags = []
-  /// `MAINPID=`; 0 when it was not said.
+  /// `MAINPID=`; 0 when it was not said, -1 when it can be nobody's.
   public var mainPid: Int32 = 0
   /// `WATCHDOG_USEC=` in microseconds; -1 when it was not said.
   public var watchdogUs: Int64 = -1
@@ -72,7 +74,7 @@ public struct Notice: Equatable, Sendable {
     let isOne = end == value + 1 && bytes[value] == UInt8(ascii: "1")
     for number in 0..<11 where Self.equals(bytes, start, equals, Self.word(number)) {
       switch number {
-      case 8: if let pid = number32(bytes, value, end) { mainPid = pid }
+      case 8: mainPid = number32(bytes, value, end) ?? -1
       case 9: if let time = Self.number(bytes, value, end) { watchdogUs = time }
       case 10: if let time = Self.number(bytes, value, end) { extendUs = time }
       case 4: if Self.equals(bytes, value, end, "trigger") { flags.insert(.trigger) }

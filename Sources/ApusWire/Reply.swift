@@ -161,7 +161,8 @@ extension ByteWriter {
 
   /// One service of `status`.
   public mutating func serviceFrame(
-    _ record: ServiceRecord, name: (inout ByteWriter) -> Void, reason: (inout ByteWriter) -> Void
+    _ record: ServiceRecord, name: (inout ByteWriter) -> Void, reason: (inout ByteWriter) -> Void,
+    status: (inout ByteWriter) -> Void = { _ in }
   ) {
     beginFrame(kind: ReplyKind.service.rawValue)
     byte(record.state.rawValue)
@@ -175,6 +176,7 @@ extension ByteWriter {
     little(record.memory ?? .max, bytes: 8)
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
+    field(limit: Frame.statusLimit, status)
     endFrame()
   }
 

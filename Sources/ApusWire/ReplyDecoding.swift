@@ -69,6 +69,8 @@ public struct ServiceReply: Equatable, Sendable {
   public var name: [UInt8]
   /// Why it is in this state.
   public var reason: [UInt8]
+  /// What it says of itself.
+  public var status: [UInt8]
 
   /// Decodes a service's record.
   public init(decoding frame: [UInt8]) throws(FrameError) {
@@ -85,6 +87,7 @@ public struct ServiceReply: Equatable, Sendable {
     let memory = fields.number(bytes: 8)
     name = fields.text(limit: Frame.nameLimit)
     reason = fields.text(limit: Frame.reasonLimit)
+    status = fields.text(limit: Frame.statusLimit)
     guard fields.isWhole else { throw .length }
     guard state != nil, exitKind <= 2, (exitKind == 0) == (exitMoment == nil) else { throw .value }
     if let exitMoment {

@@ -8,17 +8,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/statfs.h>
+#include <sys/utsname.h>
 
+#include "childside.h"
 #include "raw.h"
 
-/* Everything in this file but capus_spawn runs in the child. On 32-bit ARM it stays ARM code: as
- * one large Thumb function it is more than the code generator can place constants in. */
-#if defined(__arm__)
-#define CHILD __attribute__((no_stack_protector, target("arm"))) static
-#else
-#define CHILD __attribute__((no_stack_protector)) static
-#endif
+/* Everything in this file but capus_spawn runs in the child. */
 
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT 47
@@ -330,10 +327,64 @@ CHILD long execute(const struct capus_plan *plan) {
   return raw3(SYS_execve, plan->path, plan->arguments, plan->environment);
 }
 
+/* True when the kernel command line has that word, or for one without a value, a value for it. */
+CHILD bool has_argument(const char *wanted) {
+  char text[4096];
+  long fd = raw4(SYS_openat, AT_FDCWD, "/proc/cmdline", O_RDONLY | O_CLOEXEC, 0);
+  long count = raw3(SYS_read, fd, text, sizeof text);
+  raw1(SYS_close, fd);
+  for (long at = 0; at < count; at++) {
+    const char *rest = wanted;
+    bool has_value = false;
+    for (; at < count && text[at] == *rest; at++)
+      has_value |= *rest++ == '=';
+    if (*rest == 0 && (at >= count || text[at] <= ' ' || (text[at] == '=' && !has_value)))
+      return true;
+    while (at < count && text[at] > ' ')
+      at++;
+  }
+  return false;
+}
+
+/* `arm` stands for armv6l, armv7l and the like. */
+CHILD bool is_machine(uint64_t number) {
+  static const char names[][8] = {"x86_64", "aarch64", "arm", "riscv64"};
+  struct utsname system;
+  size_t at = 0;
+  if (number >= sizeof names / sizeof *names || raw1(SYS_uname, &system) < 0)
+    return false;
+  while (names[number][at] != 0 && names[number][at] == system.machine[at])
+    at++;
+  return names[number][at] == 0 && (number == 2 || system.machine[at] == 0);
+}
+
+/* An unmet condition fails with its own number, counted from 1. */
+CHILD long check_condition(const struct capus_step *step) {
+  bool is_met;
+  if (step->small < 2)
+    is_met = (raw3(SYS_faccessat, AT_FDCWD, step->text, 0) == 0) == (step->small == 0);
+  else
+    is_met = step->small == 2 ? has_argument(step->text) : is_machine(step->first);
+  return is_met ? 0 : -1 - (long)step->small;
+}
+
 CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
+  case CAPUS_CONDITION:
+    return check_condition(step);
+  case CAPUS_ENVIRONMENT:
+    return child_read_environment(plan, step);
+  case CAPUS_READ_PID:
+    raw1(SYS_exit_group, child_read_pid(plan, step));
+  case CAPUS_CONNECT:
+    raw1(SYS_exit_group, child_connect(step));
   case CAPUS_SESSION: {
+    uint64_t limit[2];
     long session = raw0(SYS_setsid);
+    if (step->first && raw4(SYS_prlimit64, 0, RLIMIT_LOCKS, 0, limit) == 0) {
+      limit[0] = step->first;
+      raw4(SYS_prlimit64, 0, RLIMIT_LOCKS, limit, 0);
+    }
     return session < 0 ? session : 0;
   }
   case CAPUS_UMASK:
@@ -428,6 +479,7 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
   };
   plan->stage = 0;
   plan->error = 0;
+  plan->found = 0;
   if (!clone3_refused) {
     long pid = capus_clone_call(NR_CLONE3, (long)&arguments, sizeof arguments, 0, run, plan);
     if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)

@@ -15,9 +15,12 @@ struct record {
   uint32_t signal;          /* the fault that ended the program, 0 for none */
   uint32_t lost;
   char path[PATH_BYTES];
-  int32_t log_fd; /* 0 for none, as an older program leaves it */
+  int32_t log_fd;  /* 0 for none, as an older program leaves it */
+  uint32_t stores; /* slots of parked descriptors, behind the board's; 0 before there were any */
 };
 
+/* In a slot of a parked descriptor `check` is its service, `generation` whether its hang-up counts,
+ * and the bytes are its name. */
 struct slot {
   int32_t fd, pid;
   uint32_t generation, identity, check;
@@ -25,13 +28,20 @@ struct slot {
   uint8_t bytes[CAPUS_SLOT_BYTES];
 };
 
+static inline uint32_t board_slot(const struct record *record) {
+  return record->services + record->listeners + record->connections;
+}
+
 static inline uint32_t slot_count(const struct record *record) {
-  return record->services + record->listeners + record->connections + 1;
+  return board_slot(record) + 1 + record->stores;
 }
 
 static inline struct slot *slot_at(struct record *record, uint32_t index) {
   return (struct slot *)((char *)record + record->slots_at + (size_t)index * record->slot_size);
 }
+
+/* The record that is written, NULL for none. */
+struct record *capus_record_current(void);
 
 /* The record a crash leaves behind, and its descriptor. */
 extern struct record *capus_kept;

@@ -198,6 +198,16 @@ int32_t capus_open_terminal(const char *path) {
   return raw_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
 }
 
+int32_t capus_read_line(int32_t fd) {
+  char text[64];
+  long count;
+  while ((count = raw3(SYS_read, fd, text, sizeof text)) > 0)
+    for (long at = 0; at < count; at++)
+      if (text[at] == '\n')
+        return 1;
+  return count == -EAGAIN ? 0 : -1;
+}
+
 int64_t capus_read(int32_t fd, void *bytes, size_t count) {
   return raw3(SYS_read, fd, bytes, count);
 }

@@ -9,6 +9,45 @@
 
 enum { FDS_AT_MOST = 253 };
 
+/* What came with the last datagram and has not been taken. */
+static int32_t parcel[FDS_AT_MOST];
+static size_t parcel_count;
+
+int32_t capus_notify_take(void) {
+  return parcel_count > 0 ? parcel[--parcel_count] : -1;
+}
+
+void capus_notify_drop(void) {
+  while (parcel_count > 0)
+    raw1(SYS_close, parcel[--parcel_count]);
+}
+
+const uint8_t *capus_notify_value(const uint8_t *bytes, size_t count, const char *name,
+                                  size_t *length) {
+  const uint8_t *value = NULL;
+  for (size_t start = 0, end; start < count; start = end + 1) {
+    size_t same = 0;
+    for (end = start; end < count && bytes[end] != '\n'; end++) {
+    }
+    while (name[same] != 0 && start + same < end && bytes[start + same] == (uint8_t)name[same])
+      same++;
+    if (name[same] == 0) {
+      value = bytes + start + same;
+      *length = end - start - same;
+    }
+  }
+  return value;
+}
+
+void capus_notify_status(const uint8_t *bytes, size_t count, uint8_t *status, size_t limit) {
+  size_t length;
+  const uint8_t *text = capus_notify_value(bytes, count, "STATUS=", &length);
+  if (text == NULL)
+    return;
+  *status = (uint8_t)(length < limit ? length : limit);
+  memcpy(status + 1, text, *status);
+}
+
 static void make_parent(char *path) {
   char *slash = strrchr(path, '/');
   if (slash == NULL || slash == path)
@@ -44,7 +83,7 @@ int32_t capus_notify_bind(const char *path, uint32_t uid) {
   return (int32_t)result;
 }
 
-/* Closes what came along and finds the sender. */
+/* Keeps what came along and finds the sender. */
 static void take_control(struct msghdr *message, struct ucred *sender) {
   for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL;
        part = CMSG_NXTHDR(message, part)) {
@@ -57,14 +96,17 @@ static void take_control(struct msghdr *message, struct ucred *sender) {
       for (size_t index = 0; index < count; index++) {
         int fd;
         memcpy(&fd, CMSG_DATA(part) + index * sizeof fd, sizeof fd);
-        raw1(SYS_close, fd);
+        if (parcel_count < FDS_AT_MOST)
+          parcel[parcel_count++] = fd;
+        else
+          raw1(SYS_close, fd);
       }
     }
   }
 }
 
-int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, int32_t session,
-                             uint32_t uid) {
+int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
+                             const struct capus_tree *tree, uint32_t uid) {
   _Alignas(struct cmsghdr) char
       control[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(FDS_AT_MOST * sizeof(int))];
   struct iovec part = {.iov_base = bytes, .iov_len = capacity};
@@ -75,13 +117,13 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity, int32_
   if (count < 0)
     return count;
   take_control(&message, &sender);
-  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
-    return -EBADMSG;
-  if (session == 0)
-    return count;
   long found = raw1(SYS_getsid, sender.pid);
   /* A sender that is gone already is believed by its user: only that one can write here. */
-  if (found == session || sender.pid == session || (found == -ESRCH && sender.uid == uid))
+  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
+    found = 0;
+  else if (tree->main == 0 || sender.pid == tree->main || (found > 0 && found == tree->session) ||
+           (found == -ESRCH && sender.uid == uid) || capus_kin(sender.pid, tree) == 1)
     return count;
+  capus_notify_drop();
   return -EBADMSG;
 }

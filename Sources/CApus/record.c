@@ -74,13 +74,13 @@ static void set_path(struct record *record) {
 }
 
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            int64_t start_us) {
+                            uint32_t stores, int64_t start_us) {
   if (current_fd < 0)
     return -EBADF;
   const uint32_t page = (uint32_t)capus_page_size();
   const uint32_t files_end = (uint32_t)lseek(current_fd, 0, SEEK_CUR);
   const uint32_t slots_at = (files_end + page - 1) / page * page;
-  const uint32_t slots = services + listeners + connections + 1;
+  const uint32_t slots = services + listeners + connections + 1 + stores;
   const size_t size = slots_at + (size_t)slots * sizeof(struct slot);
   /* All of it now: a page that is not there when it is written would be a SIGBUS. */
   if (fallocate(current_fd, 0, 0, (off_t)size) < 0)
@@ -95,6 +95,7 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .services = services,
                             .listeners = listeners,
                             .connections = connections,
+                            .stores = stores,
                             .slots_at = slots_at,
                             .files_at = page,
                             .files_end = files_end,
@@ -110,6 +111,10 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
     memcpy(record->crashes, capus_kept->crashes, sizeof record->crashes);
   }
   return 0;
+}
+
+struct record *capus_record_current(void) {
+  return current;
 }
 
 static struct slot *writable(uint32_t index) {
@@ -180,8 +185,9 @@ void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count) {
 static int is_sound(const struct record *record, size_t size) {
   return record->magic == RECORD_MAGIC && record->slot_size >= offsetof(struct slot, bytes) &&
          record->slot_size <= 4096 && record->services < 65536 && record->listeners < 65536 &&
-         record->connections < 65536 && record->files_at <= record->files_end &&
-         record->files_end <= record->slots_at && record->slots_at % 16 == 0 &&
+         record->connections < 65536 && record->stores < 1 << 26 &&
+         record->files_at <= record->files_end && record->files_end <= record->slots_at &&
+         record->slots_at % 16 == 0 &&
          record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size;
 }
 
@@ -258,7 +264,7 @@ void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {
 }
 
 int32_t capus_record_control(void) {
-  int32_t fd = state == CAPUS_FRESH ? -1 : slot_at(capus_kept, slot_count(capus_kept) - 1)->fd;
+  int32_t fd = state == CAPUS_FRESH ? -1 : slot_at(capus_kept, board_slot(capus_kept))->fd;
   return capus_is_open(fd) ? fd : -1;
 }
 
@@ -301,9 +307,11 @@ int32_t capus_is_open(int32_t fd) {
 
 int32_t capus_adopt_child(int32_t pid, int32_t *pidfd) {
   siginfo_t information = {0};
-  if (pid <= 1 || waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) < 0)
+  if (pid <= 1)
     return -ECHILD;
-  long opened = raw2(NR_PIDFD_OPEN, pid, 0);
-  *pidfd = opened < 0 ? -1 : (int32_t)opened;
-  return 0;
+  int is_ours = waitid(P_PID, (id_t)pid, &information, WEXITED | WNOHANG | WNOWAIT) == 0;
+  *pidfd = (int32_t)raw2(NR_PIDFD_OPEN, pid, 0);
+  if (*pidfd < 0)
+    *pidfd = -1;
+  return is_ours ? 0 : *pidfd < 0 ? -ECHILD : 1;
 }

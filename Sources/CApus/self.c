@@ -27,7 +27,7 @@ static void inspect_capabilities(struct capus_self *self) {
 }
 
 /* Writes "/proc/PID/name" and returns the end. */
-static void proc_path(char *path, int32_t pid, const char *name) {
+void capus_proc_path(char *path, int32_t pid, const char *name) {
   char digits[12];
   int count = 0;
   for (const char *from = "/proc/"; *from; from++)
@@ -65,7 +65,7 @@ int64_t capus_resident_bytes(int32_t pid) {
   const char *at = text;
   if (pid <= 0)
     return -EINVAL;
-  proc_path(path, pid, "statm");
+  capus_proc_path(path, pid, "statm");
   int64_t result = read_file(path, text, sizeof text);
   if (result < 0)
     return result;
@@ -81,7 +81,7 @@ int32_t capus_set_oom_score(int32_t pid, int32_t value) {
   size_t count = 0;
   if (pid <= 0 || value < -1000 || value > 1000)
     return -EINVAL;
-  proc_path(path, pid, "oom_score_adj");
+  capus_proc_path(path, pid, "oom_score_adj");
   if (value < 0)
     text[count++] = '-';
   int32_t rest = value < 0 ? -value : value;

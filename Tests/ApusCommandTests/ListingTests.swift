@@ -100,10 +100,10 @@ private let bare = service("getty@ttyS0", .listening)
         {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000,"allocations":0},"services":[\
         {"name":"web","state":"ready","sinceUs":1000000977000000,"mainPid":77,"restarts":2,\
         "lastExit":{"kind":"signal","code":11,"atUs":1000000976900000},"nextStartUs":null,\
-        "reason":"","memoryBytes":1258292},\
+        "reason":"","status":"","memoryBytes":1258292},\
         {"name":"crash","state":"backoff","sinceUs":1000000977000000,"mainPid":0,"restarts":0,\
         "lastExit":{"kind":"exit","code":1,"atUs":1000001099000000},\
-        "nextStartUs":1000001103200000,"reason":"exited with 1","memoryBytes":null}]}
+        "nextStartUs":1000001103200000,"reason":"exited with 1","status":"","memoryBytes":null}]}
 
         """)
     _ = try parsed(outcome.output)

@@ -48,6 +48,33 @@ import Testing
     #expect(written(&second) == slots)
   }
 
+  @Test("a main process that the supervisor had not been told of is taken over, no other life is")
+  func adoptedUntold() {
+    var first = supervisor()
+    var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
+    for event in [.begin, .bound(listener: 0), .bound(listener: 1), .tick, .tick] as [Event] {
+      effects.removeAll()
+      first.step(event, now: Instant(microseconds: 1_000_000), into: &effects)
+    }
+    guard let id = first.report(service: 0)?.instance else { return }
+    first.step(.spawned(id, pid: 7), now: Instant(microseconds: 1_000_000), into: &effects)
+    first.step(.executed(id), now: Instant(microseconds: 1_000_000), into: &effects)
+    #expect(first.state(of: 0) == .ready)
+    let slot = written(&first)[0]
+    for (ahead, isTaken) in [(UInt32(0), true), (1, true), (2, false)] {
+      var second = supervisor()
+      var codec = FieldCodec(capacity: Supervisor.slotBytes)
+      for (index, byte) in slot.enumerated() { codec.bytes[index] = byte }
+      codec.read(slot.count)
+      let held = HeldResources(pid: 9, generation: id.generation &+ ahead)
+      let taken = second.restore(slot: 0, from: &codec, held: held)
+      #expect(taken == isTaken)
+      #expect(second.report(service: 0)?.pid == (isTaken ? 9 : 0))
+      #expect(
+        second.report(service: 0)?.instance.generation == id.generation &+ (isTaken ? ahead : 0))
+    }
+  }
+
   @Test("any byte and any length of any slot can be read, and is stepped without a trap")
   func anything() {
     var first = supervisor()

@@ -77,6 +77,8 @@ import Testing
           ExitReport(isSignal: false, number: 0))
       }, false
     ),
+    ("adopted", { .adopted($0, pid: 88) }, false),
+    ("nothing left", { .adopted($0, pid: 0) }, false),
     ("orphan reaped", { _ in .orphanReaped(pid: 5) }, false),
     ("childless", { _ in .childless }, false),
     ("signal 15", { _ in .signal(15) }, false),

@@ -65,6 +65,28 @@ import Testing
       ])
   }
 
+  @Test("conditions and files of variables come first, and conditions in one process only")
+  func beforeEverything() {
+    var manifest = everything()
+    manifest.values = [0, 0, Int64.min, Int64.min, 2, 0]
+    var extras = Extras()
+    extras.conditions = Record(start: 1)
+    extras.environmentFiles = TableRange(start: 1, count: 1)
+    manifest.extras = [extras]
+    let first: [SpawnStepKind] = [.condition, .condition, .session, .environment, .directories]
+    #expect(Array(kinds(manifest, rights()).prefix(5)) == first)
+    // A command of the service comes after its first process.
+    manifest.services[0].flags.insert(.helper)
+    #expect(kinds(manifest, rights()).first == .session)
+    // With commands before the start the first of them is that.
+    manifest.values[5] = 1
+    manifest.extras[0].pre = TableRange(start: 5, count: 1)
+    #expect(Array(kinds(manifest, rights()).prefix(5)) == first)
+    manifest.services[0].flags.remove(.helper)
+    manifest.services[0].exec = TableRange(start: 1, count: 1)
+    #expect(kinds(manifest, rights()).first == .session)
+  }
+
   @Test("PRI-01 what needs CAP_SETPCAP comes before it is given up")
   func secureBits() {
     let one: UInt64 = 0x2000

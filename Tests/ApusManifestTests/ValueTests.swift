@@ -91,6 +91,10 @@ let badValues: [(String, String)] = [
   (#""idleStop": "1ms""#, "idleStop: the duration is too short"),
   (#""ready": {"fd": 2}"#, "ready.fd: expected a whole number from 3 to 1023"),
   (#""ready": {"fd": 3, "tcp": "80"}"#, "ready: only one of"),
+  (
+    #""ready": {"fd": 3}, "listen": [{"stream": "80"}]"#,
+    "ready: has no meaning with a descriptor that is a socket's"
+  ),
   (#""ready": {"tcp": "/x"}"#, "ready.tcp: expected port"),
   (#""restart": "allways""#, #"restart: unknown word "allways"; did you mean "always"?"#),
   (#""restart": 1"#, "restart: expected an object, found a number"),
@@ -400,12 +404,12 @@ let badAddresses: [(String, String)] = [
 
   @Test func `What is not in force yet is a note and marks the service`() {
     let loaded = service(
-      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"stream": "1", "noDelay": true}], "cgroup": {}"#
+      #""idleStop": "5s", "stop": {"exec": ["/x"]}, "listen": [{"stream": "1", "noDelay": true}], "cgroup": {}"#
     )
     #expect(loaded.errorLines == [])
     #expect(
       loaded.lines.map { String($0.drop { $0 != "w" }) } == [
-        "web.type: accepted, not in force yet",
+        "web.idleStop: accepted, not in force yet",
         "web.cgroup: accepted, not in force yet",
       ])
     #expect(loaded.service("web")?.flags.contains(.notInForce) == true)

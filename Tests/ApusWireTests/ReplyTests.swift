@@ -47,23 +47,26 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
 
   @Test("CTL-06 golden bytes of a service") func service() throws {
     let bytes = frame {
-      $0.serviceFrame(fullService(), name: { $0.text("web") }, reason: { $0.text("x") })
+      $0.serviceFrame(
+        fullService(), name: { $0.text("web") }, reason: { $0.text("x") },
+        status: { $0.text("fine") })
     }
     #expect(
-      bytes == [1, 131, 55, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
+      bytes == [1, 131, 61, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
         + [5, 0, 0, 0, 0, 0, 0, 0] + [6, 0, 0, 0, 0, 0, 0, 0] + [0, 16, 0, 0, 0, 0, 0, 0]
-        + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78])
+        + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0] + Array("fine".utf8))
     let back = try ServiceReply(decoding: bytes)
     #expect(back.record == fullService())
     #expect(back.name == Array("web".utf8) && back.reason == Array("x".utf8))
+    #expect(back.status == Array("fine".utf8))
   }
 
   @Test("CTL-06 golden bytes of a service without anything optional") func bareService() throws {
     let record = ServiceRecord(state: .invalid, since: .zero)
     let bytes = frame { $0.serviceFrame(record, name: { $0.text("a") }, reason: { _ in }) }
     #expect(
-      bytes == [1, 131, 52, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none
-        + [1, 0, 0x61, 0, 0])
+      bytes == [1, 131, 54, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none
+        + [1, 0, 0x61, 0, 0, 0, 0])
     #expect(try ServiceReply(decoding: bytes).record == record)
   }
 

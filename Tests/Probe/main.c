@@ -15,7 +15,18 @@
  *   probe chatter N     send WATCHDOG=1 that often, then READY=1, then sleep
  *   probe orphans N     leave that many sleeping children behind, all ending with this
  *   probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
+ *   probe daemon FILE   leave a daemon in a session of its own that writes its pid to FILE (- for
+ *                       none), exit 0
+ *   probe double FILE   the same by way of another child that exits
+ *   probe leave         send MAINPID of a child, and READY, then exit 0
+ *   probe name          send MAINPID of a child, and READY, then sleep and wait for the child
+ *   probe ready FD      write a newline to FD, then sleep
+ *   probe store FILE TEXT…  append to FILE what LISTEN_FDNAMES says and the descriptors hold; send
+ *                       the first time each text with a memory file that holds it, or after "hup:"
+ *                       with a pipe that has been hung up, after "again:" with the one before
+ *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,11 +37,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -208,6 +221,118 @@ static void reload(int number) {
   notify("READY=1");
 }
 
+static void notify_with(const char *text, int passed) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  char control[CMSG_SPACE(sizeof(int))] = {0};
+  struct iovec part = {.iov_base = (void *)text, .iov_len = strlen(text)};
+  struct msghdr message = {.msg_name = &address,
+                           .msg_namelen = sizeof address,
+                           .msg_iov = &part,
+                           .msg_iovlen = 1,
+                           .msg_control = control,
+                           .msg_controllen = sizeof control};
+  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &passed, sizeof passed);
+  strncpy(address.sun_path, getenv("NOTIFY_SOCKET"), sizeof address.sun_path - 1);
+  if (sendmsg(fd, &message, 0) < 0)
+    perror("probe: sendmsg");
+  close(fd);
+}
+
+static void store(const char *path, char **texts) {
+  const char *names = getenv("LISTEN_FDNAMES");
+  char done[512];
+  int is_first = access(path, F_OK) < 0;
+  FILE *out = fopen(path, "a");
+  if (!out)
+    exit(9);
+  fprintf(out, "%s", names ? names : "-");
+  for (int fd = 3; getenv("LISTEN_FDS") && fd < 3 + atoi(getenv("LISTEN_FDS")); fd++) {
+    char text[65] = "";
+    ssize_t count = pread(fd, text, sizeof text - 1, 0);
+    for (ssize_t at = 0; at < count; at++)
+      if (text[at] == '\n')
+        text[at] = '|';
+    fprintf(out, " %s", count > 0 ? text : "?");
+  }
+  fprintf(out, "\n");
+  fclose(out);
+  for (int fd = -1; is_first && *texts; texts++) {
+    const char *text = *texts;
+    int ends[2];
+    if (!strncmp(text, "hup:", 4) && pipe(ends) == 0) {
+      text += 4;
+      fd = ends[0];
+      close(ends[1]);
+    } else if (!strncmp(text, "again:", 6)) {
+      text += 6;
+    } else {
+      fd = memfd_create("probe", MFD_CLOEXEC);
+      if (write(fd, text, strlen(text)) < 0)
+        perror("probe: write");
+    }
+    notify_with(text, fd);
+  }
+  notify("READY=1\nSTATUS=parked");
+  snprintf(done, sizeof done, "%s.done", path);
+  close(open(done, O_CREAT | O_WRONLY, 0600));
+}
+
+/* Leaves a process behind and exits. */
+static void daemonize(const char *path, int is_double) {
+  char temporary[512];
+  if (fork() > 0)
+    exit(0);
+  setsid();
+  if (is_double && fork() > 0) {
+    usleep(50000);
+    exit(0);
+  }
+  if (!strcmp(path, "-"))
+    return;
+  usleep(100000);
+  snprintf(temporary, sizeof temporary, "%s.new", path);
+  FILE *out = fopen(temporary, "w");
+  if (!out)
+    exit(3);
+  fprintf(out, "%d\n", getpid());
+  fclose(out);
+  rename(temporary, path);
+}
+
+/* Names a child as the main process. */
+static void name_child(int leaves) {
+  char text[64];
+  pid_t child = fork();
+  if (child == 0)
+    for (;;)
+      pause();
+  snprintf(text, sizeof text, "MAINPID=%d\nREADY=1", child);
+  notify(text);
+  if (leaves)
+    exit(0);
+  waitpid(child, NULL, 0);
+}
+
+static void listen_on(const char *flag, const char *name) {
+  struct sockaddr_un path = {.sun_family = AF_UNIX};
+  struct sockaddr_in port = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)atoi(name)),
+                             .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  while (access(flag, F_OK) < 0)
+    usleep(5000);
+  int is_path = name[0] == '/', fd = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM, 0), one = 1;
+  strncpy(path.sun_path, name, sizeof path.sun_path - 1);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  if (bind(fd, is_path ? (void *)&path : (void *)&port, is_path ? sizeof path : sizeof port) < 0 ||
+      listen(fd, 5) < 0)
+    exit(5);
+}
+
 static void append(const char *path, const char *name) {
   FILE *out = fopen(path, "a");
   const char *result = getenv("SERVICE_RESULT"), *status = getenv("EXIT_STATUS");
@@ -280,6 +405,16 @@ int main(int count, char **arguments) {
     append(arguments[2], arguments[3]);
     return 0;
   }
+  if ((!strcmp(deed, "daemon") || !strcmp(deed, "double")) && count > 2)
+    daemonize(arguments[2], deed[1] == 'o');
+  if (!strcmp(deed, "leave") || !strcmp(deed, "name"))
+    name_child(*deed == 'l');
+  if (!strcmp(deed, "ready") && count > 2 && write(atoi(arguments[2]), "\n", 1) != 1)
+    return 6;
+  if (!strcmp(deed, "store") && count > 2)
+    store(arguments[2], arguments + 3);
+  if (!strcmp(deed, "listen") && count > 3)
+    listen_on(arguments[2], arguments[3]);
   if (!strcmp(deed, "deaf"))
     signal(SIGTERM, SIG_IGN);
   if (!strcmp(deed, "fork") && count > 2 && fork() == 0) {

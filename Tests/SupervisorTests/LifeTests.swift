@@ -155,4 +155,134 @@ import Testing
     try board.wait("the timer") { FileManager.default.fileExists(atPath: board.path("often")) }
     #expect(FileManager.default.fileExists(atPath: board.path("log.txt")))
   }
+
+  @Test("conditions are looked at by each start, and skip it without failing anybody")
+  func conditions() throws {
+    let word = try String(contentsOfFile: "/proc/cmdline", encoding: .utf8)
+      .split(whereSeparator: { $0 == " " || $0 == "\n" }).first { !$0.contains("\"") }
+    let argument = try #require(word)
+    let key = argument.split(separator: "=")[0]
+    #if arch(x86_64)
+      let (own, other) = ("x86_64", "arm")
+    #else
+      let (own, other) = ("aarch64", "x86_64")
+    #endif
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "here": {"exec": ["PROBE", "sleep"], "conditions": {"exists": "/proc/self",
+          "missing": "DIR/nothing", "kernelArg": "\#(argument)", "architecture": "\#(own)"}},
+        "word": {"exec": ["PROBE", "sleep"], "conditions": {"kernelArg": "\#(key)"}},
+        "flag": {"exec": ["PROBE", "sleep"], "conditions": {"exists": "DIR/flag"},
+          "pre": [["PROBE", "log", "DIR/log.txt", "pre"]],
+          "post": [["PROBE", "log", "DIR/log.txt", "post"]]},
+        "present": {"exec": ["PROBE", "sleep"], "conditions": {"missing": "/proc"}},
+        "argument": {"exec": ["PROBE", "sleep"], "conditions": {"kernelArg": "\#(key)=nonsense"}},
+        "machine": {"exec": ["PROBE", "sleep"], "conditions": {"architecture": "\#(other)"}},
+        "after": {"exec": ["PROBE", "sleep"], "needs": ["flag", "machine"]}}}
+      """#)
+    try board.wait(for: "here", "ready")
+    try board.wait(for: "word", "ready")
+    try board.wait(for: "after", "ready")
+    for (name, condition) in [
+      ("flag", "exists"), ("present", "missing"), ("argument", "kernelArg"),
+      ("machine", "architecture"),
+    ] {
+      try board.wait(for: name, "skipped")
+      let service = try board.service(name)
+      #expect(service["reason"] as? String == "condition \(condition) is not met")
+      #expect(service["lastExit"] is NSNull)
+    }
+    #expect(!FileManager.default.fileExists(atPath: board.path("log.txt")))
+    #expect(board.command(["start", "flag"]).code == 0)
+    FileManager.default.createFile(atPath: board.path("flag"), contents: nil)
+    #expect(board.command(["start", "flag"]).code == 0)
+    #expect(try board.state("flag") == "ready")
+  }
+
+  @Test("variables come from files, in systemd's grammar, and a mistake is told with its line")
+  func environmentFiles() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "web": {"exec": ["PROBE", "report", "DIR/report"], "start": "manual",
+          "environment": {"A": "manifest", "KEPT": "manifest"},
+          "environmentFile": ["DIR/one", "-DIR/none", "-DIR/two"]},
+        "bad": {"exec": ["PROBE", "sleep"], "start": "manual", "restart": "no",
+          "environmentFile": ["-DIR/none", "DIR/bad"]},
+        "none": {"exec": ["PROBE", "sleep"], "restart": "no", "environmentFile": "DIR/none"},
+        "huge": {"exec": ["PROBE", "sleep"], "restart": "no", "start": "manual",
+          "environmentFile": "DIR/huge"}}}
+      """#)
+    try
+      (#"""
+    # a comment \
+    that goes on
+    ; another
+    A=file
+    PLAIN = some words \t
+    EMPTY=
+    DOUBLE="x \"y\" \z \$H
+    next"  'and'more
+    SINGLE='a\b "c" $'
+    LONG=one \
+    two
+    ESCAPED=\"q\" \ z
+    UTF=ä=b
+    TWICE=1
+    """# + "\r\n").write(toFile: board.path("one"), atomically: true, encoding: .utf8)
+    try "TWICE=2\n\nLAST=x".write(
+      toFile: board.path("two"), atomically: true, encoding: .utf8)
+    #expect(board.command(["start", "web"]).code == 0)
+    let report = try board.report("report")
+    let text = try String(contentsOfFile: board.path("report"), encoding: .utf8)
+    for entry in [
+      "A=file", "KEPT=manifest", #"PLAIN=some words t"#, "EMPTY=", #"SINGLE=a\b "c" $"#,
+      "LONG=one two", #"ESCAPED="q"  z"#, "UTF=ä=b", "TWICE=2", "LAST=x",
+    ] {
+      #expect(report.contains("env:" + entry), "\(entry)")
+    }
+    #expect(text.contains("env:DOUBLE=x \"y\" \\z $H\nnextandmore\n"))
+    #expect(report.filter { $0.hasPrefix("env:A=") || $0.hasPrefix("env:TWICE=") }.count == 2)
+    for (line, content) in [
+      (3, "A=1\n\nno assignment\n"), (1, "export A=1\n"), (2, "A=1\nB='x\ny\n"),
+      (4, "#\n#\\\n\n1A=2"),
+      (1, "A=\0"),
+    ] {
+      try content.write(toFile: board.path("bad"), atomically: true, encoding: .utf8)
+      #expect(board.command(["start", "bad"]).code == 1)
+      #expect(
+        try board.service("bad")["reason"] as? String
+          == "read \(board.path("bad")):\(line): EINVAL (22)")
+    }
+    // It is read by each start.
+    try "A=1\n".write(toFile: board.path("bad"), atomically: true, encoding: .utf8)
+    #expect(board.command(["start", "bad"]).code == 0)
+    try board.wait(for: "none", "failed")
+    #expect(
+      try board.service("none")["reason"] as? String
+        == "read \(board.path("none")): No such file or directory, ENOENT (2)")
+    try String(repeating: "#", count: 20_000).write(
+      toFile: board.path("huge"), atomically: true, encoding: .utf8)
+    #expect(board.command(["start", "huge"]).errors.contains("E2BIG"))
+  }
+
+  @Test("what a service says of itself is shown, and only as much as fits")
+  func status() throws {
+    let long = String(repeating: "x", count: 200)
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "good": {"exec": ["PROBE", "notify", "STATUS=first", "READY=1\nSTATUS=all \u00e4\u001b well"],
+          "type": "notify"},
+        "long": {"exec": ["PROBE", "notify", "READY=1\nSTATUS=\#(long)"], "type": "notify"},
+        "mute": {"exec": ["PROBE", "sleep"]}}}
+      """#)
+    for name in ["good", "long", "mute"] { try board.wait(for: name, "ready") }
+    #expect(try board.service("good")["status"] as? String == "all \u{e4}\u{1b} well")
+    #expect(board.command(["status", "good"]).output.contains("status: all ä\\x1b well"))
+    #expect(try board.service("long")["status"] as? String == String(long.prefix(80)))
+    #expect(try board.service("mute")["status"] as? String == "")
+    #expect(!board.command(["status", "mute"]).output.contains("status"))
+  }
 }

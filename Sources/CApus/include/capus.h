@@ -13,4 +13,6 @@
 #include "loop.h"
 #include "notify.h"
 #include "record.h"
+#include "store.h"
+#include "tree.h"
 #endif

@@ -11,7 +11,15 @@
 #include <stdint.h>
 
 enum capus_operation {
-  CAPUS_SESSION,   /* setsid */
+  CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
+  /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
+   * the errno carries the number times 256 and the line times 16384 */
+  CAPUS_ENVIRONMENT,
+  CAPUS_READ_PID, /* text = path; ends with 0 and the plan's `found`, or with 1 */
+  /* text = path or scope, small = port, base = both halves of an address, first = family: 0 unix, 1
+   * IPv4, 2 IPv6; ends with 0 once somebody listens there, or with 1 */
+  CAPUS_CONNECT,
+  CAPUS_SESSION,   /* setsid; first = the mark of its tree, 0 for none, see tree.h */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
   CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
@@ -68,6 +76,9 @@ struct capus_plan {
   char **arguments;
   char **environment;
   char *pidfd_digits;    /* LISTEN_PIDFDID's value, room for 21 bytes; NULL without one */
+  uint32_t environment_room; /* how many entries more it can have */
+  uint32_t file_room;        /* bytes for what files say, at `file_text` */
+  char *file_text;
   char *watchdog_digits; /* WATCHDOG_PID's value, like the next */
   char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
   int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
@@ -77,6 +88,7 @@ struct capus_plan {
   /* Written by the child: the index of the step it takes, and the errno it failed with. */
   volatile uint32_t stage;
   volatile int32_t error;
+  volatile int32_t found; /* by CAPUS_READ_PID */
 };
 
 /* True where a process has an inode number of its own for as long as the board is up (pidfs, Linux

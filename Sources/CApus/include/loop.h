@@ -69,6 +69,8 @@ int32_t capus_pipe(int32_t *read_end, int32_t *write_end);
 int32_t capus_close(int32_t fd);
 int32_t capus_open(const char *path, int32_t writable);
 int32_t capus_open_terminal(const char *path);
+/* 1 when there is a newline in what a pipe holds, 0 when not yet, -1 at its end. */
+int32_t capus_read_line(int32_t fd);
 int64_t capus_read(int32_t fd, void *bytes, size_t count);
 int64_t capus_write(int32_t fd, const void *bytes, size_t count);
 /* Writes only if that does not wait: -EAGAIN when the other side takes nothing now. */

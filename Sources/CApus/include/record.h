@@ -18,10 +18,11 @@ enum { CAPUS_SLOT_BYTES = 153 };
 int32_t capus_record_begin(void);
 void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
                       int32_t error);
-/* Makes the slots: services, then listeners, then connections, then the board. From now on the
+/* Makes the slots: services, then listeners, then connections, then the board,
+ * then parked descriptors. From now on the
  * signals of a fault are handled. */
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            int64_t start_us);
+                            uint32_t stores, int64_t start_us);
 /* Says what a slot is of, in a way that lasts from one build to the next; what is said later adds
  * to it. */
 void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count);
@@ -82,7 +83,8 @@ void capus_record_leave(void);
 
 /* 1 when a descriptor came through execve(2). All that did are close-on-exec again. */
 int32_t capus_is_open(int32_t fd);
-/* 0 and a pidfd (-1 where the kernel has none) when the process is a child of ours, or -ECHILD. */
+/* 0 and a pidfd (-1 where the kernel has none) when the process is a child of ours, 1 and a pidfd
+ * when it is another process, or -ECHILD. */
 int32_t capus_adopt_child(int32_t pid, int32_t *pidfd);
 
 /* Where a crash is said besides descriptor 2; -1 for nowhere. */
