@@ -42,6 +42,10 @@ public enum Effect: Equatable, Sendable {
   case run(InstanceID, service: UInt16, command: TableRange, after: ExitReport?)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
+  /// Keep every process of the instance from running, or let them run again.
+  case freeze(InstanceID, Bool)
+  /// Look whether anybody is connected to the service or waits for it. Comes back as `idle`.
+  case lookIdle(InstanceID, service: UInt16, isFrozen: Bool)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
   /// Send a signal to every process but apus (PID 1 only, at the end).
@@ -112,6 +116,8 @@ public struct Reason: Equatable, Sendable {
     case helperFailed
     case noReload
     case notReplaced
+    case idle
+    case reclaimed
   }
   /// What happened.
   public var kind: Kind

@@ -83,6 +83,20 @@ public enum Event: Equatable, Sendable {
   case notified(InstanceID, Notice)
   /// A control client is gone.
   case clientGone(ClientID)
+  /// What `lookIdle` has found, and the memory of the main process.
+  case idle(InstanceID, Idleness, kilobytes: UInt32)
+  /// Memory is short, told at most once in a window of `system.memoryPressure`.
+  case pressure
+}
+
+/// What a look at a running service's connections has found.
+public enum Idleness: UInt8, Sendable {
+  /// Nobody is connected and nobody waits.
+  case idle
+  /// Somebody is, or that is not known.
+  case busy
+  /// It is to be frozen and is not yet.
+  case unfrozen
 }
 
 /// What a control client can ask the supervisor to do; listings are the driver's.

@@ -136,6 +136,7 @@ extension Unit {
     codec.field(&watchdogAt)
     codec.field(&runtimeAt)
     codec.field(&timerAt)
+    codec.field(&frozenUntil)
   }
 }
 

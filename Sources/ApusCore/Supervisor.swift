@@ -35,7 +35,9 @@ public enum SupervisorMode: UInt8, Sendable {
 /// 9. A service may have one helper at a time, a process that runs one of its commands in a slot of
 ///    its own: `pre` before the start, `post` after the end, both with the service down; `stop.exec`,
 ///    `reload.exec` and `ready.exec` beside its main process.
-/// 10. Every not-running service has a deadline, a watched listener, something it waits for, or a
+/// 10. A demand service that nobody is connected to is frozen, looked at once more, and stopped if
+///    there is still nobody; see `Supervisor+Idle.swift`.
+/// 11. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
 public struct Supervisor: Sendable {
   /// What the board is doing.
@@ -90,6 +92,8 @@ public struct Supervisor: Sendable {
   var isResumed = false
   /// False from each step until the board's slot of the record has been written.
   var isBoardWritten = false
+  /// Until when reclaimable services are looked at: memory was short.
+  var pressureUntil = Instant.zero
   private var random: UInt64
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
@@ -182,6 +186,8 @@ public struct Supervisor: Sendable {
     case .request(let client, let request): self.request(client, request)
     case .listing, .clientWritable, .refused: break
     case .clientGone(let client): clientGone(client)
+    case .idle(let id, let found, let kilobytes): idle(id, found, kilobytes)
+    case .pressure: pressure()
     }
   }
 
@@ -226,7 +232,7 @@ extension Supervisor {
   func deadlineKey(listener: Int) -> Int { units.count + listener }
   func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
   var boardKey: Int { units.count + listeners.count + connections.count }
-  /// What a running process has to keep: `watchdog`, `runtimeMax`.
+  /// What a running process has to keep: `watchdog`, `runtimeMax`, `idleStop`.
   func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
   func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
 }

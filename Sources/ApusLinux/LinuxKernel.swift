@@ -96,6 +96,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
     kernel.openControl(users)
+    kernel.watchPressure()
     return kernel
   }
 
@@ -149,6 +150,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     reportFlights(into: &events)
     reportClients(into: &events)
     reportSignals(into: &events)
+    reportPressure(into: &events)
     reportListeners(into: &events)
   }
 
@@ -168,6 +170,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return run(id, service: service, command: command, after: end)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)
+    case .freeze(let id, let isFrozen): freeze(id, isFrozen)
+    case .lookIdle(let id, let service, let isFrozen):
+      return lookIdle(id, service: service, isFrozen: isFrozen)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break

@@ -14,6 +14,7 @@ struct Watch: Equatable {
     case process
     case report
     case notify
+    case pressure
     case listener
   }
   var kind: Kind

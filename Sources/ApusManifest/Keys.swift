@@ -36,7 +36,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
   public var isInForce: Bool {
     switch self {
-    case .pidFile, .idleStop, .reclaim, .fdStore, .conditions, .scheduler, .ioPriority,
+    case .pidFile, .fdStore, .conditions, .scheduler, .ioPriority,
       .cpuAffinity, .cgroup, .sandbox, .environmentFile, .log:
       false
     default: true
@@ -111,8 +111,7 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
   /// False for a key that is decoded and validated but does nothing yet.
   public var isInForce: Bool {
     switch self {
-    case .fstab, .watchdog, .powerFail, .randomSeed, .coredump, .logLevel, .memoryPressure,
-      .minimumUptime:
+    case .fstab, .watchdog, .powerFail, .randomSeed, .coredump, .logLevel, .minimumUptime:
       false
     default: true
     }

@@ -6,7 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAPUS_READABLE = 1, CAPUS_WRITABLE = 4, CAPUS_BROKEN = 8, CAPUS_HUNG_UP = 16 };
+enum {
+  CAPUS_READABLE = 1,
+  CAPUS_URGENT = 2,
+  CAPUS_WRITABLE = 4,
+  CAPUS_BROKEN = 8,
+  CAPUS_HUNG_UP = 16
+};
 
 struct capus_readiness {
   uint64_t data;
