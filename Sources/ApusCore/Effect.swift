@@ -49,6 +49,10 @@ public enum Effect: Equatable, Sendable {
   case adopt(InstanceID, pid: Int32)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
+  /// Keep every process of the instance from running, or let them run again.
+  case freeze(InstanceID, Bool)
+  /// Look whether anybody is connected to the service or waits for it. Comes back as `idle`.
+  case lookIdle(InstanceID, service: UInt16, isFrozen: Bool)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
   /// Close the descriptors that the service has parked.
@@ -130,6 +134,8 @@ public struct Reason: Equatable, Sendable {
     case helperFailed
     case noReload
     case notReplaced
+    case idle
+    case reclaimed
   }
   /// What happened.
   public var kind: Kind

@@ -99,6 +99,20 @@ public enum Event: Equatable, Sendable {
   /// What CLOCK_REALTIME is ahead of CLOCK_BOOTTIME, in microseconds: as asked for, or because
   /// the clock was set.
   case clock(offset: Int64)
+  /// What `lookIdle` has found, and the memory of the main process.
+  case idle(InstanceID, Idleness, kilobytes: UInt32)
+  /// Memory is short, told at most once in a window of `system.memoryPressure`.
+  case pressure
+}
+
+/// What a look at a running service's connections has found.
+public enum Idleness: UInt8, Sendable {
+  /// Nobody is connected and nobody waits.
+  case idle
+  /// Somebody is, or that is not known.
+  case busy
+  /// It is to be frozen and is not yet.
+  case unfrozen
 }
 
 /// What a control client can ask the supervisor to do; listings are the driver's.

@@ -145,6 +145,7 @@ extension Unit {
     codec.field(&runtimeAt)
     codec.field(&timerAt)
     codec.field(&calendarAt)
+    codec.field(&frozenUntil)
   }
 }
 

@@ -42,7 +42,9 @@ extension Message {
     case .gaveUp:
       writer.text("gave up: ")
       writeReason(into: &writer, manifest)
-    case .stopping: writer.text("stopping")
+    case .stopping:
+      writer.text(reason == .none ? "stopping" : "stopping: ")
+      writeReason(into: &writer, manifest)
     case .stopEscalated: writer.text("did not stop in time, killing it")
     case .stopped: writer.text("stopped")
     case .paused:

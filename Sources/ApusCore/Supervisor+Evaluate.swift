@@ -27,7 +27,8 @@ extension Supervisor {
     case .down: rest(service)
     case .listen:
       guard units[service].alarm == .none else { return }
-      setState(service, .listening, .none)
+      let reason = units[service].reason
+      setState(service, .listening, reason.isIdle ? reason : .none)
       watchAll(service)
     case .up:
       let isDone = units[service].state == .ready
@@ -159,7 +160,7 @@ extension Supervisor {
       setAlarm(service, .kill, in: .seconds(10))
     case .helper:
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
-    case .stop: escalate(service)
+    case .stop: if isStoppedIdle(service) { freeze(service) } else { escalate(service) }
     case .kill: abandon(service)
     }
   }

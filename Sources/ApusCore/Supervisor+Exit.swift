@@ -53,6 +53,7 @@ extension Supervisor {
     if manifest.stop(of: manifest.services[service]).scope != .main {
       out.append(.signal(id, number: 9, scope: .all))
     }
+    thaw(service)
     out.append(.release(id))
     landed(service)
     if units[service].stopStage != .abandoned { lives -= 1 }
@@ -69,6 +70,8 @@ extension Supervisor {
     deadlines.clear(deadlineKey(run: service))
     units[service].runtimeAt = .never
     units[service].watchdogAt = .never
+    units[service].idleAt = .never
+    units[service].idleSince = .never
     mainEnded(service)
   }
 

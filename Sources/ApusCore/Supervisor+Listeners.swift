@@ -155,7 +155,8 @@ extension Supervisor {
     if manifest.services[service].accepts { return acceptOne(index, service) }
     let restart = manifest.restart(of: manifest.services[service])
     let ended = units[service].endedAt
-    let hasRun = units[service].lastExit != nil
+    // What comes after a stop for idleness is new.
+    let hasRun = units[service].lastExit != nil && !units[service].reason.isIdle
     if hasRun, now - ended <= Self.promptTrigger, ended - units[service].startedAt < Self.shortRun {
       // It ended well but what woke it still waits: start it again, but ever more slowly.
       return backOff(service, Reason(.noAccept))

@@ -51,7 +51,8 @@ extension Supervisor {
   /// The watchdog's interval begins anew.
   mutating func keepRun(_ service: Int) {
     units[service].watchdogAt =
-      units[service].watchdog == .never ? .never : now + units[service].watchdog
+      units[service].watchdog == .never || units[service].stopStage != .none
+      ? .never : now + units[service].watchdog
     setRunDeadline(service)
   }
 
@@ -62,8 +63,8 @@ extension Supervisor {
   }
 
   mutating func setRunDeadline(_ service: Int) {
-    deadlines.set(
-      deadlineKey(run: service), to: min(units[service].watchdogAt, units[service].runtimeAt))
+    let due = min(units[service].watchdogAt, units[service].runtimeAt)
+    deadlines.set(deadlineKey(run: service), to: min(due, units[service].idleAt))
   }
 
   /// The watchdog, the run time or the pause before the next probe is over.
@@ -72,6 +73,7 @@ extension Supervisor {
     if units[service].state == .starting, units[service].helper == .none, look(at: service) {
       return
     }
+    if now >= units[service].idleAt { idleDue(service) }
     if now >= units[service].runtimeAt {
       return abort(service, .timeout, Reason(.runtimeLimit), signal: nil)
     }
@@ -91,6 +93,7 @@ extension Supervisor {
     deadlines.clear(deadlineKey(run: service))
     out.append(.signal(instance(service), number: signal ?? stop.signal, scope: .all))
     out.append(.signal(instance(service), number: 18, scope: .all))
+    thaw(service)
     setAlarm(service, .abort, in: stop.timeout)
   }
 

@@ -26,7 +26,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 153
+  public static let slotBytes = 161
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -184,6 +184,7 @@ extension Supervisor {
     }
     for service in units.indices {
       if units[service].isAlive { resume(service) }
+      resumeIdle(service)
       resumeHelper(service)
       setRunDeadline(service)
       armTimer(service)
@@ -204,6 +205,20 @@ extension Supervisor {
     case .reload: reloaded(service, false)
     case .probe, .pidFile: if units[service].isAlive { _ = look(at: service) }
     }
+  }
+
+  /// Looks begin anew; what was frozen goes on, and is asked to end once more if it was.
+  private mutating func resumeIdle(_ service: Int) {
+    guard units[service].isAlive else {
+      units[service].frozenUntil = .never
+      return
+    }
+    if units[service].frozenUntil != .never, units[service].stopStage == .signalled {
+      signalStop(service)
+      setAlarm(service, .stop, in: manifest.stop(of: manifest.services[service]).timeout)
+    }
+    thaw(service)
+    if units[service].state == .ready { watchIdle(service) }
   }
 
   @inline(never)

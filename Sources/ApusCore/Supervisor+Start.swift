@@ -164,6 +164,7 @@ extension Supervisor {
     setRuntime(service, manifest.extras(of: manifest.services[service]).runtimeMax)
     setState(service, .ready, .none)
     out.append(log(.ready, service))
+    watchIdle(service)
   }
 
   /// The exit that follows ends the life; here only the reason is kept.

@@ -39,16 +39,22 @@ extension Supervisor {
       units[service].stopStage = .ordered
       return
     }
-    let stop = manifest.stop(of: manifest.services[service])
+    beginStop(service)
+  }
+
+  /// Asks a service to end, whatever depends on it.
+  mutating func beginStop(_ service: Int) {
     units[service].stopStage = .signalled
-    out.append(log(.stopping, service))
+    let reason = units[service].reason
+    out.append(log(.stopping, service, reason.isIdle ? reason : .none))
     if units[service].helper == .none {
       askToStop(service)
     } else {
       // One helper at a time: the end of this one goes on with the stop.
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
     }
-    setAlarm(service, .stop, in: stop.timeout)
+    thaw(service)
+    setAlarm(service, .stop, in: manifest.stop(of: manifest.services[service]).timeout)
   }
 
   /// Runs the command that asks the service to end, or sends the stop signal.
@@ -94,6 +100,7 @@ extension Supervisor {
     out.append(log(.stopEscalated, service))
     out.append(
       .signal(instance(service), number: 9, scope: stop.scope == .main ? .main : .all))
+    thaw(service)
     setAlarm(service, .kill, in: .seconds(10))
   }
 

@@ -38,6 +38,8 @@ public enum SupervisorMode: UInt8, Sendable {
 /// 10. A `forking` service is up when its first process has exited 0 and left another, which is the
 ///    main process from then on; its life goes on under the next generation, so that a late word of
 ///    the process before is not taken for one of this.
+/// 11. A demand service that nobody is connected to is frozen, looked at once more, and stopped if
+///    there is still nobody; see `Supervisor+Idle.swift`.
 /// 11. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
 public struct Supervisor: Sendable {
@@ -95,6 +97,8 @@ public struct Supervisor: Sendable {
   var isBoardWritten = false
   /// True when the wall clock is to be read at the end of the step.
   var wantsClock = false
+  /// Until when reclaimable services are looked at: memory was short.
+  var pressureUntil = Instant.zero
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
@@ -200,6 +204,8 @@ public struct Supervisor: Sendable {
     case .listing, .clientWritable, .refused: break
     case .clientGone(let client): clientGone(client)
     case .clock(let offset): clock(offset)
+    case .idle(let id, let found, let kilobytes): idle(id, found, kilobytes)
+    case .pressure: pressure()
     }
   }
 
@@ -248,7 +254,7 @@ extension Supervisor {
   func deadlineKey(listener: Int) -> Int { units.count + listener }
   func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
   var boardKey: Int { units.count + listeners.count + connections.count }
-  /// What a running process has to keep: `watchdog`, `runtimeMax`.
+  /// What a running process has to keep: `watchdog`, `runtimeMax`, `idleStop`.
   func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
   func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
 }

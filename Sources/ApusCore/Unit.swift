@@ -98,6 +98,13 @@ struct Unit: Sendable {
   var runtimeAt = Instant.never
   /// The pid file has been believed; until then the main process is a guess.
   var isMainNamed = false
+  /// When it is looked at again whether somebody is connected, and since which look nobody is.
+  var idleAt = Instant.never
+  var idleSince = Instant.never
+  /// Set while it is frozen for a last look: until when that may take.
+  var frozenUntil = Instant.never
+  /// Its memory at the last look.
+  var kilobytes: UInt32 = 0
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.

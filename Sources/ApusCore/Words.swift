@@ -115,6 +115,8 @@ extension Reason {
     case .notReplaced:
       writer.text("cannot execute the new program")
       writeErrno(into: &writer)
+    case .idle: writer.text("idle")
+    case .reclaimed: writer.text("reclaimed")
     }
   }
 

@@ -107,6 +107,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
     kernel.openControl(users)
+    kernel.watchPressure()
     return kernel
   }
 
@@ -163,6 +164,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     reportFlights(into: &events)
     reportClients(into: &events)
     reportSignals(into: &events)
+    reportPressure(into: &events)
     reportListeners(into: &events)
   }
 
@@ -186,6 +188,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .release(let id): release(id)
     case .emptyStore(let service):
       unsafe capus_store_remove(UInt32(service), nil, 0, watches.epoll)
+    case .freeze(let id, let isFrozen): freeze(id, isFrozen)
+    case .lookIdle(let id, let service, let isFrozen):
+      return lookIdle(id, service: service, isFrozen: isFrozen)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break

@@ -10,6 +10,8 @@ struct BoundListener {
   /// Counts watches, so that readiness from before an unwatch is recognised.
   var generation: UInt32 = 0
   var isWatched = false
+  /// Processor time of the daemon at the last look, where that tells of traffic.
+  var processorTime: Int64 = 0
   /// Who owns the node.
   var owner = NodeOwner()
   /// True when a name of the owner does not exist: then it is not bound.

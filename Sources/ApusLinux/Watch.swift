@@ -16,6 +16,7 @@ struct Watch: Equatable {
     case report
     case notify
     case output
+    case pressure
     case listener
     case network
     case ready

@@ -36,8 +36,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
   public var isInForce: Bool {
     switch self {
-    case .idleStop, .reclaim, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox:
-      false
+    case .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox: false
     default: true
     }
   }
@@ -99,8 +98,7 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
   /// False for a key that is decoded and validated but does nothing yet.
   public var isInForce: Bool {
     switch self {
-    case .fstab, .watchdog, .powerFail, .randomSeed, .coredump, .logLevel, .memoryPressure,
-      .minimumUptime:
+    case .fstab, .watchdog, .powerFail, .randomSeed, .coredump, .logLevel, .minimumUptime:
       false
     default: true
     }

@@ -8,7 +8,7 @@ extension Decoder {
     switch key {
     case .pidFile: if let path = path(node) { extras.pidFile = path }
     case .idleStop:
-      if let time = duration(node, least: .seconds(1)) { extras.idleStop = time }
+      if let time = duration(node, least: .milliseconds(10)) { extras.idleStop = time }
     case .runtimeMax:
       if let time = duration(node, least: .seconds(1)) { extras.runtimeMax = time }
     case .watchdog:

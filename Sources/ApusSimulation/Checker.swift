@@ -40,6 +40,11 @@ struct Checker {
     if world.turnsWithoutTime > Self.turnsWithoutTime {
       return Violation(7, "\(world.turnsWithoutTime) turns and time stands still: a busy loop")
     }
+    for case let process? in world.processes where process.stage == .running {
+      if let since = process.freezesSince, world.time.microseconds - since > 500_000 {
+        return Violation(14, "service \(process.service) is kept frozen")
+      }
+    }
     if let ordered = world.shutdownOrdered, world.power == nil {
       let total = manifest.system.shutdownTimeout + world.suspendedDuringEnd
       if total < .never, world.time - ordered > total {

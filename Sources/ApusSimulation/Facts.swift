@@ -87,6 +87,8 @@ public struct ConnectionFacts: Equatable, Sendable {
   public internal(set) var fate: Fate
   /// When it was served.
   public internal(set) var servedAt = Instant.never
+  /// The process that had accepted it ended while it was open.
+  public internal(set) var isCut = false
 }
 
 /// A control client's request and what came back.
@@ -127,6 +129,14 @@ struct Process {
   /// The main process has ended: its children are adopted by init.
   var isOrphan = false
   var isDying = false
+  /// Accepted connections that last.
+  var open: [Int] = []
+  var isFrozen = false
+  /// Since when it is to stop.
+  var freezesSince: Int64?
+  /// Signals that wait until it goes on.
+  var pending: [UInt8] = []
+  var isDraining = false
 }
 
 /// A live instance: from `spawn` to `release`.

@@ -11,6 +11,8 @@ public struct Script: Sendable {
     case exits(code: UInt8, after: Int64)
     /// It goes on.
     case ignores
+    /// It accepts nothing more and ends with its last connection.
+    case drains
   }
 
   /// From `spawn` to the report of execve(2).
@@ -37,6 +39,12 @@ public struct Script: Sendable {
   public var accepts: Int?
   /// From execve(2), or from a connection's arrival, to accept(2).
   public var acceptDelay: Int64 = 500
+  /// How long a connection lasts after accept(2); 0: it is served at once.
+  public var connectionLife: Int64 = 0
+  /// From SIGSTOP, or the cgroup's freezing, until it has really stopped.
+  public var freezeDelay: Int64 = 50
+  /// Resident memory.
+  public var kilobytes: UInt32 = 1024
   /// Processes it leaves behind.
   public var stragglers = 0
   /// How long those live; nil for ever.

@@ -199,6 +199,12 @@ extension ByteWriter {
     case .clientGone(let id):
       text("clientGone")
       client(id)
+    case .idle(let id, let found, let kilobytes):
+      text("idle")
+      instance(id)
+      word(found)
+      pair("kilobytes", kilobytes)
+    case .pressure: text("pressure")
     }
   }
 
@@ -249,6 +255,13 @@ extension ByteWriter {
     case .release(let id):
       text("release")
       instance(id)
+    case .freeze(let id, let isFrozen):
+      text(isFrozen ? "freeze" : "thaw")
+      instance(id)
+    case .lookIdle(let id, _, let isFrozen):
+      text("lookIdle")
+      instance(id)
+      if isFrozen { text(" frozen") }
     case .signalEveryone(let number):
       text("signalEveryone")
       pair("number", number)

@@ -89,7 +89,30 @@ public final class Workload {
       }
     }
     builder.change { $0.system.shutdownTimeout = .seconds(random.time(1, 40)) }
+    addIdleness(&builder, seed: random)
     return builder.manifest
+  }
+
+  /// Drawn from a copy, so that boards of earlier versions stay what they were otherwise.
+  private static func addIdleness(_ builder: inout ManifestBuilder, seed: Random) {
+    var random = seed
+    builder.change { manifest in
+      for index in manifest.extras.indices.dropFirst() where random.chance(500) {
+        manifest.extras[index].idleStop = .milliseconds(
+          random.chance(50) ? random.time(20, 500) : random.time(2_000, 30_000))
+      }
+      if random.chance(500) {
+        manifest.system.pressureIdle = .milliseconds(random.time(100, 5_000))
+      }
+    }
+  }
+
+  private static func addIdleness(_ script: inout Script, seed: Random) {
+    var random = seed
+    if random.chance(500) { script.connectionLife = random.time(0, 300_000) }
+    script.freezeDelay = random.chance(100) ? random.time(0, 200_000) : random.time(0, 2_000)
+    script.kilobytes = UInt32(random.below(100_000))
+    if random.chance(100) { script.manners = .drains }
   }
 
   private static func script(_ random: inout Random) -> Script {
@@ -123,11 +146,13 @@ public final class Workload {
       script.stragglersIgnore = random.chance(500)
       script.stragglerLife = random.chance(700) ? random.time(0, 20_000_000) : nil
     }
+    addIdleness(&script, seed: random)
     return script
   }
 
   private func drawUp() {
     let world = simulation.world
+    for moment in 0..<10 { world.after(Int64(moment) * 5_000_000) { $0.press() } }
     world.behaviour = { _, _, random in Self.script(&random) }
     if random.chance(600) { world.chaos = .wild }
     drawFaults(world)

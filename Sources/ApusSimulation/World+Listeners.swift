@@ -194,7 +194,9 @@ extension World {
   }
 
   private func serve(_ index: Int, _ serial: UInt64) {
-    guard let process = process(index, serial), process.stage == .running else { return }
+    guard let process = process(index, serial), process.stage == .running, !process.isFrozen,
+      !process.isDraining
+    else { return }
     var left = process.script.accepts.map { $0 - process.accepted } ?? .max
     for listener in manifest.services[process.service].listeners.indices {
       while left > 0, !listeners[listener].queue.isEmpty {
@@ -202,6 +204,7 @@ extension World {
         connections[connection].fate = .served
         connections[connection].servedAt = time
         processes[index]?.accepted += 1
+        keepOpen(connection, by: index, serial)
         left -= 1
       }
     }

@@ -175,9 +175,17 @@ extension World {
     }
     for _ in 0..<script.stragglers { addStraggler(of: process) }
     if let life = script.life {
-      after(life, freezes: true) { $0.die(index, serial, script.end) }
+      after(life, freezes: true) { $0.endByItself(index, serial) }
     }
     acceptSoon(index, serial)
+  }
+
+  private func endByItself(_ index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial) else { return }
+    if process.isFrozen {
+      return after(1_000, freezes: true) { $0.endByItself(index, serial) }
+    }
+    die(index, serial, process.script.end)
   }
 
   private func addStraggler(of parent: Process) {
@@ -198,6 +206,7 @@ extension World {
 
   func die(_ index: Int, _ serial: UInt64, _ report: ExitReport) {
     guard let process = process(index, serial), process.stage != .zombie else { return }
+    cutConnections(of: process)
     processes[index]?.stage = .zombie
     trace.write(at: clock) { line in
       line.text("end")
@@ -317,7 +326,7 @@ extension World {
     return processes[instance.process].map { $0.script.killDelay > 1_000_000 } ?? false
   }
 
-  private func deliver(_ number: UInt8, to index: Int, _ serial: UInt64) {
+  func deliver(_ number: UInt8, to index: Int, _ serial: UInt64) {
     guard let process = process(index, serial), process.stage != .zombie else { return }
     switch number {
     case 0, 17, 18, 19, 20, 23, 28: return
@@ -328,8 +337,15 @@ extension World {
       }
     default:
       if process.stage == .beforeExec && process.script.isStuckBeforeExec { return }
+      if process.isFrozen {
+        processes[index]?.pending.append(number)
+        return
+      }
       switch process.script.manners {
       case .ignores: return
+      case .drains:
+        processes[index]?.isDraining = true
+        endDrained(index, serial)
       case .dies(let delay):
         after(delay, freezes: true) {
           $0.die(index, serial, ExitReport(isSignal: true, number: number))

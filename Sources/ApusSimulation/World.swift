@@ -107,6 +107,13 @@ public final class World: Kernel {
   var clientGenerations = [UInt32](repeating: 0, count: Limits.clients)
   var nextClient = 0
 
+  // Idleness
+  /// How many looks and freezes were asked for.
+  public internal(set) var looks = 0
+  public internal(set) var freezes = 0
+  /// Services that were stopped for being idle, in that order.
+  public internal(set) var idleStops: [ServiceIndex] = []
+
   // The end
   /// When the supervisor learned that it has to end.
   public internal(set) var shutdownOrdered: Instant?
@@ -217,10 +224,14 @@ public final class World: Kernel {
     case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)
     case .signal(let id, let number, let scope): return signal(id, number, scope)
     case .release(let id): return release(id)
+    case .freeze(let id, let isFrozen): return freeze(id, isFrozen)
+    case .lookIdle(let id, let service, let isFrozen):
+      return lookIdle(id, service: Int(service), isFrozen: isFrozen)
     case .signalEveryone(let number): return signalEveryone(number)
     case .answer(let client, let answer): return self.answer(client, answer)
     case .log(let message):
       if message.kind == .shutdown { orderShutdown() }
+      checkIdleStop(message)
       if messages.count < messageLimit { messages.append(message) }
       return .done
     case .rescue:

@@ -3,6 +3,8 @@
  *   probe report FILE   write environment, descriptors and /proc/self/status to FILE, then sleep
  *   probe serve         accept on the passed listeners for ever, answer each with "PID NAME\n"
  *   probe once          accept one connection, answer it, exit 0
+ *   probe drain         the same, but end with 0 on SIGTERM, and not while answering
+ *   probe keep          the same, but leave each connection open until its other end closes
  *   probe inetd         answer on standard output with REMOTE_ADDR and the pid, exit 0
  *   probe hold          say peer, port and cookie on standard output, exit 0 when the client is
  * gone probe shut          shut the first listener down, exit 0 probe sockets FILE  write type and
@@ -114,6 +116,54 @@ static void answer(int listener) {
   if (write(client, text, (size_t)count) < 0)
     perror("write");
   close(client);
+}
+
+static volatile sig_atomic_t is_asked;
+
+static void ask(int number) {
+  (void)number;
+  is_asked = 1;
+}
+
+/* Between two connections SIGTERM ends it, at no other time. */
+static void drain(void) {
+  sigset_t term, none;
+  struct pollfd fds[64];
+  int passed = listeners();
+  sigemptyset(&none);
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(SIG_BLOCK, &term, NULL);
+  signal(SIGTERM, ask);
+  for (int index = 0; index < passed && index < 64; index++)
+    fds[index] = (struct pollfd){.fd = 3 + index, .events = POLLIN};
+  while (!is_asked)
+    if (ppoll(fds, (nfds_t)passed, NULL, &none) > 0)
+      for (int index = 0; index < passed; index++)
+        if (fds[index].revents)
+          answer(fds[index].fd);
+  exit(0);
+}
+
+static void keep(void) {
+  struct pollfd fds[64] = {{.fd = 3, .events = POLLIN}};
+  nfds_t count = 1;
+  char text[32];
+  listeners();
+  while (poll(fds, count, -1) > 0) {
+    for (nfds_t index = count - 1; index > 0; index--)
+      if (fds[index].revents && read(fds[index].fd, text, sizeof text) <= 0) {
+        close(fds[index].fd);
+        fds[index] = fds[--count];
+      }
+    if (fds[0].revents && count < 64) {
+      int client = accept(3, NULL, NULL);
+      int size = snprintf(text, sizeof text, "%d\n", getpid());
+      if (client < 0 || write(client, text, (size_t)size) < 0)
+        continue;
+      fds[count++] = (struct pollfd){.fd = client, .events = POLLIN};
+    }
+  }
 }
 
 /* One line a descriptor: what it is and how it is set, "-" for what it has not. */
@@ -415,6 +465,10 @@ int main(int count, char **arguments) {
     store(arguments[2], arguments + 3);
   if (!strcmp(deed, "listen") && count > 3)
     listen_on(arguments[2], arguments[3]);
+  if (!strcmp(deed, "drain"))
+    drain();
+  if (!strcmp(deed, "keep"))
+    keep();
   if (!strcmp(deed, "deaf"))
     signal(SIGTERM, SIG_IGN);
   if (!strcmp(deed, "fork") && count > 2 && fork() == 0) {

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "client.h"
 #include "control.h"
+#include "idle.h"
 #include "listener.h"
 #include "log.h"
 #include "loop.h"

@@ -1,0 +1,69 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+internal import CApus
+
+// Whether a service has traffic, keeping it still for a moment, and the kernel's word that memory is
+// short.
+extension LinuxKernel {
+  /// Freezes or thaws all processes of an instance: its process group. Those that have left the
+  /// group go on, which a cgroup will prevent.
+  mutating func freeze(_ id: InstanceID, _ isFrozen: Bool) {
+    signal(id, number: isFrozen ? 19 : 18, scope: .all)
+  }
+
+  /// Looks at the queues and connections of a service's listeners. Where a socket has no
+  /// connections, processor time used since the last look is traffic.
+  mutating func lookIdle(_ id: InstanceID, service: UInt16, isFrozen: Bool) -> Outcome {
+    guard let process = table.process(id), let declared = manifest.services.at(Int(service))
+    else { return .done }
+    var found = Idleness.idle
+    if isFrozen, capus_is_stopped(process.pid) == 0 { found = .unfrozen }
+    for index in declared.listeners.indices where found == .idle {
+      guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
+      let traffic = capus_traffic(bound.fd, 1)
+      if traffic == Int32(CAPUS_UNCONNECTED.rawValue) {
+        if isFrozen { continue }
+        let time = capus_processor_time(process.pid)
+        if time != bound.processorTime || time < 0 { found = .busy }
+        listeners.listeners[index].processorTime = time
+      } else if traffic != Int32(CAPUS_QUIET.rawValue) {
+        found = .busy
+      }
+    }
+    let bytes = memory(of: id) ?? 0
+    return .event(.idle(id, found, kilobytes: UInt32(clamping: bytes / 1024)))
+  }
+
+  /// Asks the kernel to say when memory is short: a trigger of psi(5), which needs Linux 4.20 with
+  /// CONFIG_PSI, and root.
+  mutating func watchPressure() {
+    let system = manifest.system
+    if system.pressureStall == .never || options.role == .guest { return }
+    let path: StaticString = "/proc/pressure/memory"
+    let fd = unsafe capus_open(path.cPath, 1)
+    scratch.reset()
+    scratch.text("some ")
+    scratch.decimal(system.pressureStall.microseconds)
+    scratch.text(" ")
+    scratch.decimal(system.pressureWindow.microseconds)
+    scratch.byte(0)
+    var result = Int64(fd)
+    if fd >= 0 {
+      result = unsafe scratch.bytes.withUnsafeBufferPointer {
+        unsafe capus_write(fd, $0.baseAddress, $0.count)
+      }
+    }
+    var errno = result < 0 ? Errno(Int32(truncatingIfNeeded: 0 &- result)) : nil
+    if errno == nil { errno = watches.add(fd, Watch(.pressure), events: CAPUS_URGENT) }
+    if let errno { log.write(.error, "memory pressure is not seen", errno) }
+  }
+
+  /// Tells that memory is short.
+  func reportPressure(into events: inout EventBuffer) {
+    for index in 0..<watches.readyCount
+    where Watch(data: watches.ready[index].data)?.kind == .pressure {
+      events.append(.pressure)
+    }
+  }
+}

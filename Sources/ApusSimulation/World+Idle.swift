@@ -1,0 +1,111 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+
+// Connections that last, frozen processes, and looks at both.
+extension World {
+  /// How many connections of a service are open in its main process.
+  func openConnections(_ service: ServiceIndex) -> Int { main(service)?.open.count ?? 0 }
+
+  private func main(_ service: ServiceIndex) -> Process? {
+    guard let instance = instances.at(service) ?? nil else { return nil }
+    return process(instance.process, instance.serial)
+  }
+
+  /// Memory is short.
+  public func press() { reports.append(.pressure) }
+
+  /// The processes stop a little later; what they were about to do they do after that.
+  func freeze(_ id: InstanceID, _ isFrozen: Bool) -> Outcome {
+    guard let instance = live(id) else {
+      violate(4, "\(id) is frozen or thawed and not alive")
+      return .done
+    }
+    guard isFrozen else {
+      thaw(instance)
+      return .done
+    }
+    freezes += 1
+    if processes[instance.process]?.freezesSince != nil { return .done }
+    processes[instance.process]?.freezesSince = clock
+    let (index, serial, since) = (instance.process, instance.serial, clock)
+    let delay = processes[index]?.script.freezeDelay ?? 0
+    after(delay, freezes: true) { world in
+      guard let process = world.process(index, serial), process.freezesSince == since else {
+        return
+      }
+      world.processes[index]?.isFrozen = true
+    }
+    return .done
+  }
+
+  private func thaw(_ instance: Instance) {
+    guard let process = process(instance.process, instance.serial) else { return }
+    processes[instance.process]?.isFrozen = false
+    processes[instance.process]?.freezesSince = nil
+    processes[instance.process]?.pending = []
+    // What was sent to it meanwhile comes before anything it does by itself.
+    for number in process.pending { deliver(number, to: instance.process, instance.serial) }
+    acceptSoon(instance.process, instance.serial)
+  }
+
+  /// What the kernel can say of a service's connections.
+  func lookIdle(_ id: InstanceID, service: ServiceIndex, isFrozen: Bool) -> Outcome {
+    guard let instance = live(id), let process = process(instance.process, instance.serial)
+    else { return .done }
+    looks += 1
+    var found = Idleness.idle
+    if isFrozen, !process.isFrozen {
+      found = .unfrozen
+    } else if !process.open.isEmpty || hasQueue(service) {
+      found = .busy
+    }
+    return .event(.idle(id, found, kilobytes: process.script.kilobytes))
+  }
+
+  private func hasQueue(_ service: ServiceIndex) -> Bool {
+    manifest.services[service].listeners.indices.contains { !listeners[$0].queue.isEmpty }
+  }
+
+  /// The supervisor says that it stops a service for being idle.
+  func checkIdleStop(_ message: Message) {
+    guard message.kind == .stopping, [.idle, .reclaimed].contains(message.reason.kind),
+      let service = message.service.map({ Int($0) })
+    else { return }
+    idleStops.append(service)
+    if main(service)?.isFrozen != true { violate(14, "service \(service) is stopped unfrozen") }
+    if openConnections(service) > 0 || hasQueue(service) {
+      violate(14, "service \(service) is stopped for being idle and has connections")
+    }
+  }
+
+  /// A connection that a process has accepted stays for as long as the script says.
+  func keepOpen(_ connection: Int, by index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial), process.script.connectionLife > 0 else { return }
+    processes[index]?.open.append(connection)
+    after(process.script.connectionLife, freezes: true) {
+      $0.closeConnection(connection, index, serial)
+    }
+  }
+
+  private func closeConnection(_ connection: Int, _ index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial), process.stage == .running else { return }
+    if process.isFrozen {
+      return after(1_000, freezes: true) { $0.closeConnection(connection, index, serial) }
+    }
+    processes[index]?.open.removeAll { $0 == connection }
+    endDrained(index, serial)
+  }
+
+  /// One that was asked to end does so with its last connection.
+  func endDrained(_ index: Int, _ serial: UInt64) {
+    guard let process = process(index, serial), process.isDraining, process.open.isEmpty
+    else { return }
+    die(index, serial, ExitReport(isSignal: false, number: 0))
+  }
+
+  /// Connections that end with their process.
+  func cutConnections(of process: Process) {
+    for connection in process.open { connections[connection].isCut = true }
+  }
+}

@@ -1,0 +1,203 @@
+#include "idle.h"
+
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "raw.h"
+
+/* States of tcp(7) as the kernel numbers them; those of a connection that is not over, and those
+ * in which the daemon has something to do even if it has not accepted it yet. */
+enum {
+  ESTABLISHED = 1 << 1,
+  OPEN = ESTABLISHED | 1 << 8,
+  CLOSING = 1 << 4 | 1 << 5 | 1 << 9 | 1 << 11,
+  ROUNDS = 512,
+  CPU_CLOCK_OF_PROCESS = 2,
+};
+
+struct address {
+  union {
+    struct sockaddr any;
+    struct sockaddr_in inet;
+    struct sockaddr_un local;
+    struct sockaddr_storage room;
+  };
+  socklen_t size;
+};
+
+/* The name of a unix socket, without the family before it. */
+static size_t name_size(const struct address *own) {
+  return own->size - offsetof(struct sockaddr_un, sun_path);
+}
+
+static int is_connection(const struct address *own, const struct nlmsghdr *message) {
+  if (own->any.sa_family != AF_UNIX) {
+    const struct inet_diag_msg *found = NLMSG_DATA(message);
+    /* Closed by the daemon, it has no inode any more: the kernel sends what is left. */
+    return (1 << found->idiag_state & OPEN) != 0 || found->idiag_inode != 0;
+  }
+  const struct unix_diag_msg *found = NLMSG_DATA(message);
+  const struct nlattr *name = (const struct nlattr *)(found + 1);
+  return message->nlmsg_len >= NLMSG_LENGTH(sizeof *found + sizeof *name) &&
+         name->nla_type == UNIX_DIAG_NAME && name->nla_len == sizeof *name + name_size(own) &&
+         memcmp(name + 1, own->local.sun_path, name_size(own)) == 0;
+}
+
+/* Reads the answer of sock_diag(7) until a connection is found. */
+static int read_answer(int fd, const struct address *own) {
+  _Alignas(struct nlmsghdr) char answer[8192];
+  for (int round = 0; round < ROUNDS; round++) {
+    long count = raw6(SYS_recvfrom, fd, (long)answer, sizeof answer, MSG_DONTWAIT, 0, 0);
+    if (count < 0)
+      return (int)count;
+    const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
+    for (; NLMSG_OK(message, count); message = NLMSG_NEXT(message, count)) {
+      if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+        return *(const int *)NLMSG_DATA(message);
+      if (is_connection(own, message))
+        return CAPUS_BUSY;
+    }
+  }
+  return CAPUS_BUSY;
+}
+
+static int ask_diag(const struct address *own) {
+  struct {
+    struct nlmsghdr head;
+    union {
+      struct inet_diag_req_v2 inet;
+      struct unix_diag_req local;
+    };
+  } request = {
+      .head = {.nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
+  if (own->any.sa_family == AF_UNIX) {
+    request.head.nlmsg_len = NLMSG_LENGTH(sizeof request.local);
+    request.local.sdiag_family = AF_UNIX;
+    request.local.udiag_states = ESTABLISHED;
+    request.local.udiag_show = UDIAG_SHOW_NAME;
+  } else {
+    request.head.nlmsg_len = NLMSG_LENGTH(sizeof request.inet);
+    request.inet.sdiag_family = (uint8_t)own->any.sa_family;
+    request.inet.sdiag_protocol = IPPROTO_TCP;
+    request.inet.idiag_states = OPEN | CLOSING;
+    /* At the same place in both families. */
+    request.inet.id.idiag_sport = own->inet.sin_port;
+  }
+  int fd = (int)raw3(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+  if (fd < 0)
+    return fd;
+  long result = raw6(SYS_sendto, fd, (long)&request, request.head.nlmsg_len, MSG_DONTWAIT, 0, 0);
+  if (result > 0)
+    result = read_answer(fd, own);
+  raw1(SYS_close, fd);
+  return (int)result;
+}
+
+static unsigned hexadecimal(const char *text, int count) {
+  unsigned value = 0;
+  for (; count > 0; count--, text++)
+    value = value << 4 | (unsigned)(*text <= '9' ? *text - '0' : *text - 'A' + 10);
+  return value;
+}
+
+/* "  0: 0100007F:1F90 00000000:0000 0A …": true for a connection of that port. */
+static int is_internet_line(const struct address *own, const char *line) {
+  const char *local = strchr(line, ':');
+  local = local ? strchr(local + 1, ':') : NULL;
+  const char *remote = local ? strchr(local + 1, ':') : NULL;
+  return remote && strlen(remote) > 7 && hexadecimal(local + 1, 4) == ntohs(own->inet.sin_port) &&
+         (1 << (hexadecimal(remote + 6, 2) & 15) & (OPEN | CLOSING)) != 0;
+}
+
+/* "0000000000000000: 00000002 00000000 00010000 0001 03 12345 /path": true for a connection of
+ * that name, which stands in `own` as it stands there. */
+static int is_unix_line(const struct address *own, const char *line) {
+  enum { STATE = 34 };
+  const char *start = strchr(line, ':');
+  if (!start || strlen(start) < STATE + 4 || start[STATE] != '0' || start[STATE + 1] != '3')
+    return 0;
+  start += STATE + 3;
+  while (*start == ' ')
+    start++;
+  start = strchr(start, ' ');
+  return start && strcmp(start + 1, own->local.sun_path) == 0;
+}
+
+static int read_table(struct address *own) {
+  char text[4096];
+  size_t kept = 0;
+  int result = CAPUS_QUIET, is_unix = own->any.sa_family == AF_UNIX;
+  int fd = raw_open(is_unix                         ? "/proc/net/unix"
+                    : own->any.sa_family == AF_INET ? "/proc/net/tcp"
+                                                    : "/proc/net/tcp6",
+                    O_RDONLY);
+  if (fd < 0)
+    return fd;
+  /* An abstract name is shown with an @ for each of its zeros; a path ends with one. */
+  ((char *)&own->room)[own->size] = 0;
+  if (is_unix && own->local.sun_path[0] == 0)
+    for (size_t index = 0; index < name_size(own); index++)
+      if (own->local.sun_path[index] == 0)
+        own->local.sun_path[index] = '@';
+  for (int round = 0; result == CAPUS_QUIET; round++) {
+    long count = raw3(SYS_read, fd, text + kept, sizeof text - kept);
+    if (count <= 0) {
+      result = (int)count;
+      break;
+    }
+    if (round == ROUNDS)
+      result = CAPUS_BUSY;
+    char *line = text, *end = text + kept + count, *stop;
+    while ((stop = memchr(line, '\n', (size_t)(end - line))) != NULL) {
+      *stop = 0;
+      if (is_unix ? is_unix_line(own, line) : is_internet_line(own, line))
+        result = CAPUS_BUSY;
+      line = stop + 1;
+    }
+    /* No line is that long. */
+    kept = line == text ? 0 : (size_t)(end - line);
+    memmove(text, line, kept);
+  }
+  raw1(SYS_close, fd);
+  return result;
+}
+
+int32_t capus_traffic(int32_t listener, int32_t asks) {
+  struct pollfd queue = {.fd = listener, .events = POLLIN};
+  struct address own = {.size = sizeof own.room - 1};
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (poll(&queue, 1, 0) != 0)
+    return CAPUS_BUSY;
+  if (raw5(SYS_getsockopt, listener, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) < 0 || !listens)
+    return CAPUS_UNCONNECTED;
+  int result = (int)raw3(SYS_getsockname, listener, &own, &own.size);
+  if (result < 0)
+    return result;
+  int family = own.any.sa_family;
+  if (family != AF_UNIX && family != AF_INET && family != AF_INET6)
+    return -EAFNOSUPPORT;
+  result = asks ? ask_diag(&own) : -ENOTSUP;
+  return result < 0 ? read_table(&own) : result;
+}
+
+int32_t capus_is_stopped(int32_t pid) {
+  siginfo_t information = {0};
+  return raw5(SYS_waitid, P_PID, pid, &information, WSTOPPED | WNOHANG | WNOWAIT, 0) == 0 &&
+         information.si_pid == pid;
+}
+
+int64_t capus_processor_time(int32_t pid) {
+  int64_t time[2];
+  long result = raw2(NR_CLOCK_GETTIME, (long)(~(unsigned)pid << 3 | CPU_CLOCK_OF_PROCESS), time);
+  return result < 0 ? result : time[0] * 1000000000 + time[1];
+}

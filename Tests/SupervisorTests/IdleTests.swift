@@ -1,0 +1,90 @@
+import Foundation
+import Testing
+
+@Suite struct IdleTests {
+  /// Connects at random moments around the idle limit; gives how many were not answered.
+  private func connect(_ count: Int, gap: ClosedRange<UInt32>, _ talk: () -> String) -> Int {
+    var failures = 0
+    for _ in 0..<count {
+      if talk().isEmpty { failures += 1 }
+      // The experiment itself: no condition is waited for.
+      usleep(UInt32.random(in: gap))
+    }
+    return failures
+  }
+
+  @Test("thousands of connections around the idle limit are all answered, and daemons come and go")
+  func nothingLost() async throws {
+    let (port, dual) = (Client.freePort(), Client.freePort())
+    let common = #""idleStop": "20ms", "trigger": "100000/1s""#
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "path": {"exec": ["PROBE", "serve"], "listen": [{"stream": "DIR/path.sock"}], \#(common)},
+        "drain": {"exec": ["PROBE", "drain"], "listen": [{"stream": "DIR/drain.sock"}], \#(common)},
+        "tcp": {"exec": ["PROBE", "serve"], "listen": [{"stream": "127.0.0.1:\#(port)"}], \#(common)},
+        "dual": {"exec": ["PROBE", "drain"], "listen": [{"stream": "\#(dual)"}], \#(common)}}}
+      """#)
+    let talks: [@Sendable () -> String] = [
+      { board.talk("path.sock") }, { board.talk("drain.sock") }, { Client.talk(port: port) },
+      { Client.talk(port: dual) },
+    ]
+    let failures = await withTaskGroup(of: Int.self) { group in
+      for talk in talks {
+        group.addTask { self.connect(1000, gap: 10_000...45_000, talk) }
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(failures == 0, "log:\n\(board.log)")
+    let addresses = [
+      board.path("path.sock"), board.path("drain.sock"), "127.0.0.1:\(port)", "\(dual)",
+    ]
+    for (service, address) in zip(["path", "drain", "tcp", "dual"], addresses) {
+      let triggers = try #require(try board.socket(address)["triggers"] as? Int)
+      #expect(triggers > 50, "\(service): \(triggers)")
+      try board.wait(for: service, "listening")
+      #expect(try board.service(service)["reason"] as? String == "idle")
+    }
+  }
+
+  @Test("an open connection keeps a service; with its end the service goes")
+  func connected() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"hold": {"exec": ["PROBE", "keep"], "idleStop": "50ms",
+        "listen": [{"stream": "DIR/hold.sock"}]}}}
+      """#)
+    let client = try #require(Client.connect(unix: board.path("hold.sock")))
+    try board.wait(for: "hold", "ready")
+    let pid = try board.pid("hold")
+    // A client that comes and goes every so often, for long beyond the limit.
+    for _ in 0..<20 {
+      let other = try #require(Client.connect(unix: board.path("hold.sock")))
+      usleep(20_000)
+      close(other)
+    }
+    #expect(try board.pid("hold") == pid)
+    let status = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+    #expect(!status.contains(") T"), "not left stopped")
+    close(client)
+    try board.wait(for: "hold", "listening")
+    #expect(kill(pid, 0) != 0)
+    let last = try #require(try board.service("hold")["lastExit"] as? [String: Any])
+    #expect(last["code"] as? Int == 15)
+  }
+
+  @Test("a daemon that ignores SIGTERM is killed only while nobody is connected")
+  func deaf() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"deaf": {"exec": ["PROBE", "deaf"], "idleStop": "50ms",
+        "stop": {"timeout": "100ms"}, "listen": [{"stream": "DIR/deaf.sock"}]}}}
+      """#)
+    #expect(board.command(["start", "deaf"]).code == 0)
+    let pid = try board.pid("deaf")
+    try board.wait(for: "deaf", "listening")
+    #expect(kill(pid, 0) != 0)
+    let last = try #require(try board.service("deaf")["lastExit"] as? [String: Any])
+    #expect(last["code"] as? Int == 9)
+  }
+}
