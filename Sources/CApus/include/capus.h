@@ -8,6 +8,7 @@
 #include "child.h"
 #include "client.h"
 #include "control.h"
+#include "filter.h"
 #include "listener.h"
 #include "loop.h"
 #include "notify.h"
