@@ -96,6 +96,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
     kernel.openControl(users)
+    kernel.sayWithoutLandlock()
     return kernel
   }
 

@@ -37,7 +37,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   public var isInForce: Bool {
     switch self {
     case .pidFile, .idleStop, .reclaim, .fdStore, .conditions, .scheduler, .ioPriority,
-      .cpuAffinity, .cgroup, .sandbox, .environmentFile, .log:
+      .cpuAffinity, .cgroup, .environmentFile, .log:
       false
     default: true
     }
