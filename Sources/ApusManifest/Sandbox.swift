@@ -44,7 +44,7 @@ public struct SandboxKeys: OptionSet, Sendable {
 
   /// True when set-user-ID programs gain nothing, unless `noNewPrivileges` says otherwise: without
   /// CAP_SYS_ADMIN the kernel lets nobody else restrict himself (landlock(7), seccomp(2)).
-  public var endsPrivileges: Bool { !isDisjoint(with: [.landlock, .seccomp]) }
+  public var endsPrivileges: Bool { rawValue & (1 << 8 | 1 << 9) != 0 }
 }
 
 extension Manifest {
@@ -52,6 +52,7 @@ extension Manifest {
   public func sandbox(of service: Service) -> SandboxKeys {
     let record = extras(of: service).sandbox
     var keys = SandboxKeys()
+    if !record.isGiven { return keys }
     for member in 0..<SandboxKeys.count where (value(record, member) ?? 0) != 0 {
       keys.rawValue |= 1 << UInt16(member)
     }

@@ -18,13 +18,23 @@ enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_MOUNT_SETATTR = 442 };
 enum { TREE = 1 | O_CLOEXEC | 0x8000, ONTO = 4 | 0x10 | 0x20, RECURSIVE = 0x8000 };
 enum { NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
 
+/* What several steps call stays one copy; the inliner does not see that as smaller. */
+#define SHARED __attribute__((noinline)) CHILD
+
+/* Behind the end of a string in a list of strings. */
+SHARED const char *after(const char *text) {
+  while (*text++)
+    continue;
+  return text;
+}
+
 /* A copy of what is mounted at a path and below, with a descriptor for its only name. */
-CHILD long copy_tree(long directory, const char *path) {
+SHARED long copy_tree(long directory, const char *path) {
   return raw3(NR_OPEN_TREE, directory, path, TREE);
 }
 
 /* Mounts a copy and closes its descriptor. */
-CHILD long place(long tree, const char *path) {
+SHARED long place(long tree, const char *path) {
   if (tree < 0)
     return tree;
   long result = raw5(NR_MOVE_MOUNT, tree, "", AT_FDCWD, path, ONTO);
@@ -32,13 +42,13 @@ CHILD long place(long tree, const char *path) {
   return result;
 }
 
-CHILD long set_read_only(long directory, const char *path) {
+SHARED long set_read_only(long directory, const char *path) {
   static const uint64_t attributes[4] = {1 /* MOUNT_ATTR_RDONLY */};
   return raw5(NR_MOUNT_SETATTR, directory, path, RECURSIVE | AT_EMPTY_PATH, attributes,
               sizeof attributes);
 }
 
-CHILD long mount_new(const char *type, const char *path, unsigned long flags, const char *data) {
+SHARED long mount_new(const char *type, const char *path, unsigned long flags, const char *data) {
   return raw5(SYS_mount, type, path, type, MS_NOSUID | flags, data);
 }
 
@@ -137,12 +147,10 @@ CHILD long make_read_only(const struct capus_plan *plan) {
 
 CHILD long protect_kernel(const struct capus_plan *plan) {
   static const char paths[] = "/proc/sys\0/proc/sysrq-trigger\0/proc/irq\0/proc/bus\0/sys\0";
-  for (const char *path = paths; *path;) {
+  for (const char *path = paths; *path; path = after(path)) {
     long result = protect(path);
     if (result < 0)
       return result;
-    while (*path++)
-      continue;
   }
   return hide(plan, "/lib/modules");
 }
@@ -159,23 +167,18 @@ CHILD long make_devices(const struct capus_plan *plan) {
   long result = mount_new("tmpfs", "/dev", MS_NODEV | MS_NOEXEC, "mode=0755");
   if (result == 0)
     result = raw1(SYS_chdir, "/dev");
-  for (const char *name = names; *name && result == 0;) {
+  for (const char *name = names; *name && result == 0; name = after(name)) {
     long tree = copy_tree(plan->devices, name);
-    if (tree != -ENOENT) {
-      result = raw4(SYS_mknodat, AT_FDCWD, name, S_IFREG, 0);
-      if (result == 0)
-        result = place(tree, name);
-    }
-    while (*name++)
+    if (tree == -ENOENT)
       continue;
+    result = raw4(SYS_mknodat, AT_FDCWD, name, S_IFREG, 0);
+    if (result == 0)
+      result = place(tree, name);
   }
   for (const char *target = links; *target && result == 0;) {
-    const char *name = target;
-    while (*name++)
-      continue;
+    const char *name = after(target);
     result = raw3(SYS_symlinkat, target, AT_FDCWD, name);
-    for (target = name; *target++;)
-      continue;
+    target = after(name);
   }
   if (result == 0)
     result = raw3(SYS_mkdirat, AT_FDCWD, "pts", 0755);

@@ -4,22 +4,25 @@ import Testing
 /// A kernel that lacks something: a filter around apus makes one system call fail.
 enum Denial {
   #if arch(x86_64)
-    static let (unshare, chroot, mknodat, seccomp) = (272, 161, 259, 317)
+    static let (unshare, chroot, mknodat, seccomp, mount) = (272, 161, 259, 317, 165)
   #elseif arch(arm64)
-    static let (unshare, chroot, mknodat, seccomp) = (97, 51, 33, 277)
+    static let (unshare, chroot, mknodat, seccomp, mount) = (97, 51, 33, 277, 40)
   #endif
 
-  /// The words that start a program for which that call fails with that error.
-  static func of(_ call: Int, _ error: Int32) -> [String] {
+  /// The words that start a program for which that call fails with that error; with `flags` only
+  /// where its fourth argument has that value.
+  static func of(_ call: Int, _ error: Int32, flags: Int? = nil) -> [String] {
+    let (offset, value) = flags.map { (40, $0) } ?? (0, call)
     let script = """
       import ctypes, os, struct, sys
       def statement(code, yes, no, value): return struct.pack("<HBBI", code, yes, no, value)
-      filter = (statement(0x20, 0, 0, 0) + statement(0x15, 0, 1, \(call))
+      filter = (statement(0x20, 0, 0, 0) + statement(0x15, 0, 3, \(call))
+        + statement(0x20, 0, 0, \(offset)) + statement(0x15, 0, 1, \(value))
         + statement(0x06, 0, 0, 0x50000 | \(error)) + statement(0x06, 0, 0, 0x7fff0000))
       class Program(ctypes.Structure):
         _fields_ = [("count", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
       libc = ctypes.CDLL(None, use_errno=True)
-      if libc.prctl(22, 2, ctypes.byref(Program(4, filter)), 0, 0) != 0: sys.exit(9)
+      if libc.prctl(22, 2, ctypes.byref(Program(6, filter)), 0, 0) != 0: sys.exit(9)
       os.execv(sys.argv[1], sys.argv[1:])
       """
     return ["/usr/bin/python3", "-c", script]
@@ -33,11 +36,12 @@ enum Denial {
     let board = try Board(
       #"""
       {"apus": 1, "services": {
-        "s": {"exec": ["/bin/sh", "-c", "echo x > DIR/ran"], \#(keys) "sandbox": {\#(sandbox)}},
+        "s": {"exec": ["/bin/sh", "-c", "echo x > DIR/ran"], \#(keys) "restart": "no",
+          "sandbox": {\#(sandbox)}},
         "plain": {"exec": ["PROBE", "sleep"]}}}
       """#, prefix: prefix)
     try board.wait(for: "plain", "ready")
-    try board.wait(for: "s", "backoff")
+    try board.wait(for: "s", "failed")
     let found = try #require(try board.service("s")["reason"] as? String)
     #expect(found.contains(reason), "\(found)", sourceLocation: location)
     #expect(!FileManager.default.fileExists(atPath: board.path("ran")), sourceLocation: location)
@@ -51,6 +55,8 @@ enum Denial {
     let call: Int
     let error: Int32
     let reason: String
+    /// The mount flags that tell this step's call from others.
+    var flags: Int?
     var testDescription: String { reason }
   }
 
@@ -79,6 +85,15 @@ enum Denial {
       sandbox: #""privateDevices": true"#, call: Denial.mknodat, error: EPERM,
       reason: "make a private /dev: Operation not permitted, EPERM (1)"),
     Case(
+      sandbox: #""privatePids": true"#, call: Denial.mount, error: EPERM,
+      reason: "mount /proc: Operation not permitted, EPERM (1)", flags: 2 | 4 | 8),
+    Case(
+      sandbox: #""privateTmp": true"#, call: Denial.mount, error: ENODEV,
+      reason: "make a private /tmp: ENODEV (19)", flags: 2 | 4),
+    Case(
+      sandbox: #""hide": ["/etc"]"#, call: Denial.mount, error: ENODEV,
+      reason: "hide paths: ENODEV (19)", flags: 1 | 2 | 4 | 8),
+    Case(
       sandbox: #""hide": ["/etc/passwd"]"#, call: 428, error: ENOSYS,
       reason: "hide paths: ENOSYS (38)"),
     Case(
@@ -91,7 +106,21 @@ enum Denial {
 
   @Test("a step that fails is named with its errno, and the program never runs", arguments: cases)
   func step(_ given: Case) throws {
-    try Denial.expect(given.sandbox, Denial.of(given.call, given.error), given.reason)
+    try Denial.expect(
+      given.sandbox, Denial.of(given.call, given.error, flags: given.flags), given.reason)
+  }
+
+  @Test("without CAP_SYS_ADMIN there are no namespaces, and what needs none still starts")
+  func unprivileged() throws {
+    let prefix = ["/usr/bin/setpriv", "--bounding-set", "-sys_admin"]
+    let refused = "Operation not permitted, EPERM (1)"
+    try Denial.expect(#""privatePids": true"#, prefix, "clone: \(refused)")
+    try Denial.expect(#""privateTmp": true"#, prefix, "make namespaces: \(refused)")
+    try Denial.expect(#""privateNetwork": true"#, prefix, "make a private network: \(refused)")
+    // It may not restrict itself where the manifest keeps it from giving up new privileges.
+    try Denial.expect(
+      #""seccomp": "default""#, prefix, "load the seccomp filter: Permission denied, EACCES (13)",
+      keys: #""noNewPrivileges": false,"#)
   }
 
   @Test("a path that should stay writable, a root or a system call that is not there is no start")

@@ -160,6 +160,24 @@ import Testing
     #expect(kill(try board.pid("s"), 0) == 0)
   }
 
+  @Test("commands of a service are in its sandbox, but for the pid namespace MAINPID is not of")
+  func commands() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"s": {"exec": ["PROBE", "sleep"], "stop": {"timeout": "100ms"},
+        "reload": {"exec": ["/bin/sh", "-c",
+          "kill -0 $MAINPID && touch DIR/hole/x && ! touch DIR/y && echo alive > DIR/hole/x"]},
+        "start": "manual",
+        "sandbox": {"readOnly": true, "write": ["DIR/hole"], "privatePids": true}}}}
+      """#)
+    try FileManager.default.createDirectory(
+      atPath: board.path("hole"), withIntermediateDirectories: true)
+    #expect(board.command(["start", "s"]).code == 0)
+    #expect(board.command(["reload", "s"]).code == 0)
+    #expect(try board.report("hole/x") == ["alive"])
+    #expect(!FileManager.default.fileExists(atPath: board.path("y")))
+  }
+
   @Test("protectKernel closes kernel settings, /sys and modules, and takes what would undo it")
   func kernel() throws {
     let (board, results) = try attempt(
