@@ -8,7 +8,8 @@ enum SecurityReport {
     table.column("SERVICE", least: 12)
     table.column("USER", least: 8)
     table.column("CAPABILITIES", least: 12)
-    table.column("NEW PRIVILEGES", least: 14)
+    table.column("SETUID", least: 6)
+    table.column("EXPOSURE", least: 8, isNumber: true)
     table.column("NETWORK", least: 12)
     table.column("LOCAL", least: 8)
     for index in manifest.services.indices { row(index, manifest, &table) }
@@ -26,7 +27,11 @@ enum SecurityReport {
     table.next()
     capabilities(rights, manifest, &table.cell)
     table.next()
-    table.word(gainsPrivileges(rights, manifest) ? "yes" : "no")
+    let gains = gainsPrivileges(service, manifest)
+    table.word(gains ? "yes" : "no")
+    table.number(
+      Exposure.of(
+        service, of: manifest, isRoot: isRoot(rights.user, manifest), gainsPrivileges: gains))
     for fromNetwork in [true, false] {
       var isFirst = true
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
@@ -59,7 +64,19 @@ enum SecurityReport {
     json.member("user", &text)
     capabilities(rights, manifest, &text)
     json.member("capabilities", &text)
-    json.member("newPrivileges", gainsPrivileges(rights, manifest))
+    let gains = gainsPrivileges(service, manifest)
+    json.member("newPrivileges", gains)
+    let sandbox = manifest.sandbox(of: service)
+    json.beginArray("sandbox")
+    for member in 0..<SandboxKeys.count
+    where sandbox.contains(SandboxKeys(rawValue: 1 << UInt16(member))) {
+      json.element(SandboxKeys.name(member))
+    }
+    json.endArray()
+    json.member(
+      "exposure",
+      unsigned: Exposure.of(
+        service, of: manifest, isRoot: isRoot(rights.user, manifest), gainsPrivileges: gains))
     for fromNetwork in [true, false] {
       json.beginArray(fromNetwork ? "network" : "local")
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
@@ -112,10 +129,12 @@ enum SecurityReport {
   }
 
   /// True when set-user-ID programs can give the service more than it has.
-  @inline(never) private static func gainsPrivileges(_ rights: Credentials, _ manifest: Manifest)
+  @inline(never) private static func gainsPrivileges(_ service: Service, _ manifest: Manifest)
     -> Bool
   {
-    !(rights.noNewPrivileges ?? !isRoot(rights.user, manifest))
+    let rights = manifest.credentials(of: service)
+    if let declared = rights.noNewPrivileges { return !declared }
+    return isRoot(rights.user, manifest) && !manifest.sandbox(of: service).endsPrivileges
   }
 
   /// True when other machines can reach the address; loopback addresses are local.

@@ -202,4 +202,17 @@ public enum SpawnStepKind: UInt8, Sendable {
   case verify
   case workingDirectory
   case execute
+  // The child's sandbox, in the order of `capus_sandbox_step`. They stand at the end so that the
+  // numbers of the others stay what they are in a record that an older program has left.
+  case namespaces
+  case network
+  case root
+  case processes
+  case readOnly
+  case kernel
+  case temporary
+  case devices
+  case hide
+  case landlock
+  case filter
 }

@@ -72,6 +72,8 @@ public enum SpawnStep: Equatable, Sendable {
   case noNewPrivileges
   /// Ask the kernel what came of all that, and fail when it is anything else.
   case verify
+  /// One of the sandbox's, `namespaces` to `filter`.
+  case sandbox(SpawnStepKind)
   /// Change directory, with the rights of the service.
   case workingDirectory(Text)
   /// The program.
@@ -100,6 +102,7 @@ public enum SpawnStep: Equatable, Sendable {
     case .secureBits: .secureBits
     case .noNewPrivileges: .noNewPrivileges
     case .verify: .verify
+    case .sandbox(let kind): kind
     case .workingDirectory: .workingDirectory
     case .execute: .execute
     }
@@ -158,6 +161,25 @@ public struct Rights: Equatable, Sendable {
     self.capabilities = capabilities
     self.secureBits = secureBits
     self.noNewPrivileges = noNewPrivileges
+  }
+}
+
+extension Rights {
+  /// Takes away the capabilities that would undo a sandbox.
+  ///
+  /// `protectKernel` goes with CAP_SYS_MODULE and CAP_SYSLOG, `privateDevices` with CAP_MKNOD and
+  /// CAP_SYS_RAWIO. `standing` is what a service keeps that declares no capabilities.
+  public mutating func confine(_ sandbox: SandboxKeys, standing: UInt64) {
+    var taken: UInt64 = 0
+    if sandbox.contains(.protectKernel) { taken |= 1 << 16 | 1 << 34 }
+    if sandbox.contains(.privateDevices) { taken |= 1 << 17 | 1 << 27 }
+    if taken == 0 { return }
+    let sets =
+      capabilities
+      ?? CapabilitySets(permitted: standing, inheritable: 0, ambient: 0, dropped: 0)
+    capabilities = CapabilitySets(
+      permitted: sets.permitted & ~taken, inheritable: sets.inheritable & ~taken,
+      ambient: sets.ambient & ~taken, dropped: sets.dropped | taken)
   }
 }
 
@@ -223,20 +245,42 @@ public struct SpawnPlan: Sendable {
         storage.append(.condition(UInt8(number), value))
       }
     }
+    let sandbox = manifest.sandbox(of: service)
     storage.append(.session)
     for index in extras.environmentFiles.indices {
       let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
       storage.append(.environment(number, manifest.texts.at(index) ?? .none))
     }
-    appendFiles(service, of: manifest, rights)
+    if !sandbox.contains(.root) { appendDirectories(service, of: manifest, rights) }
+    appendStreams(service, of: manifest)
     storage.append(.descriptors)
+    append(.namespaces, where: !sandbox.isDisjoint(with: .mounts))
+    append(.network, where: sandbox.contains(.privateNetwork))
+    if sandbox.contains(.root) {
+      append(.root, where: true)
+      appendDirectories(service, of: manifest, rights)
+    }
+    append(.processes, where: sandbox.contains(.privatePids))
+    append(.readOnly, where: sandbox.contains(.readOnly))
+    append(.kernel, where: sandbox.contains(.protectKernel))
+    append(.temporary, where: sandbox.contains(.privateTmp))
+    append(.devices, where: sandbox.contains(.privateDevices))
+    append(.hide, where: sandbox.contains(.hide))
+    storage.append(.umask(manifest.credentials(of: service).umask))
     appendLimits(service, of: manifest, surroundings)
     let nice = Int32(extras.nice)
     if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
     appendDrop(rights, surroundings)
-    if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
+    // A service that says `false` has to have CAP_SYS_ADMIN, or does not start.
+    if rights.noNewPrivileges
+      || sandbox.endsPrivileges && manifest.credentials(of: service).noNewPrivileges != false
+    {
+      storage.append(.noNewPrivileges)
+    }
     storage.append(.verify)
     storage.append(.workingDirectory(service.workingDirectory))
+    append(.landlock, where: sandbox.contains(.landlock))
+    append(.filter, where: sandbox.contains(.seccomp))
     storage.append(.execute(manifest.texts.at(Int(service.exec.start)) ?? .none))
   }
 
@@ -250,12 +294,22 @@ public struct SpawnPlan: Sendable {
     }
   }
 
-  private mutating func appendFiles(_ service: Service, of manifest: Manifest, _ rights: Rights) {
+  @inline(never)
+  private mutating func append(_ step: SpawnStepKind, where isWanted: Bool) {
+    if isWanted { storage.append(.sandbox(step)) }
+  }
+
+  private mutating func appendDirectories(
+    _ service: Service, of manifest: Manifest, _ rights: Rights
+  ) {
     let directories = manifest.directories(of: service)
     append(directories.runtime, .runtime, of: manifest, rights)
     append(directories.state, .state, of: manifest, rights)
     append(directories.cache, .cache, of: manifest, rights)
     append(directories.log, .log, of: manifest, rights)
+  }
+
+  private mutating func appendStreams(_ service: Service, of manifest: Manifest) {
     if service.terminal.isEmpty {
       let streams = manifest.streams(of: service)
       append(streams.input, 0)
@@ -264,7 +318,6 @@ public struct SpawnPlan: Sendable {
     } else {
       storage.append(.terminal(service.terminal))
     }
-    storage.append(.umask(manifest.credentials(of: service).umask))
   }
 
   private mutating func append(

@@ -33,6 +33,17 @@ extension SpawnStepKind {
     case .verify: "verify the dropped privileges"
     case .workingDirectory: "chdir"
     case .execute: "exec"
+    case .namespaces: "make namespaces"
+    case .network: "make a private network"
+    case .root: "enter the root"
+    case .processes: "mount /proc"
+    case .readOnly: "make / read-only"
+    case .kernel: "protect the kernel"
+    case .temporary: "make a private /tmp"
+    case .devices: "make a private /dev"
+    case .hide: "hide paths"
+    case .landlock: "enforce landlock"
+    case .filter: "load the seccomp filter"
     }
   }
 }
@@ -72,6 +83,8 @@ extension Reason {
     case .killed:
       writer.text("killed by ")
       writer.signal(UInt8(truncatingIfNeeded: value))
+      // Nothing else sends SIGSYS; the number of the call stands in the kernel's log alone.
+      if value == 31 { writer.text(" (a system call it may not make)") }
     case .spawnFailed: writeSpawn(into: &writer, manifest, service)
     case .bindFailed:
       writer.text("cannot ")

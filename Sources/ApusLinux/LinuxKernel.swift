@@ -108,6 +108,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       board: board)
     kernel.openControl(users)
     kernel.watchPressure()
+    kernel.sayWithoutLandlock()
     return kernel
   }
 

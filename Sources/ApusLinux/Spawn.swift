@@ -47,7 +47,7 @@ extension LinuxKernel {
     _ id: InstanceID, service index: UInt16, command: TableRange?
   ) throws(SpawnRefusal) -> Int32 {
     guard var service = manifest.services.at(Int(index)),
-      let account = accounts.account(of: service),
+      var account = accounts.account(of: service),
       var process = table.process(id) ?? table.unused(id)
     else { throw SpawnRefusal(step: .clone, errno: .invalid) }
     guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
@@ -67,6 +67,7 @@ extension LinuxKernel {
       try openChannel(index, account)
     }
     openOutput(index, account)
+    account.rights.confine(manifest.sandbox(of: service), standing: own.permitted)
     guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
     do throws(SpawnRefusal) {
       process.service = index

@@ -21,11 +21,12 @@ extension LinuxKernel {
     var result = unsafe capus_plan()
     unsafe result.path = UnsafePointer(
       pointer(manifest.texts.at(Int(service.exec.start)) ?? .none))
-    unsafe result.arguments = arguments(of: service, &writer)
+    unsafe result.arguments = strings(service.exec, &writer)
     unsafe sources(of: service, process, &result, &writer)
     unsafe groups(of: account, &result, &writer)
     unsafe environment(of: service, account, process, peer, &result, &writer)
     unsafe steps(&result, account, &writer)
+    unsafe sandbox(of: service, &result, &writer)
     if writer.isFull { return nil }
     unsafe head.initialize(to: result)
     return unsafe head
@@ -47,11 +48,13 @@ extension LinuxKernel {
       .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: count)
   }
 
-  private func arguments(of service: Service, _ writer: inout PlanWriter) -> CharacterPointers? {
-    let count = Int(service.exec.count)
+  /// A list of strings with a nil at its end.
+  @inline(never)
+  func strings(_ range: TableRange, _ writer: inout PlanWriter) -> CharacterPointers? {
+    let count = Int(range.count)
     guard let list = unsafe pointers(count + 1, &writer) else { return nil }
     for index in 0..<count {
-      let text = manifest.texts.at(Int(service.exec.start) + index) ?? .none
+      let text = manifest.texts.at(Int(range.start) + index) ?? .none
       unsafe list[index] = unsafe pointer(text)
     }
     unsafe list[count] = nil
@@ -276,6 +279,9 @@ extension LinuxKernel {
       unsafe result.first = UInt64(bits)
     case .noNewPrivileges: operation = CAPUS_NO_NEW_PRIVILEGES
     case .verify: operation = CAPUS_VERIFY
+    case .sandbox(let kind):
+      operation = CAPUS_SANDBOX
+      unsafe result.small = UInt16(kind.rawValue - SpawnStepKind.namespaces.rawValue)
     case .workingDirectory(let path):
       operation = CAPUS_DIRECTORY_CHANGE
       unsafe result.text =
@@ -319,6 +325,7 @@ extension LinuxKernel {
       ] {
         for index in range.indices { bytes += 16 + Int(manifest.texts.at(index)?.count ?? 0) }
       }
+      bytes += sandboxBytes(service, of: manifest)
       most = max(most, bytes)
     }
     // Head, steps, groups, the fixed part of the environment and a user's home and shell.

@@ -36,7 +36,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
   public var isInForce: Bool {
     switch self {
-    case .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox: false
+    case .scheduler, .ioPriority, .cpuAffinity, .cgroup: false
     default: true
     }
   }

@@ -39,12 +39,7 @@ extension Decoder {
         node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup", "mmn%wwb",
         &extras.cgroup)
     case .sandbox:
-      _ = record(
-        node,
-        """
-        readOnly write hide privateTmp privateDevices privateNetwork privatePids protectKernel \
-        landlock seccomp root
-        """, "bPPbbbbbLFp", &extras.sandbox)
+      _ = record(node, SandboxKeys.names, "bPPbbbbbLFp", &extras.sandbox)
     case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log)
     default: break
     }
@@ -104,7 +99,7 @@ extension Decoder {
     case UInt8(ascii: "H"): return word(node, Words("x86_64 aarch64 arm riscv64")).map { Int64($0) }
     case UInt8(ascii: "L"):
       var nested = Record.none
-      _ = record(node, "read write execute", "PPP", &nested)
+      _ = record(node, "read write execute optional", "PPPb", &nested)
       return Int64(nested.start)
     case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
     case UInt8(ascii: "%"): return kept(node, .percent, "expected a share like \"50%\", found ")
@@ -180,7 +175,9 @@ extension Decoder {
   /// `"default"`, or a list of system call names and @groups.
   private mutating func filter(_ node: JSONNode) -> Int64? {
     if document.kind(node) == .string { return word(node, Words("default")).map { _ in -1 } }
-    return Record.pack(list(node, .systemCall))
+    let names = list(node, .systemCall)
+    // An empty list is a filter, too.
+    return Record.pack(names.count == 0 ? TableRange(start: 1, count: 0) : names)
   }
 
   /// A string that follows a rule, kept in the pool.

@@ -16,6 +16,9 @@ public struct Record: Equatable, Sendable {
   /// True when the manifest has the object.
   public var isGiven: Bool { start > 0 }
 
+  /// The object whose first member is the first entry after the one that stands for none.
+  public static let first = Record(start: 1)
+
   /// The object whose first member stands there.
   public init(start: UInt32) { self.start = start }
 

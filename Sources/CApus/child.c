@@ -14,6 +14,7 @@
 
 #include "childside.h"
 #include "raw.h"
+#include "steps.h"
 
 /* Everything in this file but capus_spawn runs in the child. */
 
@@ -424,6 +425,8 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
     return verify(plan);
   case CAPUS_DIRECTORY_CHANGE:
     return raw1(SYS_chdir, step->text);
+  case CAPUS_SANDBOX:
+    return capus_sandbox(plan, step->small);
   case CAPUS_EXECUTE:
     return execute(plan);
   }
@@ -471,7 +474,7 @@ int capus_has_pidfs(void) {
 
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {
   struct clone_arguments arguments = {
-      .flags = FIXED_CLONE_VM | FIXED_CLONE_PIDFD | FIXED_CLONE_CLEAR_SIGHAND,
+      .flags = FIXED_CLONE_VM | FIXED_CLONE_PIDFD | FIXED_CLONE_CLEAR_SIGHAND | plan->clone_flags,
       .pidfd = (uint64_t)(uintptr_t)pidfd,
       .exit_signal = SIGCHLD,
       .stack = (uint64_t)(uintptr_t)stack,
@@ -482,10 +485,12 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
   plan->found = 0;
   if (!clone3_refused) {
     long pid = capus_clone_call(NR_CLONE3, (long)&arguments, sizeof arguments, 0, run, plan);
-    if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)
+    /* Without the right to make a namespace the other call is refused as well. */
+    if ((pid != -ENOSYS && pid != -EINVAL && pid != -EPERM) || plan->clone_flags)
       return (int)pid;
     clone3_refused = true;
   }
-  return (int)capus_clone_call(SYS_clone, FIXED_CLONE_VM | FIXED_CLONE_PIDFD | SIGCHLD,
+  return (int)capus_clone_call(SYS_clone,
+                               FIXED_CLONE_VM | FIXED_CLONE_PIDFD | SIGCHLD | plan->clone_flags,
                                (long)((char *)stack + stack_size), (long)pidfd, run, plan);
 }

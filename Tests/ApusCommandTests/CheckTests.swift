@@ -112,20 +112,55 @@ private let good = """
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
-        SERVICE  USER  CAPABILITIES  NEW PRIVILEGES  NETWORK  LOCAL
-        web      www   none          no              80
-        db       root  all           yes                      /run/db 127.0.0.1:5432
+        SERVICE  USER  CAPABILITIES  SETUID  EXPOSURE  NETWORK  LOCAL
+        web      www   none          no            55  80
+        db       root  all           yes          100           /run/db 127.0.0.1:5432
 
         """)
     let json = run(["apus", "check", "--security", "--json", file])
     #expect(
       json.output == """
         {"diagnostics":[],"security":[{"service":"web","user":"www","capabilities":"none",\
-        "newPrivileges":false,"network":["80"],"local":[]},{"service":"db","user":"root",\
-        "capabilities":"all","newPrivileges":true,"network":[],\
+        "newPrivileges":false,"sandbox":[],"exposure":55,"network":["80"],"local":[]},{"service":"db","user":"root",\
+        "capabilities":"all","newPrivileges":true,"sandbox":[],"exposure":100,"network":[],\
         "local":["/run/db","127.0.0.1:5432"]}]}
 
         """)
+  }
+
+  @Test("--security: every part of a sandbox lowers the exposure, down to 0") func exposure() throws
+  {
+    let folder = try Folder()
+    let parts = [
+      "readOnly", "privateTmp", "privateDevices", "privateNetwork", "privatePids", "protectKernel",
+      "landlock", "seccomp",
+    ]
+    func exposure(_ keys: [String], _ others: String = "") throws -> Int {
+      let members = keys.map {
+        let value = ["landlock": #"{"read": []}"#, "seccomp": "[]"][$0] ?? "true"
+        return #""\#($0)": \#(value)"#
+      }
+      let file = try folder.write(
+        "apus.json",
+        #"{"apus":1,"services":{"a":{"exec":["/a"],\#(others)"#
+          + #""sandbox":{\#(members.joined(separator: ","))}}}}"#)
+      let output = run(["apus", "check", "--security", "--json", file]).output
+      let names = keys.map { #""\#($0)""# }.joined(separator: ",")
+      #expect(output.contains(#""sandbox":[\#(names)]"#), "\(output)")
+      let value = output.components(separatedBy: #""exposure":"#).last?.prefix { $0.isNumber }
+      return try #require(value.flatMap { Int($0) })
+    }
+    let open = try exposure([])
+    #expect(open == 100)
+    for part in parts { #expect(try exposure([part]) < open, "\(part)") }
+    let user = #""user": "www", "#
+    for part in parts {
+      let others = parts.filter { $0 != part }
+      #expect(try exposure(others, user) > 0, "\(part)")
+    }
+    #expect(try exposure(parts, user) == 0)
+    #expect(try exposure(parts, user + #""noNewPrivileges": false, "#) == 5)
+    #expect(try exposure(parts, user + #""capabilities": ["net_raw"], "#) == 10)
   }
 
   @Test("a key that is not in force yet is a note and no error") func notInForce() throws {
@@ -133,11 +168,11 @@ private let good = """
     let file = try folder.write(
       "apus.json",
       """
-      {"apus":1,"services":{"a":{"exec":["/bin/a"],"sandbox":{"privateTmp":true}}}}
+      {"apus":1,"services":{"a":{"exec":["/bin/a"],"log":{"ring":"16K"}}}}
       """)
     let outcome = run(["apus", "check", file])
     #expect(outcome.code == 0)
-    #expect(outcome.error.contains(": note: services.a.sandbox"))
+    #expect(outcome.error.contains(": note: services.a.log"))
     #expect(outcome.error.contains("accepted, not in force yet\n"))
   }
 }

@@ -59,7 +59,7 @@ import Testing
   func order() {
     #expect(
       kinds(everything(), rights()) == [
-        .session, .directories, .streams, .session, .descriptors, .limits, .boundingSet,
+        .session, .directories, .streams, .descriptors, .session, .limits, .boundingSet,
         .keepCapabilities, .groups, .gid, .uid, .capabilities, .ambientSet, .noNewPrivileges,
         .verify, .workingDirectory, .execute,
       ])
@@ -127,6 +127,81 @@ import Testing
     }
   }
 
+  /// `everything` with a sandbox of these members.
+  private func sandboxed(_ members: SandboxKeys) -> Manifest {
+    var manifest = everything()
+    var extras = Extras()
+    manifest.values = [0]
+    for member in 0..<SandboxKeys.count {
+      manifest.values.append(members.rawValue >> UInt16(member) & 1 == 1 ? 1 : Int64.min)
+    }
+    extras.sandbox = .first
+    manifest.extras = [extras]
+    return manifest
+  }
+
+  @Test("PRI-01 every step of a sandbox has its place")
+  func sandboxOrder() {
+    let all = SandboxKeys(rawValue: 0x7ff)
+    #expect(
+      kinds(sandboxed(all), rights()) == [
+        .session, .streams, .descriptors, .namespaces, .network, .root, .directories, .processes,
+        .readOnly, .kernel, .temporary, .devices, .hide, .session, .limits, .boundingSet,
+        .keepCapabilities, .groups, .gid, .uid, .capabilities, .ambientSet, .noNewPrivileges,
+        .verify, .workingDirectory, .landlock, .filter, .execute,
+      ])
+  }
+
+  @Test("each member of a sandbox has its steps, and no others")
+  func sandboxMembers() {
+    let expected: [(SandboxKeys, [SpawnStepKind])] = [
+      (.readOnly, [.namespaces, .readOnly]), (.write, []), (.hide, [.namespaces, .hide]),
+      (.privateTmp, [.namespaces, .temporary]), (.privateDevices, [.namespaces, .devices]),
+      (.privateNetwork, [.network]), (.privatePids, [.namespaces, .processes]),
+      (.protectKernel, [.namespaces, .kernel]), (.landlock, [.landlock]), (.seccomp, [.filter]),
+      (.root, [.namespaces, .root]),
+    ]
+    let plain = Set(kinds(everything(), rights()).map(\.rawValue))
+    for (member, steps) in expected {
+      let found = kinds(sandboxed(member), rights()).filter { !plain.contains($0.rawValue) }
+      #expect(found == steps, "\(member)")
+    }
+  }
+
+  @Test("what restricts itself gains no privileges, unless the manifest says so")
+  func restricted() {
+    for member in [SandboxKeys.landlock, .seccomp] {
+      var manifest = sandboxed(member)
+      #expect(kinds(manifest, rights(uid: 0)).contains(.noNewPrivileges))
+      manifest.credentials[0].noNewPrivileges = false
+      #expect(!kinds(manifest, rights(uid: 0)).contains(.noNewPrivileges))
+    }
+    #expect(!kinds(sandboxed(.readOnly), rights(uid: 0)).contains(.noNewPrivileges))
+  }
+
+  @Test("capabilities that would undo a sandbox are taken, also where the manifest gives them")
+  func confined() {
+    let kernel: UInt64 = 1 << 16 | 1 << 34
+    let devices: UInt64 = 1 << 17 | 1 << 27
+    var given = rights(uid: 0, .exactly(kernel | devices | 1))
+    given.confine([.protectKernel], standing: 0)
+    let less = devices | 1
+    #expect(
+      given.capabilities
+        == CapabilitySets(permitted: less, inheritable: less, ambient: less, dropped: ~less))
+    given.confine([.privateDevices], standing: 0)
+    #expect(given.capabilities == .exactly(1))
+    var root = rights(uid: 0, changes: false, nil)
+    root.confine([.readOnly, .privateTmp, .seccomp], standing: .max)
+    #expect(root.capabilities == nil)
+    root.confine([.protectKernel, .privateDevices], standing: .max)
+    let taken = kernel | devices
+    #expect(
+      root.capabilities
+        == CapabilitySets(permitted: ~taken, inheritable: 0, ambient: 0, dropped: taken))
+    #expect(steps(everything(), root).contains(.boundingSet(drop: taken)))
+  }
+
   @Test("a capability is made inheritable while the bounding set still has it")
   func inheritableOutsideBounding() throws {
     let sets = CapabilitySets(permitted: 0, inheritable: 1 << 3, ambient: 0, dropped: 1 << 3)
@@ -142,7 +217,7 @@ import Testing
     let kinds = kinds(everything(), rights(changes: false, nil))
     #expect(
       kinds == [
-        .session, .directories, .streams, .session, .descriptors, .limits, .noNewPrivileges,
+        .session, .directories, .streams, .descriptors, .session, .limits, .noNewPrivileges,
         .verify, .workingDirectory, .execute,
       ])
   }

@@ -52,6 +52,7 @@ let goodValues: [String] = [
   "root": "/srv"}
   """#,
   #""sandbox": {"seccomp": ["read", "@network-io"]}"#,
+  #""sandbox": {"seccomp": [], "landlock": {"optional": true}}"#,
   #""environment": {"A": "", "B_1": "x=y"}"#, #""environmentFile": "-/etc/default/x""#,
   #""environmentFile": ["/a", "/b"]"#, #""workingDirectory": "/var""#,
   #""directories": {"runtime": ["web", "web/a"], "state": [], "cache": ["c"], "log": ["l"]}"#,

@@ -27,6 +27,8 @@
  *                       the first time each text with a memory file that holds it, or after "hup:"
  *                       with a pipe that has been hung up, after "again:" with the one before
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
+ *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
+ *                       then serve when there are listeners, else sleep
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -40,10 +42,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -413,6 +418,119 @@ static int orphans(int count) {
   return 0;
 }
 
+/* A new file or device of that name, opened for writing. */
+static int write_to(const char *path, int flags) {
+  int fd = open(path, O_WRONLY | flags, 0644);
+  int result = fd < 0 ? -1 : (int)write(fd, "x", 1) - 1;
+  if (fd >= 0)
+    close(fd);
+  return result;
+}
+
+/* How many bytes a file starts with, or how many names a directory has. */
+static int look_at(const char *path) {
+  char bytes[64];
+  DIR *directory = opendir(path);
+  if (directory) {
+    int names = -2;
+    while (readdir(directory))
+      names++;
+    closedir(directory);
+    return names;
+  }
+  if (errno != ENOTDIR)
+    return -1;
+  int fd = open(path, O_RDONLY);
+  return fd < 0 ? -1 : (int)read(fd, bytes, sizeof bytes);
+}
+
+static int connect_to(int port) {
+  struct sockaddr_in address = {.sin_family = AF_INET,
+                                .sin_port = htons((uint16_t)port),
+                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  return connect(fd, (void *)&address, sizeof address);
+}
+
+/* The loopback interface carries traffic. */
+static int use_loopback(void) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof address;
+  int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(fd, (void *)&address, size) < 0 || listen(fd, 1) < 0)
+    return -1;
+  getsockname(fd, (void *)&address, &size);
+  return connect_to(ntohs(address.sin_port));
+}
+
+static int execute(const char *path) {
+  int status = 0;
+  pid_t pid = fork();
+  if (pid == 0) {
+    execl(path, path, (char *)NULL);
+    _exit(errno);
+  }
+  waitpid(pid, &status, 0);
+  errno = WEXITSTATUS(status);
+  return status == 0 ? 0 : -1;
+}
+
+static int attempt(const char *deed, const char *with) {
+  int number = atoi(with);
+  if (!strcmp(deed, "write"))
+    return write_to(with, O_CREAT);
+  if (!strcmp(deed, "overwrite"))
+    return write_to(with, 0);
+  if (!strcmp(deed, "look"))
+    return look_at(with);
+  if (!strcmp(deed, "unlink"))
+    return unlink(with);
+  if (!strcmp(deed, "truncate"))
+    return truncate(with, 0);
+  if (!strcmp(deed, "unmount"))
+    return umount2(with, MNT_DETACH);
+  if (!strcmp(deed, "writable"))
+    return mount(NULL, with, NULL, MS_REMOUNT | MS_BIND, NULL);
+  if (!strcmp(deed, "device"))
+    return mknod(with, S_IFCHR | 0600, makedev(1, 3));
+  if (!strcmp(deed, "raw"))
+    return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) < 0 ? -1 : 0;
+  if (!strcmp(deed, "connect"))
+    return connect_to(number);
+  if (!strcmp(deed, "loopback"))
+    return use_loopback();
+  if (!strcmp(deed, "setuid"))
+    return setuid((uid_t)number);
+  if (!strcmp(deed, "kill"))
+    return kill(number, 0);
+  if (!strcmp(deed, "ptrace"))
+    return (int)ptrace(PTRACE_SEIZE, number, 0, 0);
+  if (!strcmp(deed, "execute"))
+    return execute(with);
+  if (!strcmp(deed, "terminal"))
+    return posix_openpt(O_RDWR | O_NOCTTY) < 0 ? -1 : 0;
+  if (!strcmp(deed, "call"))
+    return (int)syscall(number, 0, 0, 0, 0, 0, 0) < 0 ? -1 : 0;
+  if (!strcmp(deed, "pid"))
+    return getpid();
+  exit(8);
+}
+
+static void attempt_all(int count, char **deeds) {
+  for (int index = 0; index < count; index++) {
+    char deed[16] = "";
+    const char *with = strchr(deeds[index], ':');
+    if (!with || with - deeds[index] >= (long)sizeof deed)
+      exit(8);
+    memcpy(deed, deeds[index], (size_t)(with - deeds[index]));
+    int result = attempt(deed, with + 1);
+    printf("%s=%d%s\n", deeds[index], result < 0 ? errno : result, result < 0 ? " failed" : "");
+    fflush(stdout);
+  }
+  puts("done");
+  fflush(stdout);
+}
+
 int main(int count, char **arguments) {
   /* The Swift runtime of this build would make a backtrace of it. */
   signal(SIGABRT, SIG_DFL);
@@ -475,6 +593,11 @@ int main(int count, char **arguments) {
     FILE *out = fopen(arguments[2], "w");
     fprintf(out, "%d\n", getpid());
     fclose(out);
+  }
+  if (!strcmp(deed, "try")) {
+    attempt_all(count - 2, arguments + 2);
+    if (getenv("LISTEN_FDS"))
+      deed = "serve";
   }
   if (!strcmp(deed, "serve")) {
     struct pollfd fds[64];

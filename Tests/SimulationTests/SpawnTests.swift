@@ -39,6 +39,31 @@ import Testing
   }
 
   @Test(
+    "a step of the sandbox that fails is named with its errno, and nothing runs",
+    arguments: [
+      SpawnStepKind.namespaces, .network, .root, .processes, .readOnly, .kernel, .temporary,
+      .devices, .hide, .landlock, .filter,
+    ])
+  func sandboxFails(_ step: SpawnStepKind) throws {
+    let sim = simulate { $0.service("web") { $0.listen() } }
+    sim.world.behaviour = { _, earlier, _ in
+      earlier < 3 ? .failing(step, .notPermitted) : Script()
+    }
+    try sim.run(for: .milliseconds(1))
+    sim.world.connect(0)
+    try sim.run(for: .milliseconds(50))
+    #expect(sim.state(0) == .backoff)
+    #expect(sim.world.services[0].executions == 0)
+    #expect(
+      sim.reason(0)
+        == Reason(.spawnFailed, step: step.rawValue, value: Errno.notPermitted.code))
+    try sim.run(for: .seconds(10))
+    #expect(sim.state(0) == .ready)
+    #expect(sim.world.services[0].executions == 1)
+    #expect(sim.world.count(.served) == 1)
+  }
+
+  @Test(
     "SPA-02: a clone that fails for a while costs time and nothing else",
     arguments: [Errno.again, .noMemory, .notImplemented])
   func cloneFails(_ errno: Errno) throws {

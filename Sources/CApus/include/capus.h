@@ -9,6 +9,7 @@
 #include "client.h"
 #include "control.h"
 #include "idle.h"
+#include "filter.h"
 #include "listener.h"
 #include "log.h"
 #include "loop.h"

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "filter.h"
+
 enum capus_operation {
   CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
   /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
@@ -38,7 +40,32 @@ enum capus_operation {
   CAPUS_NO_NEW_PRIVILEGES,
   CAPUS_VERIFY,           /* compares what the kernel says with the plan's `expected` */
   CAPUS_DIRECTORY_CHANGE, /* text = path */
+  CAPUS_SANDBOX,          /* small = enum capus_sandbox_step */
   CAPUS_EXECUTE
+};
+
+/* In the order in which they are taken. */
+enum capus_sandbox_step {
+  CAPUS_SANDBOX_NAMESPACES, /* mounts of its own; private when / becomes read-only */
+  CAPUS_SANDBOX_NETWORK,    /* a network of its own with nothing but lo */
+  CAPUS_SANDBOX_ROOT,       /* the plan's root becomes / */
+  CAPUS_SANDBOX_PROCESSES,  /* a /proc of its pid namespace */
+  CAPUS_SANDBOX_READ_ONLY,  /* / but the plan's writable paths and its directories */
+  CAPUS_SANDBOX_KERNEL,     /* /proc/sys, /sys and their like read-only, modules hidden */
+  CAPUS_SANDBOX_TEMPORARY,  /* empty /tmp and /var/tmp */
+  CAPUS_SANDBOX_DEVICES,    /* a /dev of harmless devices */
+  CAPUS_SANDBOX_HIDE,       /* the plan's hidden paths */
+  CAPUS_SANDBOX_LANDLOCK,
+  CAPUS_SANDBOX_FILTER
+};
+
+/* The plan's lists of paths, each with a NULL at its end. */
+enum capus_path_list {
+  CAPUS_PATHS_WRITABLE,
+  CAPUS_PATHS_HIDDEN,
+  CAPUS_PATHS_READ,
+  CAPUS_PATHS_WRITE,
+  CAPUS_PATHS_EXECUTE,
 };
 
 struct capus_step {
@@ -85,6 +112,14 @@ struct capus_plan {
   uint32_t source_count;
   int32_t report; /* write end of the report pipe */
   struct capus_expected expected;
+  char ***paths; /* by enum capus_path_list */
+  const char *root;
+  const struct capus_instruction *filter;
+  uint16_t filter_count;     /* 0: a name is unknown, the step fails */
+  uint8_t is_read_only;      /* CAPUS_SANDBOX_READ_ONLY follows */
+  uint8_t landlock_optional; /* a kernel without landlock is no failure */
+  uint32_t clone_flags;      /* CLONE_NEWPID or 0 */
+  int32_t devices;           /* the child's: /dev of the board */
   /* Written by the child: the index of the step it takes, and the errno it failed with. */
   volatile uint32_t stage;
   volatile int32_t error;
@@ -98,5 +133,8 @@ int capus_has_pidfs(void);
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
  * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd);
+
+/* The version of landlock(7) this kernel has, or -errno: ENOSYS, EOPNOTSUPP. */
+int32_t capus_landlock_version(void);
 
 #endif

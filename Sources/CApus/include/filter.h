@@ -1,0 +1,23 @@
+/* seccomp(2) filters out of names. */
+#ifndef CAPUS_FILTER_H
+#define CAPUS_FILTER_H
+
+#include <stdint.h>
+
+/* struct sock_filter as the kernel has it. */
+struct capus_instruction {
+  uint16_t code;
+  uint8_t yes, no;
+  uint32_t value;
+};
+
+/* The most instructions of a filter. */
+enum { CAPUS_FILTER_MOST = 8 + 3 * 470 + 1 };
+
+/* Writes a filter that allows the system calls and @groups of a list that ends in NULL, or without
+ * one what ordinary daemons do, into room for CAPUS_FILTER_MOST, and returns its length. Anything
+ * else ends the process with SIGSYS; calls newer than the list answer ENOSYS. 0 for an unknown
+ * name; a name that only other architectures have allows nothing. */
+uint32_t capus_filter(char *const *names, struct capus_instruction *program);
+
+#endif

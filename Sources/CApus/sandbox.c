@@ -1,0 +1,240 @@
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "steps.h"
+
+/* Everything in this file runs in the child, in namespaces of its own: what a failed start has made
+ * goes with it. */
+
+/* Newer than some C libraries' headers; the same on every architecture. Linux 5.2, and 5.12 for
+ * read-only trees: older kernels answer ENOSYS, and the start fails. */
+enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_MOUNT_SETATTR = 442 };
+/* OPEN_TREE_CLONE, AT_RECURSIVE; MOVE_MOUNT_F_EMPTY_PATH, and links and automounts followed. */
+enum { TREE = 1 | O_CLOEXEC | 0x8000, ONTO = 4 | 0x10 | 0x20, RECURSIVE = 0x8000 };
+enum { NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
+
+/* What several steps call stays one copy; the inliner does not see that as smaller. */
+#define SHARED __attribute__((noinline)) CHILD
+
+/* Behind the end of a string in a list of strings. */
+SHARED const char *after(const char *text) {
+  while (*text++)
+    continue;
+  return text;
+}
+
+/* A copy of what is mounted at a path and below, with a descriptor for its only name. */
+SHARED long copy_tree(long directory, const char *path) {
+  return raw3(NR_OPEN_TREE, directory, path, TREE);
+}
+
+/* Mounts a copy and closes its descriptor. */
+SHARED long place(long tree, const char *path) {
+  if (tree < 0)
+    return tree;
+  long result = raw5(NR_MOVE_MOUNT, tree, "", AT_FDCWD, path, ONTO);
+  raw1(SYS_close, tree);
+  return result;
+}
+
+SHARED long set_read_only(long directory, const char *path) {
+  static const uint64_t attributes[4] = {1 /* MOUNT_ATTR_RDONLY */};
+  return raw5(NR_MOUNT_SETATTR, directory, path, RECURSIVE | AT_EMPTY_PATH, attributes,
+              sizeof attributes);
+}
+
+SHARED long mount_new(const char *type, const char *path, unsigned long flags, const char *data) {
+  return raw5(SYS_mount, type, path, type, MS_NOSUID | flags, data);
+}
+
+/* What is not there needs no protection. */
+CHILD long unless_missing(long result) {
+  return result == -ENOENT ? 0 : result;
+}
+
+CHILD long protect(const char *path) {
+  long tree = copy_tree(AT_FDCWD, path);
+  long result = tree < 0 ? 0 : set_read_only(tree, "");
+  if (result < 0) {
+    raw1(SYS_close, tree);
+    return result;
+  }
+  return unless_missing(place(tree, path));
+}
+
+/* An empty directory in the place of one, /dev/null in that of anything else. */
+CHILD long hide(const struct capus_plan *plan, const char *path) {
+  long result = mount_new("tmpfs", path, MS_RDONLY | MS_NODEV | MS_NOEXEC, "mode=0555");
+  if (result == -ENOTDIR)
+    result = place(copy_tree(plan->devices, "null"), path);
+  return unless_missing(result);
+}
+
+CHILD long make_namespaces(struct capus_plan *plan) {
+  long result = raw1(SYS_unshare, NEW_MOUNTS);
+  if (result < 0)
+    return result;
+  /* Nothing that is done here is seen outside; what is mounted outside later would be writable. */
+  result = raw5(SYS_mount, 0, "/", 0, MS_REC | (plan->is_read_only ? MS_PRIVATE : MS_SLAVE), 0);
+  if (result < 0)
+    return result;
+  result = raw4(SYS_openat, AT_FDCWD, "/dev", O_PATH | O_CLOEXEC, 0);
+  plan->devices = (int32_t)result;
+  return unless_missing(result);
+}
+
+CHILD long make_network(void) {
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+  long result = raw1(SYS_unshare, NEW_NETWORK);
+  if (result < 0)
+    return result;
+  long fd = raw3(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return fd;
+  result = raw3(SYS_ioctl, fd, SIOCSIFFLAGS, &request);
+  raw1(SYS_close, fd);
+  return result;
+}
+
+/* A copy of the root comes to lie on /, where no number of `..` leads out of it. */
+CHILD long enter_root(const struct capus_plan *plan) {
+  long tree = copy_tree(AT_FDCWD, plan->root);
+  if (tree < 0)
+    return tree;
+  long result = raw1(SYS_fchdir, tree);
+  if (result == 0)
+    result = place(tree, "/");
+  return result < 0 ? result : raw1(SYS_chroot, ".");
+}
+
+CHILD long hole(bool is_placed, const char *path, int32_t *tree) {
+  if (is_placed)
+    return place(*tree, path);
+  long result = copy_tree(AT_FDCWD, path);
+  *tree = (int32_t)result;
+  return result;
+}
+
+/* Copies of what stays writable are taken before, and laid into the read-only tree after: so each
+ * is as writable as it was, and no more. */
+CHILD long make_read_only(const struct capus_plan *plan) {
+  int32_t trees[HOLES];
+  for (int is_placed = 0; is_placed < 2; is_placed++) {
+    unsigned count = 0;
+    long result = 0;
+    if (is_placed)
+      result = set_read_only(AT_FDCWD, "/");
+    for (char **path = plan->paths[CAPUS_PATHS_WRITABLE]; *path && result >= 0; path++)
+      result = count == HOLES ? -E2BIG : hole(is_placed, *path, &trees[count++]);
+    for (uint32_t index = 0; index < plan->step_count && result >= 0; index++) {
+      const struct capus_step *step = &plan->steps[index];
+      if (step->operation != CAPUS_DIRECTORY)
+        continue;
+      result = raw1(SYS_chdir, step->base);
+      if (result >= 0)
+        result = count == HOLES ? -E2BIG : hole(is_placed, step->text, &trees[count++]);
+    }
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
+CHILD long protect_kernel(const struct capus_plan *plan) {
+  static const char paths[] = "/proc/sys\0/proc/sysrq-trigger\0/proc/irq\0/proc/bus\0/sys\0";
+  for (const char *path = paths; *path; path = after(path)) {
+    long result = protect(path);
+    if (result < 0)
+      return result;
+  }
+  return hide(plan, "/lib/modules");
+}
+
+CHILD long make_temporary(const char *path) {
+  return unless_missing(mount_new("tmpfs", path, MS_NODEV, "mode=1777"));
+}
+
+/* Devices are the board's own, bound: making some is a right that is not always there. */
+CHILD long make_devices(const struct capus_plan *plan) {
+  static const char names[] = "null\0zero\0full\0random\0urandom\0tty\0log\0";
+  static const char links[] = "pts/ptmx\0ptmx\0/proc/self/fd\0fd\0/proc/self/fd/0\0stdin\0"
+                              "/proc/self/fd/1\0stdout\0/proc/self/fd/2\0stderr\0";
+  long result = mount_new("tmpfs", "/dev", MS_NODEV | MS_NOEXEC, "mode=0755");
+  if (result == 0)
+    result = raw1(SYS_chdir, "/dev");
+  for (const char *name = names; *name && result == 0; name = after(name)) {
+    long tree = copy_tree(plan->devices, name);
+    if (tree == -ENOENT)
+      continue;
+    result = raw4(SYS_mknodat, AT_FDCWD, name, S_IFREG, 0);
+    if (result == 0)
+      result = place(tree, name);
+  }
+  for (const char *target = links; *target && result == 0;) {
+    const char *name = after(target);
+    result = raw3(SYS_symlinkat, target, AT_FDCWD, name);
+    target = after(name);
+  }
+  if (result == 0)
+    result = raw3(SYS_mkdirat, AT_FDCWD, "pts", 0755);
+  if (result == 0)
+    result = raw3(SYS_mkdirat, AT_FDCWD, "shm", 0755);
+  if (result == 0)
+    result = mount_new("devpts", "pts", MS_NOEXEC, "newinstance,gid=5,mode=0620,ptmxmode=0666");
+  if (result == 0)
+    result = mount_new("tmpfs", "shm", MS_NODEV, "mode=1777");
+  if (result < 0)
+    return result;
+  return raw5(SYS_mount, 0, "/dev", 0,
+              MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, 0);
+}
+
+CHILD long load_filter(const struct capus_plan *plan) {
+  struct {
+    uint16_t count;
+    const struct capus_instruction *program;
+  } filter = {plan->filter_count, plan->filter};
+  if (filter.count == 0)
+    return -EINVAL;
+  return raw3(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter);
+}
+
+CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step) {
+  switch ((enum capus_sandbox_step)step) {
+  case CAPUS_SANDBOX_NAMESPACES:
+    return make_namespaces(plan);
+  case CAPUS_SANDBOX_NETWORK:
+    return make_network();
+  case CAPUS_SANDBOX_ROOT:
+    return enter_root(plan);
+  case CAPUS_SANDBOX_PROCESSES:
+    return unless_missing(mount_new("proc", "/proc", MS_NODEV | MS_NOEXEC, 0));
+  case CAPUS_SANDBOX_READ_ONLY:
+    return make_read_only(plan);
+  case CAPUS_SANDBOX_KERNEL:
+    return protect_kernel(plan);
+  case CAPUS_SANDBOX_TEMPORARY: {
+    long result = make_temporary("/tmp");
+    return result < 0 ? result : make_temporary("/var/tmp");
+  }
+  case CAPUS_SANDBOX_DEVICES:
+    return make_devices(plan);
+  case CAPUS_SANDBOX_HIDE:
+    for (char **path = plan->paths[CAPUS_PATHS_HIDDEN]; *path; path++) {
+      long result = hide(plan, *path);
+      if (result < 0)
+        return result;
+    }
+    return 0;
+  case CAPUS_SANDBOX_LANDLOCK:
+    return capus_landlock(plan);
+  case CAPUS_SANDBOX_FILTER:
+    return load_filter(plan);
+  }
+  return -EINVAL;
+}

@@ -1,0 +1,167 @@
+import Foundation
+import Testing
+
+/// A kernel that lacks something: a filter around apus makes one system call fail.
+enum Denial {
+  #if arch(x86_64)
+    static let (unshare, chroot, mknodat, seccomp, mount) = (272, 161, 259, 317, 165)
+  #elseif arch(arm64)
+    static let (unshare, chroot, mknodat, seccomp, mount) = (97, 51, 33, 277, 40)
+  #endif
+
+  /// The words that start a program for which that call fails with that error; with `flags` only
+  /// where its fourth argument has that value.
+  static func of(_ call: Int, _ error: Int32, flags: Int? = nil) -> [String] {
+    let (offset, value) = flags.map { (40, $0) } ?? (0, call)
+    let script = """
+      import ctypes, os, struct, sys
+      def statement(code, yes, no, value): return struct.pack("<HBBI", code, yes, no, value)
+      filter = (statement(0x20, 0, 0, 0) + statement(0x15, 0, 3, \(call))
+        + statement(0x20, 0, 0, \(offset)) + statement(0x15, 0, 1, \(value))
+        + statement(0x06, 0, 0, 0x50000 | \(error)) + statement(0x06, 0, 0, 0x7fff0000))
+      class Program(ctypes.Structure):
+        _fields_ = [("count", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+      libc = ctypes.CDLL(None, use_errno=True)
+      if libc.prctl(22, 2, ctypes.byref(Program(6, filter)), 0, 0) != 0: sys.exit(9)
+      os.execv(sys.argv[1], sys.argv[1:])
+      """
+    return ["/usr/bin/python3", "-c", script]
+  }
+
+  /// A service with that sandbox is refused for that reason, and its program never runs.
+  static func expect(
+    _ sandbox: String, _ prefix: [String], _ reason: String, keys: String = "",
+    location: SourceLocation = #_sourceLocation
+  ) throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "s": {"exec": ["/bin/sh", "-c", "echo x > DIR/ran"], \#(keys) "restart": "no",
+          "sandbox": {\#(sandbox)}},
+        "plain": {"exec": ["PROBE", "sleep"]}}}
+      """#, prefix: prefix)
+    try board.wait(for: "plain", "ready")
+    try board.wait(for: "s", "failed")
+    let found = try #require(try board.service("s")["reason"] as? String)
+    #expect(found.contains(reason), "\(found)", sourceLocation: location)
+    #expect(!FileManager.default.fileExists(atPath: board.path("ran")), sourceLocation: location)
+  }
+}
+
+@Suite(.enabled(if: Board.isRoot, "needs root")) struct SandboxFailureTests {
+  /// The system call a step needs, by its number on this machine.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let sandbox: String
+    let call: Int
+    let error: Int32
+    let reason: String
+    /// The mount flags that tell this step's call from others.
+    var flags: Int?
+    var testDescription: String { reason }
+  }
+
+  static let cases: [Case] = [
+    Case(
+      sandbox: #""privateTmp": true"#, call: Denial.unshare, error: EPERM,
+      reason: "make namespaces: Operation not permitted, EPERM (1)"),
+    Case(
+      sandbox: #""privateNetwork": true"#, call: Denial.unshare, error: EPERM,
+      reason: "make a private network: Operation not permitted, EPERM (1)"),
+    Case(
+      sandbox: #""root": "/usr""#, call: 428, error: ENOSYS, reason: "enter the root: ENOSYS (38)"),
+    Case(
+      sandbox: #""root": "/usr""#, call: Denial.chroot, error: EPERM,
+      reason: "enter the root: Operation not permitted, EPERM (1)"),
+    Case(
+      sandbox: #""readOnly": true"#, call: 442, error: ENOSYS,
+      reason: "make / read-only: ENOSYS (38)"),
+    Case(
+      sandbox: #""readOnly": true, "write": ["/tmp"]"#, call: 429, error: ENOSYS,
+      reason: "make / read-only: ENOSYS (38)"),
+    Case(
+      sandbox: #""protectKernel": true"#, call: 442, error: ENOSYS,
+      reason: "protect the kernel: ENOSYS (38)"),
+    Case(
+      sandbox: #""privateDevices": true"#, call: Denial.mknodat, error: EPERM,
+      reason: "make a private /dev: Operation not permitted, EPERM (1)"),
+    Case(
+      sandbox: #""privatePids": true"#, call: Denial.mount, error: EPERM,
+      reason: "mount /proc: Operation not permitted, EPERM (1)", flags: 2 | 4 | 8),
+    Case(
+      sandbox: #""privateTmp": true"#, call: Denial.mount, error: ENODEV,
+      reason: "make a private /tmp: ENODEV (19)", flags: 2 | 4),
+    Case(
+      sandbox: #""hide": ["/etc"]"#, call: Denial.mount, error: ENODEV,
+      reason: "hide paths: ENODEV (19)", flags: 1 | 2 | 4 | 8),
+    Case(
+      sandbox: #""hide": ["/etc/passwd"]"#, call: 428, error: ENOSYS,
+      reason: "hide paths: ENOSYS (38)"),
+    Case(
+      sandbox: #""landlock": {"read": ["/"]}"#, call: 446, error: EPERM,
+      reason: "enforce landlock: Operation not permitted, EPERM (1)"),
+    Case(
+      sandbox: #""seccomp": "default""#, call: Denial.seccomp, error: ENOSYS,
+      reason: "load the seccomp filter: ENOSYS (38)"),
+  ]
+
+  @Test("a step that fails is named with its errno, and the program never runs", arguments: cases)
+  func step(_ given: Case) throws {
+    try Denial.expect(
+      given.sandbox, Denial.of(given.call, given.error, flags: given.flags), given.reason)
+  }
+
+  @Test("without CAP_SYS_ADMIN there are no namespaces, and what needs none still starts")
+  func unprivileged() throws {
+    let prefix = ["/usr/bin/setpriv", "--bounding-set", "-sys_admin"]
+    let refused = "Operation not permitted, EPERM (1)"
+    try Denial.expect(#""privatePids": true"#, prefix, "clone: \(refused)")
+    try Denial.expect(#""privateTmp": true"#, prefix, "make namespaces: \(refused)")
+    try Denial.expect(#""privateNetwork": true"#, prefix, "make a private network: \(refused)")
+    // It may not restrict itself where the manifest keeps it from giving up new privileges.
+    try Denial.expect(
+      #""seccomp": "default""#, prefix, "load the seccomp filter: Permission denied, EACCES (13)",
+      keys: #""noNewPrivileges": false,"#)
+  }
+
+  @Test("a path that should stay writable, a root or a system call that is not there is no start")
+  func missing() throws {
+    let noEntry = "No such file or directory, ENOENT (2)"
+    try Denial.expect(
+      #""readOnly": true, "write": ["DIR/missing"]"#, [], "make / read-only: \(noEntry)")
+    try Denial.expect(#""root": "DIR/missing""#, [], "enter the root: \(noEntry)")
+    try Denial.expect(
+      #""seccomp": ["read", "raed"]"#, [], "load the seccomp filter: EINVAL (22)")
+    try Denial.expect(#""seccomp": ["@nothing"]"#, [], "load the seccomp filter: EINVAL (22)")
+  }
+
+  @Test("a forbidden system call ends the service with SIGSYS, which is said")
+  func forbidden() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "default": {"exec": ["PROBE", "try", "pid:", "ptrace:1"], "restart": "no",
+          "stdout": "file:DIR/default", "sandbox": {"seccomp": "default"}},
+        "list": {"exec": ["PROBE", "try", "pid:", "raw:"], "restart": "no", "user": 1234,
+          "stdout": "file:DIR/list", "sandbox": {
+            "seccomp": ["@system-service", "socket", "open"]}},
+        "less": {"exec": ["PROBE", "try", "pid:", "raw:"], "restart": "no",
+          "stdout": "file:DIR/less", "sandbox": {
+            "seccomp": ["@basic-io", "@file-system", "@signal", "@process"]}}}}
+      """#)
+    for name in ["default", "less"] {
+      try board.wait(for: name, "failed")
+      let service = try board.service(name)
+      let end = try #require(service["lastExit"] as? [String: Any])
+      #expect(end["kind"] as? String == "signal")
+      #expect(end["code"] as? Int == Int(SIGSYS))
+      #expect(service["reason"] as? String == "killed by SIGSYS (a system call it may not make)")
+      let said = try String(contentsOfFile: board.path(name), encoding: .utf8)
+      #expect(said.hasPrefix("pid:=") && !said.contains("done"), "\(said)")
+    }
+    try board.wait("the probe") {
+      let text = try? String(contentsOfFile: board.path("list"), encoding: .utf8)
+      return text?.contains("raw:=\(EPERM) failed\ndone") == true
+    }
+    #expect(try board.state("list") == "ready")
+  }
+}
