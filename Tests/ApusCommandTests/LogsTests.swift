@@ -57,7 +57,7 @@ private let some = [
 
   @Test("of several services only their lines, and each has to be there")
   func several() throws {
-    let status = [frame { $0.supervisorFrame(pid: 1, uptime: .zero) }, endFrame]
+    let status = [frame { $0.supervisorFrame(pid: 1, uptime: .zero, allocations: 0) }, endFrame]
     let (outcome, requests) = try ask(
       ["logs", "web", "x", "-n", "2"], status, status, some + [endFrame])
     #expect(requests.count == 3 && requests[2] == [1, 17, 6, 0, 0, 0])
