@@ -110,10 +110,16 @@ extension Driver where K: ~Copyable {
     record.restarts = report.restarts
     if let exit = report.lastExit {
       record.lastExit = LastExit(
-        isSignal: exit.isSignal, code: exit.number, at: report.endedAt)
+        isSignal: exit.isSignal, code: exit.number, at: report.endedAt,
+        ranOutOfMemory: exit.ranOutOfMemory)
     }
     record.nextStart = report.nextStart
-    record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
+    if report.pid != 0 || report.connections > 0 {
+      let usage = kernel.usage(of: report.instance, service: number)
+      record.memory = usage.memory
+      record.processor = usage.processor
+      record.tasks = usage.tasks
+    }
     frame.serviceFrame(
       record, name: { writer in writer.text(manifest.services[index].name, of: manifest) },
       reason: { writer in

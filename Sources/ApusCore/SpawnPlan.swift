@@ -30,6 +30,8 @@ public enum OpenMode: UInt8, Sendable {
 public enum SpawnStep: Equatable, Sendable {
   /// A session and process group of its own.
   case session
+  /// The control group, where the kernel did not place the child at its birth.
+  case group
   /// The file mode creation mask.
   case umask(UInt16)
   /// Make a directory and give it to the user.
@@ -44,6 +46,12 @@ public enum SpawnStep: Equatable, Sendable {
   case limit(ResourceLimit)
   /// The nice value.
   case nice(Int32)
+  /// SCHED_* and the priority of a real-time policy.
+  case scheduler(UInt8, priority: UInt8)
+  /// Class and level of ioprio_set(2).
+  case ioPriority(UInt16)
+  /// The processors it may run on, as bits in `Manifest.values`.
+  case processors(TableRange)
   /// Take these capabilities out of the bounding set.
   case boundingSet(drop: UInt64)
   /// Keep permitted capabilities over the change of user.
@@ -73,12 +81,16 @@ public enum SpawnStep: Equatable, Sendable {
   public var kind: SpawnStepKind {
     switch self {
     case .session, .umask: .session
+    case .group: .group
     case .directory: .directories
     case .open: .streams
     case .terminal: .terminal
     case .descriptors: .descriptors
     case .limit: .limits
     case .nice: .priority
+    case .scheduler: .scheduler
+    case .ioPriority: .ioPriority
+    case .processors: .processors
     case .boundingSet: .boundingSet
     case .keepCapabilities: .keepCapabilities
     case .groups: .groups
@@ -194,18 +206,25 @@ public struct SpawnPlan: Sendable {
   /// False when a step did not fit: the plan must not be used.
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
-  /// Fills in the plan of a service.
+  /// Fills in the plan of a service, which is to be in a control group or not.
   public mutating func build(
-    _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings
+    _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings,
+    hasGroup: Bool = false
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
     storage.append(.session)
+    if hasGroup { storage.append(.group) }
     appendFiles(service, of: manifest, rights)
     storage.append(.descriptors)
     appendLimits(service, of: manifest, surroundings)
-    let nice = Int32(manifest.extras(of: service).nice)
-    if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
+    let extras = manifest.extras(of: service)
+    if surroundings.resetsNice || extras.nice != 0 { storage.append(.nice(Int32(extras.nice))) }
+    if extras.scheduler != 0 {
+      storage.append(.scheduler(extras.scheduler, priority: extras.schedulerPriority))
+    }
+    if extras.ioPriority != 0 { storage.append(.ioPriority(extras.ioPriority)) }
+    if extras.processors.count > 0 { storage.append(.processors(extras.processors)) }
     appendDrop(rights, surroundings)
     if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
     storage.append(.verify)

@@ -48,7 +48,9 @@ extension Supervisor {
       return ended(
         service, forced, report: isStartFailure ? nil : report, units[service].reason)
     }
-    let reason = Reason(report.isSignal ? .killed : .exited, value: Int32(report.number))
+    let reason = Reason(
+      report.isSignal ? .killed : .exited, step: report.ranOutOfMemory ? 1 : 0,
+      value: Int32(report.number))
     ended(service, manifest.classify(report, of: declared), report: report, reason)
   }
 

@@ -12,12 +12,16 @@ extension SpawnStepKind {
     case .reportPipe: "make the report pipe"
     case .clone: "clone"
     case .adopt: "watch the process"
+    case .group: "set up the control group"
     case .session: "setsid"
     case .signals: "reset signals"
     case .terminal: "open the terminal"
     case .descriptors: "arrange descriptors"
     case .limits: "set resource limits"
     case .priority: "set the priority"
+    case .scheduler: "set the scheduler"
+    case .ioPriority: "set the I/O priority"
+    case .processors: "set the processors"
     case .boundingSet: "drop the bounding set"
     case .keepCapabilities: "keep capabilities"
     case .groups: "set supplementary groups"
@@ -69,6 +73,7 @@ extension Reason {
     case .killed:
       writer.text("killed by ")
       writer.signal(UInt8(truncatingIfNeeded: value))
+      if step != 0 { writer.text(", out of memory") }
     case .spawnFailed: writeSpawn(into: &writer, manifest, service)
     case .bindFailed:
       writer.text("cannot ")

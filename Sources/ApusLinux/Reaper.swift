@@ -40,11 +40,12 @@ extension LinuxKernel {
     table.set(id.slot, ended)
     // Level-triggered: a zombie's pidfd would be ready for ever.
     watches.remove(ended.pidfd)
-    events.append(
-      .exited(
-        id,
-        ExitReport(
-          isSignal: end.is_signal != 0, number: end.number, dumpedCore: end.dumped_core != 0)))
+    var report = ExitReport(
+      isSignal: end.is_signal != 0, number: end.number, dumpedCore: end.dumped_core != 0)
+    if report.isSignal, report.number == 9 {
+      report.ranOutOfMemory = memoryKills(ended.service) > ended.memoryKills
+    }
+    events.append(.exited(id, report))
   }
 
   /// Looks at whatever has ended, until nothing has, or something waits for its release.
@@ -103,6 +104,7 @@ extension LinuxKernel {
   /// its leader is not reaped.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard let process = table.process(id), process.pid > 0 else { return }
+    if scope == .all, number == 9 { killGroup(id, process) }
     if scope == .all, capus_kill(-process.pid, Int32(number)) == 0 { return }
     // Before its setsid(2) the child is in no group of its own.
     if process.pidfd >= 0 { _ = capus_signal_pidfd(process.pidfd, Int32(number)) }

@@ -36,8 +36,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
   public var isInForce: Bool {
     switch self {
-    case .pidFile, .idleStop, .reclaim, .fdStore, .conditions, .scheduler, .ioPriority,
-      .cpuAffinity, .cgroup, .sandbox, .environmentFile, .log:
+    case .pidFile, .idleStop, .reclaim, .fdStore, .conditions, .sandbox, .environmentFile, .log:
       false
     default: true
     }

@@ -43,7 +43,7 @@ let goodValues: [String] = [
   #""scheduler": {"policy": "idle"}"#, #""ioPriority": "best-effort:4""#, #""ioPriority": "idle""#,
   #""cpuAffinity": "0-1,3""#,
   #"""
-  "cgroup": {"memoryMax": "32M", "memoryHigh": "max", "pidsMax": 64, "cpuMax": "50%",
+  "cgroup": {"x-optional": true, "memoryMax": "32M", "memoryHigh": "max", "pidsMax": 64, "cpuMax": "50%",
   "cpuWeight": 100, "ioWeight": 10000, "oomGroup": true}
   """#,
   #"""
@@ -372,13 +372,13 @@ let badAddresses: [(String, String)] = [
 
   @Test func `What is not in force yet is a note and marks the service`() {
     let loaded = service(
-      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"datagram": "1"}], "cgroup": {}"#)
+      #""type": "forking", "stop": {"exec": ["/x"]}, "listen": [{"datagram": "1"}], "sandbox": {}"#)
     #expect(loaded.errorLines == [])
     #expect(
       loaded.lines.map { String($0.drop { $0 != "w" }) } == [
         "web.type: accepted, not in force yet",
         "web.listen[0].datagram: accepted, not in force yet",
-        "web.cgroup: accepted, not in force yet",
+        "web.sandbox: accepted, not in force yet",
       ])
     #expect(loaded.service("web")?.flags.contains(.notInForce) == true)
     #expect(service(#""nice": 1"#).service("web")?.flags.contains(.notInForce) == false)
