@@ -384,6 +384,55 @@ let badAddresses: [(String, String)] = [
     #expect(service(#""nice": 1"#).service("web")?.flags.contains(.notInForce) == false)
   }
 
+  @Test func `How a service is scheduled and limited is kept as the kernel takes it`() throws {
+    let loaded = service(
+      #"""
+      "scheduler": {"policy": "rr", "priority": 7}, "ioPriority": "best-effort:3",
+      "cpuAffinity": "0-1,63-64,1023",
+      "cgroup": {"memoryMax": "32M", "memoryHigh": "max", "cpuMax": "50%", "x-optional": true}
+      """#)
+    #expect(loaded.lines == [])
+    let manifest = loaded.manifest
+    let extras = manifest.extras(of: try #require(loaded.service("web")))
+    #expect(extras.scheduler == 2 && extras.schedulerPriority == 7)
+    #expect(extras.ioPriority == 2 << 13 | 3)
+    let words = extras.processors.indices.map { UInt64(bitPattern: manifest.values[$0]) }
+    #expect(words == [3 | 1 << 63, 1] + [UInt64](repeating: 0, count: 13) + [1 << 63])
+    let limits = (0..<8).map { manifest.value(extras.cgroup, $0) }
+    #expect(limits == [32 << 20, .max, nil, 50, nil, nil, nil, 1])
+    for (policy, number) in [("other", UInt8(0)), ("batch", 3), ("idle", 5)] {
+      let loaded = service(#""scheduler": {"policy": "\#(policy)"}"#)
+      #expect(loaded.manifest.extras.last?.scheduler ?? 0 == number, "\(policy)")
+    }
+    for (text, number) in [
+      ("idle", UInt16(3 << 13)), ("realtime", 1 << 13 | 4), ("realtime:0", 1 << 13),
+      ("best-effort", 2 << 13 | 4),
+    ] {
+      #expect(service(#""ioPriority": "\#(text)""#).manifest.extras.last?.ioPriority == number)
+    }
+    for text in ["idle:1", "realtime:", "realtime:44", "best-effort:x", ""] {
+      #expect(service(#""ioPriority": "\#(text)""#).errorLines.count == 1, "\(text)")
+    }
+    for text in ["", "0,", ",0", "0-", "0--1", "1 2", "0-1024", "x"] {
+      #expect(service(#""cpuAffinity": "\#(text)""#).errorLines.count == 1, "\(text)")
+    }
+  }
+
+  @Test func `EXH-02 services of which none may be killed for memory are warned of`() {
+    let line =
+      "services: every service has oomScoreAdjust -1000: the kernel panics when memory runs out"
+    let all = service(#""oomScoreAdjust": -1000"#)
+    #expect(!all.hasErrors)
+    #expect(all.lines.count == 1 && all.lines[0].hasSuffix("warning: " + line), "\(all.lines)")
+    let two = load(
+      #"""
+      {"apus": 1, "defaults": {"oomScoreAdjust": -1000},
+       "services": {"a": {"exec": ["/a"]}, "b": {"exec": ["/b"], "oomScoreAdjust": -999}}}
+      """#)
+    #expect(two.lines == [])
+    #expect(load(#"{"apus": 1, "services": {}}"#).lines == [])
+  }
+
   @Test func `Key tables agree with the cases`() {
     for key in ServiceKey.allCases { #expect(key.rawValue < 64 && "\(key)" == key.spelling) }
     for key in SocketKey.allCases { #expect(key.rawValue < 64 && "\(key)" == key.spelling) }

@@ -14,6 +14,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -64,6 +66,14 @@ static void report(const char *path) {
   getrlimit(RLIMIT_NOFILE, &limit);
   fprintf(out, "nofile=%llu:%llu\n", (unsigned long long)limit.rlim_cur,
           (unsigned long long)limit.rlim_max);
+  struct sched_param priority;
+  sched_getparam(0, &priority);
+  fprintf(out, "scheduler=%d:%d\nioprio=%ld\n", sched_getscheduler(0), priority.sched_priority,
+          syscall(SYS_ioprio_get, 1, 0));
+  fprintf(out, "oom=");
+  copy(out, "/proc/self/oom_score_adj");
+  fprintf(out, "cgroup=");
+  copy(out, "/proc/self/cgroup");
   for (int signal = 1; signal < 32; signal++) {
     struct sigaction action;
     /* Handlers do not outlive execve(2); those of a language runtime come after it. */
