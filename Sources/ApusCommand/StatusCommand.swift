@@ -116,10 +116,19 @@ enum StatusCommand {
       label("memory", &context.output)
       context.output.writer.size(memory)
     }
+    if let processor = record.processor {
+      label("processor", &context.output)
+      context.output.writer.duration(Int64(clamping: processor))
+    }
+    if let tasks = record.tasks {
+      label("tasks", &context.output)
+      context.output.writer.decimal(tasks)
+    }
     if let last = record.lastExit {
       label("last exit", &context.output)
       if last.isSignal {
         context.output.writer.signal(last.code)
+        if last.ranOutOfMemory { context.output.writer.text(" (out of memory)") }
       } else {
         context.output.writer.text("exit code ")
         context.output.writer.decimal(UInt64(last.code))
@@ -193,6 +202,7 @@ enum StatusCommand {
       json.member("kind", word: last.isSignal ? "signal" : "exit")
       json.member("code", Int64(last.code))
       json.member("atUs", last.at, context)
+      if last.ranOutOfMemory { json.member("reason", word: "oom") }
       json.endObject()
     } else {
       json.member("lastExit", nil)
@@ -201,6 +211,8 @@ enum StatusCommand {
     json.member("reason", service.reason)
     json.member("status", service.status)
     json.member("memoryBytes", unsigned: record.memory)
+    json.member("cpuUs", unsigned: record.processor)
+    json.member("tasks", unsigned: record.tasks)
     json.endObject()
   }
 }

@@ -139,7 +139,8 @@ public struct Reason: Equatable, Sendable {
   }
   /// What happened.
   public var kind: Kind
-  /// `BindStep` or `SpawnStepKind` raw value where there is one.
+  /// `BindStep` or `SpawnStepKind` raw value where there is one; 1 for what was killed for want of
+  /// memory.
   public var step: UInt8
   /// errno, exit code, signal number, or the index of the service waited for.
   public var value: Int32

@@ -7,6 +7,8 @@ public struct ExitReport: Equatable, Sendable {
   public var isSignal: Bool
   /// True when the signal dumped core.
   public var dumpedCore: Bool
+  /// True when the kernel killed it for want of memory.
+  public var ranOutOfMemory = false
   /// Exit code 0 to 255, or the signal number.
   public var number: UInt8
 
@@ -180,6 +182,8 @@ public enum SpawnStepKind: UInt8, Sendable {
   case reportPipe
   case clone
   case adopt
+  // Both
+  case group
   // Child
   case condition
   case environment
@@ -190,6 +194,9 @@ public enum SpawnStepKind: UInt8, Sendable {
   case descriptors
   case limits
   case priority
+  case scheduler
+  case ioPriority
+  case processors
   case boundingSet
   case keepCapabilities
   case groups

@@ -101,12 +101,17 @@ public struct FieldCodec: Sendable {
   /// An end of a process, or none.
   mutating func field(_ value: inout ExitReport?) {
     var kind: UInt8 = 0
-    if let value { kind = value.isSignal ? value.dumpedCore ? 3 : 2 : 1 }
+    if let value {
+      kind = value.isSignal ? value.ranOutOfMemory ? 4 : value.dumpedCore ? 3 : 2 : 1
+    }
     var code = value?.number ?? 0
     field(&kind)
     field(&code)
     value = nil
-    if kind > 0 { value = ExitReport(isSignal: kind > 1, number: code, dumpedCore: kind == 3) }
+    if kind > 0 {
+      value = ExitReport(isSignal: kind > 1, number: code, dumpedCore: kind == 3)
+      value?.ranOutOfMemory = kind == 4
+    }
   }
 }
 

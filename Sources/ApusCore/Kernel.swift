@@ -56,6 +56,19 @@ public enum SendOutcome: Equatable, Sendable {
   case gone
 }
 
+/// What a service uses; nil where the kernel does not tell.
+public struct ServiceUsage: Sendable {
+  /// Memory charged to it, in bytes.
+  public var memory: UInt64?
+  /// Processor time since its first start, in microseconds.
+  public var processor: UInt64?
+  /// Processes and threads.
+  public var tasks: UInt64?
+
+  /// Nothing is known.
+  public init() {}
+}
+
 /// A listing a control client asked for, served record by record as its buffer takes them.
 public enum Listing: UInt8, Sendable {
   case status
@@ -124,8 +137,8 @@ public protocol Kernel: ~Copyable {
   /// `Frame.statusLimit` bytes.
   func writeStatus(of service: Int, into writer: inout ByteWriter)
 
-  /// Anonymous and other memory charged to a service, in bytes; nil when the kernel does not tell.
-  mutating func memory(of instance: InstanceID) -> UInt64?
+  /// What a service uses, as far as the kernel tells.
+  mutating func usage(of instance: InstanceID, service: UInt16) -> ServiceUsage
 }
 
 // For kernels under which nothing outlives the program and peers have no names.

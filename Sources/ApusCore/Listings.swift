@@ -155,10 +155,16 @@ extension Driver where K: ~Copyable {
     record.restarts = report.restarts
     if let exit = report.lastExit {
       record.lastExit = LastExit(
-        isSignal: exit.isSignal, code: exit.number, at: report.endedAt)
+        isSignal: exit.isSignal, code: exit.number, at: report.endedAt,
+        ranOutOfMemory: exit.ranOutOfMemory)
     }
     record.nextStart = report.nextStart
-    record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
+    if report.pid != 0 || report.connections > 0 {
+      let usage = kernel.usage(of: report.instance, service: number)
+      record.memory = usage.memory
+      record.processor = usage.processor
+      record.tasks = usage.tasks
+    }
     status.reset()
     kernel.writeStatus(of: index, into: &status)
     let status = status
@@ -178,7 +184,6 @@ extension Driver where K: ~Copyable {
     let manifest = supervisor.manifest
     var record = ServiceRecord(state: report.state, since: report.since)
     record.mainPid = report.pid
-    record.memory = report.pid == 0 ? nil : kernel.memory(of: report.instance)
     frame.serviceFrame(
       record,
       name: { writer in

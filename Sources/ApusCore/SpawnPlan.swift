@@ -38,6 +38,8 @@ public enum SpawnStep: Equatable, Sendable {
   case connect(isPath: Bool, Int64)
   /// A session and process group of its own.
   case session
+  /// The control group, where the kernel did not place the child at its birth.
+  case group
   /// The file mode creation mask.
   case umask(UInt16)
   /// Make a directory and give it to the user.
@@ -52,6 +54,12 @@ public enum SpawnStep: Equatable, Sendable {
   case limit(ResourceLimit)
   /// The nice value.
   case nice(Int32)
+  /// SCHED_* and the priority of a real-time policy.
+  case scheduler(UInt8, priority: UInt8)
+  /// Class and level of ioprio_set(2).
+  case ioPriority(UInt16)
+  /// The processors it may run on, as bits in `Manifest.values`.
+  case processors(TableRange)
   /// Take these capabilities out of the bounding set.
   case boundingSet(drop: UInt64)
   /// Keep permitted capabilities over the change of user.
@@ -86,12 +94,16 @@ public enum SpawnStep: Equatable, Sendable {
     case .environment: .environment
     case .readPid, .connect: .look
     case .session, .umask: .session
+    case .group: .group
     case .directory: .directories
     case .open: .streams
     case .terminal: .terminal
     case .descriptors: .descriptors
     case .limit: .limits
     case .nice: .priority
+    case .scheduler: .scheduler
+    case .ioPriority: .ioPriority
+    case .processors: .processors
     case .boundingSet: .boundingSet
     case .keepCapabilities: .keepCapabilities
     case .groups: .groups
@@ -227,10 +239,11 @@ public struct SpawnPlan: Sendable {
   /// False when a step did not fit: the plan must not be used.
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
-  /// Fills in the plan of a service, or of one of its commands; the first process of a start looks
-  /// at the conditions.
+  /// Fills in the plan of a service, which is to be in a control group or not, or of one of its
+  /// commands; the first process of a start looks at the conditions.
   public mutating func build(
-    _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings
+    _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings,
+    hasGroup: Bool = false
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
@@ -247,6 +260,7 @@ public struct SpawnPlan: Sendable {
     }
     let sandbox = manifest.sandbox(of: service)
     storage.append(.session)
+    if hasGroup { storage.append(.group) }
     for index in extras.environmentFiles.indices {
       let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
       storage.append(.environment(number, manifest.texts.at(index) ?? .none))
@@ -268,8 +282,12 @@ public struct SpawnPlan: Sendable {
     append(.hide, where: sandbox.contains(.hide))
     storage.append(.umask(manifest.credentials(of: service).umask))
     appendLimits(service, of: manifest, surroundings)
-    let nice = Int32(extras.nice)
-    if surroundings.resetsNice || nice != 0 { storage.append(.nice(nice)) }
+    if surroundings.resetsNice || extras.nice != 0 { storage.append(.nice(Int32(extras.nice))) }
+    if extras.scheduler != 0 {
+      storage.append(.scheduler(extras.scheduler, priority: extras.schedulerPriority))
+    }
+    if extras.ioPriority != 0 { storage.append(.ioPriority(extras.ioPriority)) }
+    if extras.processors.count > 0 { storage.append(.processors(extras.processors)) }
     appendDrop(rights, surroundings)
     // A service that says `false` has to have CAP_SYS_ADMIN, or does not start.
     if rights.noNewPrivileges

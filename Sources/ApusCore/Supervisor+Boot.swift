@@ -65,9 +65,6 @@ extension Supervisor {
   /// Gives a service its first goal.
   private mutating func announce(_ service: Int) {
     let declared = manifest.services[service]
-    if declared.flags.contains(.notInForce) {
-      out.append(.log(Message(.notInForce, service: UInt16(truncatingIfNeeded: service))))
-    }
     if units[service].goal == .down { units[service].goal = initialGoal(service) }
     if declared.start == .boot {
       units[service].isBootPending = true

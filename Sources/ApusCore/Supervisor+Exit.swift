@@ -97,7 +97,9 @@ extension Supervisor {
         service, forced, report: isStartFailure ? nil : report, units[service].reason)
     }
     guard let report else { return }
-    let reason = Reason(report.isSignal ? .killed : .exited, value: Int32(report.number))
+    let reason = Reason(
+      report.isSignal ? .killed : .exited, step: report.ranOutOfMemory ? 1 : 0,
+      value: Int32(report.number))
     ended(service, manifest.classify(report, of: declared), report: report, reason)
   }
 

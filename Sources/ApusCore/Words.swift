@@ -15,12 +15,16 @@ extension SpawnStepKind {
     case .condition: "check a condition"
     case .environment: "read"
     case .look: "look at the service"
+    case .group: "set up the control group"
     case .session: "setsid"
     case .signals: "reset signals"
     case .terminal: "open the terminal"
     case .descriptors: "arrange descriptors"
     case .limits: "set resource limits"
     case .priority: "set the priority"
+    case .scheduler: "set the scheduler"
+    case .ioPriority: "set the I/O priority"
+    case .processors: "set the processors"
     case .boundingSet: "drop the bounding set"
     case .keepCapabilities: "keep capabilities"
     case .groups: "set supplementary groups"
@@ -85,6 +89,7 @@ extension Reason {
       writer.signal(UInt8(truncatingIfNeeded: value))
       // Nothing else sends SIGSYS; the number of the call stands in the kernel's log alone.
       if value == 31 { writer.text(" (a system call it may not make)") }
+      if step != 0 { writer.text(", out of memory") }
     case .spawnFailed: writeSpawn(into: &writer, manifest, service)
     case .bindFailed:
       writer.text("cannot ")

@@ -6,10 +6,30 @@ internal import CApus
 // Whether a service has traffic, keeping it still for a moment, and the kernel's word that memory is
 // short.
 extension LinuxKernel {
-  /// Freezes or thaws all processes of an instance: its process group. Those that have left the
-  /// group go on, which a cgroup will prevent.
+  /// Freezes or thaws all processes of an instance: its control group, or without one its process
+  /// group, of which those that have left it go on.
   mutating func freeze(_ id: InstanceID, _ isFrozen: Bool) {
-    signal(id, number: isFrozen ? 19 : 18, scope: .all)
+    let group = openFreezer(id)
+    let failure = capus_cgroup_freeze(group, isFrozen ? 1 : 0)
+    if group >= 0 { _ = capus_close(group) }
+    if failure < 0 { signal(id, number: isFrozen ? 19 : 18, scope: .all) }
+  }
+
+  /// The control group of an instance's service, negative without one.
+  @inline(never)
+  private func openFreezer(_ id: InstanceID) -> Int32 {
+    guard let process = table.process(id),
+      let service = manifest.services.at(Int(process.service))
+    else { return -1 }
+    return unsafe capus_cgroup_open(pointer(service.name))
+  }
+
+  /// True once `freeze` has come into effect.
+  private func isStill(_ id: InstanceID, _ pid: Int32) -> Bool {
+    let group = openFreezer(id)
+    let answer = capus_cgroup_is_frozen(group)
+    if group >= 0 { _ = capus_close(group) }
+    return (answer < 0 ? capus_is_stopped(pid) : answer) == 1
   }
 
   /// Looks at the queues and connections of a service's listeners. Where a socket has no
@@ -18,7 +38,7 @@ extension LinuxKernel {
     guard let process = table.process(id), let declared = manifest.services.at(Int(service))
     else { return .done }
     var found = Idleness.idle
-    if isFrozen, capus_is_stopped(process.pid) == 0 { found = .unfrozen }
+    if isFrozen, !isStill(id, process.pid) { found = .unfrozen }
     for index in declared.listeners.indices where found == .idle {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
       let traffic = capus_traffic(bound.fd, 1)
@@ -31,7 +51,7 @@ extension LinuxKernel {
         found = .busy
       }
     }
-    let bytes = memory(of: id) ?? 0
+    let bytes = usage(of: id, service: service).memory ?? 0
     return .event(.idle(id, found, kilobytes: UInt32(clamping: bytes / 1024)))
   }
 

@@ -66,6 +66,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var looksForEnds = false
   /// True once the board has been told how many listeners are bound.
   var hasToldBound = false
+  /// CAPUS_* of the controllers that some service of the manifest needs.
+  var controllers: UInt32 = 0
   /// True once it has been told that no child is left.
   var isChildless = false
   /// Lines of services' output sent in this turn.
@@ -224,13 +226,6 @@ public struct LinuxKernel: ~Copyable, Kernel {
     isChildless = false
     looksForEnds = true
     if own.pid == 1, options.role != .guest { _ = capus_kill(-1, Int32(number)) }
-  }
-
-  /// Resident memory of the main process, in bytes.
-  public mutating func memory(of instance: InstanceID) -> UInt64? {
-    guard let process = table.process(instance), process.pid > 0 else { return nil }
-    let bytes = capus_resident_bytes(process.pid)
-    return bytes < 0 ? nil : UInt64(bytes)
   }
 
   /// How many connections all `accept` services may have at a time.

@@ -19,6 +19,8 @@ struct Process {
   /// says that it is ready.
   var connection: Int32 = -1
   var service: UInt16 = 0
+  /// How many of the service's processes had been killed for want of memory at its start.
+  var memoryKills: UInt64 = 0
   /// Slot of `SpawnMemory` while the child is on its way to execve(2).
   var flight: UInt8?
   /// True from `accept` or `spawn` until `release` or `discard`.

@@ -44,11 +44,12 @@ extension LinuxKernel {
     table.set(id.slot, ended)
     // Level-triggered: a zombie's pidfd would be ready for ever.
     watches.remove(ended.pidfd)
-    events.append(
-      .exited(
-        id,
-        ExitReport(
-          isSignal: end.is_signal != 0, number: end.number, dumpedCore: end.dumped_core != 0)))
+    var report = ExitReport(
+      isSignal: end.is_signal != 0, number: end.number, dumpedCore: end.dumped_core != 0)
+    if report.isSignal, report.number == 9 {
+      report.ranOutOfMemory = memoryKills(ended.service) > ended.memoryKills
+    }
+    events.append(.exited(id, report))
   }
 
   /// Looks at whatever has ended, until nothing has, or something waits for its release.
@@ -110,6 +111,7 @@ extension LinuxKernel {
   /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard let process = table.process(id), process.pid > 0 else { return }
+    if scope == .all, number == 9 { killGroup(id, process) }
     if scope == .all, capus_signal_group(process.pid, process.session, Int32(number)) == 0 {
       return
     }

@@ -75,6 +75,7 @@ extension LinuxKernel {
   /// Starts the record of this program, and from now on survives its own crash.
   @inline(never)
   mutating func startRecord(_ start: Instant) {
+    openGroups(start)
     table.listenerCount = manifest.listeners.count
     let connections = table.peers.count
     var stores: UInt32 = 0
@@ -201,6 +202,7 @@ extension LinuxKernel {
     }
     guard process.pid > 0 || process.connection >= 0 else { return }
     process.service = index
+    process.memoryKills = memoryKills(index)
     process.isUsed = true
     if !table.isMain(index), process.pid > 0, process.connection >= 0 {
       // The child has its own.

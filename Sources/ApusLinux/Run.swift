@@ -81,6 +81,8 @@ protocol HostKernel: Kernel, ~Copyable {
   mutating func startRecord(_ start: Instant)
   /// Leaves no node of apus's own behind.
   mutating func removeNodes()
+  /// Leaves no control group of apus's own behind.
+  mutating func removeGroups()
   /// Takes over from the program before this one.
   mutating func resume(_ supervisor: inout Supervisor)
 }
@@ -109,7 +111,10 @@ private func run<K: HostKernel & ~Copyable>(
       capus_pause()
     }
   }
-  if options.role == .foreground { driver.kernel.removeNodes() }
+  if options.role == .foreground {
+    driver.kernel.removeNodes()
+    driver.kernel.removeGroups()
+  }
   return SupervisorEnd(
     power: driver.kernel.power ?? .exit, exitCode: exitCode(manifest, driver))
 }

@@ -103,8 +103,11 @@ extension LinuxKernel {
       if readyPipe >= 0 { _ = capus_close(readyPipe) }
       readyPipe = -1
     }
+    let group = try openGroup(of: service)
+    defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
-      service, of: manifest, rights: account.rights, surroundings: surroundings)
+      service, of: manifest, rights: account.rights, surroundings: surroundings,
+      hasGroup: group >= 0)
     guard let memory = unsafe memory.plan(of: slot),
       let plan = unsafe encode(
         service, account, process, peer: table.peer(of: id.slot),
@@ -124,6 +127,8 @@ extension LinuxKernel {
     }
     if refusal == nil {
       unsafe plan.pointee.report = writing
+      unsafe plan.pointee.group = group
+      process.memoryKills = memoryKills(process.service)
       let stack = unsafe self.memory.stack(of: slot)
       let pid = unsafe capus_spawn(plan, stack.low, stack.count, &process.pidfd)
       process.pid = max(0, pid)
@@ -182,8 +187,10 @@ extension LinuxKernel {
     } else if stage + 1 == count {
       adjustScore(process)
       events.append(.executed(flight.instance))
+    } else {
+      // Killed on the way: its exit alone is told. It may be that it was not to be born where it was.
+      capus_spawn_outside()
     }
-    // Killed on the way: its exit alone is told.
   }
 
   /// oom_score_adj belongs to the memory, which the child shared until now (proc(5)).

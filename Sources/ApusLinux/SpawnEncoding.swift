@@ -228,6 +228,7 @@ extension LinuxKernel {
     case .session:
       operation = CAPUS_SESSION
       unsafe result.first = mark
+    case .group: operation = CAPUS_GROUP
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask
@@ -256,6 +257,19 @@ extension LinuxKernel {
     case .nice(let value):
       operation = CAPUS_NICE
       unsafe result.first = UInt64(bitPattern: Int64(value))
+    case .scheduler(let policy, let priority):
+      operation = CAPUS_SCHEDULER
+      unsafe result.small = UInt16(policy)
+      unsafe result.first = UInt64(priority)
+    case .ioPriority(let value):
+      operation = CAPUS_IO_PRIORITY
+      unsafe result.small = value
+    case .processors(let range):
+      operation = CAPUS_PROCESSORS
+      unsafe result.first = UInt64(range.count) * 8
+      unsafe result.text = numbers(range.start).map {
+        unsafe UnsafeRawPointer($0).assumingMemoryBound(to: CChar.self)
+      }
     case .boundingSet(let bits):
       operation = CAPUS_BOUNDING_SET
       unsafe result.first = bits

@@ -156,9 +156,11 @@ extension LinuxKernel {
     writer.text(
       isGood
         ? "SERVICE_RESULT=success"
-        : end.dumpedCore
-          ? "SERVICE_RESULT=core-dump"
-          : end.isSignal ? "SERVICE_RESULT=signal" : "SERVICE_RESULT=exit-code")
+        : end.ranOutOfMemory
+          ? "SERVICE_RESULT=oom-kill"
+          : end.dumpedCore
+            ? "SERVICE_RESULT=core-dump"
+            : end.isSignal ? "SERVICE_RESULT=signal" : "SERVICE_RESULT=exit-code")
     writer.byte(0)
     unsafe list.set(start)
     unsafe start = writer.position

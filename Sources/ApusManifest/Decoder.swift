@@ -89,8 +89,6 @@ struct Decoder: ~Copyable, Sendable {
   var firstEntries = NameTable()
   /// The values of `system`.
   var systemSlots = Slots()
-  /// True after a key that is not in force yet.
-  var usesLaterKeys = false
   /// True once there is no room for another service.
   var isFull = false
   /// What services without a key of their own start from.
@@ -181,7 +179,6 @@ struct Decoder: ~Copyable, Sendable {
   /// Notes that a key or value is accepted but does nothing yet.
   @inline(never) mutating func notInForce(_ node: JSONNode) {
     report(.note, node, "accepted, not in force yet")
-    usesLaterKeys = true
   }
 
   /// Appends `file:line:column` of another place to a message.

@@ -20,7 +20,7 @@ public struct Extras: Equatable, Sendable {
   public var timer = Record.none
   /// `conditions`: exists, missing, kernelArg, architecture.
   public var conditions = Record.none
-  /// `cgroup`: memoryMax, memoryHigh, pidsMax, cpuMax, cpuWeight, ioWeight, oomGroup.
+  /// `cgroup`: memoryMax, memoryHigh, pidsMax, cpuMax, cpuWeight, ioWeight, oomGroup, x-optional.
   public var cgroup = Record.none
   /// `sandbox`: its members in the order of the reference.
   public var sandbox = Record.none
@@ -33,6 +33,14 @@ public struct Extras: Equatable, Sendable {
   public var fdStore: UInt16 = 0
   /// oom_score_adj of proc(5), meaningful when `ServiceKey.oomScoreAdjust` is present.
   public var oomScoreAdjust: Int16 = 0
+  /// Processors it may run on, one bit each, as 16 entries of `Manifest.values`; none for all.
+  public var processors = TableRange.none
+  /// Class and level of ioprio_set(2); 0 leaves both alone.
+  public var ioPriority: UInt16 = 0
+  /// SCHED_* of sched_setscheduler(2); 0 is the ordinary one.
+  public var scheduler: UInt8 = 0
+  /// Priority of the real-time policies.
+  public var schedulerPriority: UInt8 = 0
   /// Nice value of setpriority(2).
   public var nice: Int8 = 0
 

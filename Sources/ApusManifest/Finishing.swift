@@ -24,6 +24,25 @@ extension Decoder {
     Decoder.fit(&tables.system.mounts)
   }
 
+  /// Notes that memory which runs out would end the board: the kernel panics when every process is
+  /// exempt from being killed for it.
+  @inline(never) mutating func warnOfUnkillable() {
+    var last = -1
+    for index in tables.services.indices
+    where tables.services[index].flags.isDisjoint(with: [.invalid, .template]) {
+      let extras = Int(tables.services[index].extras)
+      guard tables.extras.at(extras)?.oomScoreAdjust == -1000 else { return }
+      last = index
+    }
+    guard let site = serviceSites.at(last) else { return }
+    path = []
+    path.append("services")
+    open(site.file)
+    report(
+      .warning, site.node,
+      "every service has oomScoreAdjust -1000: the kernel panics when memory runs out")
+  }
+
   /// An invalid service binds nothing, so nobody else should have to ask.
   @inline(never) private mutating func dropListenersOfInvalid() {
     var kept = 0

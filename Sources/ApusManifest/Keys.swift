@@ -31,16 +31,6 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   /// The key's bit in `Service.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
 
-  /// False for a key that is decoded and validated but does nothing yet.
-  ///
-  /// The one place to edit when a behaviour arrives; the loader reports every other key as a note.
-  public var isInForce: Bool {
-    switch self {
-    case .scheduler, .ioPriority, .cpuAffinity, .cgroup: false
-    default: true
-    }
-  }
-
   /// False for the keys that only make sense in one service: they may not stand in `defaults`.
   var mayBeDefault: Bool {
     switch self {

@@ -55,6 +55,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.resolveLinks()
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
+    decoder.warnOfUnkillable()
     decoder.finishTables()
     return LoadedManifest(
       manifest: decoder.tables, diagnostics: decoder.reports.diagnostics,

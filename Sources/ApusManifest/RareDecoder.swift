@@ -30,14 +30,19 @@ extension Decoder {
       if given >> 1 == 0 { error(node, "a timer needs afterBoot, every or calendar") }
     case .conditions:
       _ = record(node, "exists missing kernelArg architecture", "pptH", &extras.conditions)
-    case .scheduler: scheduler(node)
+    case .scheduler: scheduler(node, &extras)
     case .ioPriority:
-      _ = text(node, .ioPriority, "expected \"idle\", \"best-effort:4\" or \"realtime:4\", found ")
-    case .cpuAffinity: _ = text(node, .cpus, "expected processors like \"0-1,3\", found ")
+      guard let bytes = string(node) else { break }
+      if let priority = Scalar.ioPriority(bytes) {
+        extras.ioPriority = priority
+      } else {
+        error(node, "expected \"idle\", \"best-effort:4\" or \"realtime:4\", found ", bytes)
+      }
+    case .cpuAffinity: extras.processors = processors(node)
     case .cgroup:
       _ = record(
-        node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup", "mmn%wwb",
-        &extras.cgroup)
+        node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup x-optional",
+        "mmn%wwbb", &extras.cgroup)
     case .sandbox:
       _ = record(node, SandboxKeys.names, "bPPbbbbbLFp", &extras.sandbox)
     case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log)
@@ -102,7 +107,11 @@ extension Decoder {
       _ = record(node, "read write execute optional", "PPPb", &nested)
       return Int64(nested.start)
     case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
-    case UInt8(ascii: "%"): return kept(node, .percent, "expected a share like \"50%\", found ")
+    case UInt8(ascii: "%"):
+      guard let bytes = string(node) else { return nil }
+      if let percent = Scalar.percent(bytes) { return Int64(percent) }
+      error(node, "expected a share like \"50%\", found ", bytes)
+      return nil
     default:
       // m and n: a size or a count, or "max" for none.
       if document.kind(node) == .string, document.equals(node, "max") { return .max }
@@ -155,21 +164,50 @@ extension Decoder {
   }
 
   /// `{"policy": "fifo", "priority": 10}`: a priority is of the real-time policies only.
-  private mutating func scheduler(_ node: JSONNode) {
+  private mutating func scheduler(_ node: JSONNode, _ extras: inout Extras) {
     var policy: UInt8?
-    var hasPriority = false
+    var priority: Int64?
     var cursor = object(node)
     while let key = next(&cursor, Words("policy priority")) {
       if key == 0 {
         policy = word(cursor.value, Words("other batch idle fifo rr"))
       } else {
-        hasPriority = integer(cursor.value, 1, 99) != nil
+        priority = integer(cursor.value, 1, 99)
       }
     }
     let isRealTime = policy.map { $0 > 2 } ?? false
-    if isRealTime != hasPriority {
+    if isRealTime != (priority != nil) {
       error(node, isRealTime ? "a priority is missing" : "a priority needs policy fifo or rr")
     }
+    // SCHED_* in the order of the words, four bits each.
+    extras.scheduler = UInt8(truncatingIfNeeded: 0x21530 >> (4 * Int(policy ?? 0))) & 15
+    extras.schedulerPriority = UInt8(truncatingIfNeeded: priority ?? 0)
+  }
+
+  /// `0-1,3`: processor numbers below 1,024 and ranges of them, as bits.
+  private mutating func processors(_ node: JSONNode) -> TableRange {
+    let start = tables.values.count
+    for _ in 0..<16 { tables.values.append(0) }
+    guard let bytes = string(node) else { return .none }
+    var position = -1
+    while position < bytes.count {
+      position += 1
+      guard let first = Scalar.number(bytes, &position) else { break }
+      var last = first
+      if position < bytes.count, bytes[position] == UInt8(ascii: "-") {
+        position += 1
+        last = Scalar.number(bytes, &position) ?? .max
+      }
+      guard first <= last, last < 1024,
+        position == bytes.count || bytes[position] == UInt8(ascii: ",")
+      else { break }
+      for number in first...last {
+        tables.values[start + Int(number >> 6)] |= 1 << Int64(number & 63)
+      }
+      if position == bytes.count { return TableRange(from: start, to: start + 16) }
+    }
+    error(node, "expected processors like \"0-1,3\", found ", bytes)
+    return .none
   }
 
   /// `"default"`, or a list of system call names and @groups.
@@ -192,10 +230,7 @@ extension Decoder {
     guard let bytes = string(node) else { return false }
     let isRight =
       switch rule {
-      case .cpus: Scalar.isCPUList(bytes)
       case .internet: internet(bytes) != nil
-      case .ioPriority: Scalar.isIOPriority(bytes)
-      case .percent: Scalar.isPercent(bytes)
       case .unix:
         bytes.count > 1 && bytes.count <= ManifestLimits.socketPath
           && (bytes[0] == UInt8(ascii: "/") || bytes[0] == UInt8(ascii: "@"))
@@ -208,39 +243,29 @@ extension Decoder {
 
 /// Forms of strings with a grammar of their own.
 private enum TextForm {
-  case cpus, internet, ioPriority, percent, unix
+  case internet, unix
 }
 
 extension Scalar {
-  /// `0-1,3`: processor numbers below 1,024 and ranges of them.
-  static func isCPUList(_ text: [UInt8]) -> Bool {
-    var position = 0
-    while true {
-      guard let first = number(text, &position), first < 1024 else { return false }
-      if position < text.count, text[position] == UInt8(ascii: "-") {
-        position += 1
-        guard let last = number(text, &position), last < 1024, last >= first else { return false }
-      }
-      if position == text.count { return true }
-      guard text[position] == UInt8(ascii: ",") else { return false }
-      position += 1
+  /// `idle`, or a class and a level from 0 to 7, as ioprio_set(2) has them.
+  static func ioPriority(_ text: [UInt8]) -> UInt16? {
+    let colon = text.place(of: UInt8(ascii: ":"))
+    guard let kind = Words("realtime best-effort idle").number(of: text.part(0, colon))
+    else { return nil }
+    var level: UInt64 = kind == 2 ? 0 : 4
+    if colon < text.count {
+      guard kind < 2, text.count == colon + 2, let given = digit(text[colon + 1]), given <= 7
+      else { return nil }
+      level = given
     }
-  }
-
-  /// `idle`, or a class and a level from 0 to 7 (ioprio_set(2)).
-  static func isIOPriority(_ text: [UInt8]) -> Bool {
-    if Words("idle best-effort realtime").number(of: text) != nil { return true }
-    guard text.count > 2, text[text.count - 2] == UInt8(ascii: ":"),
-      let level = digit(text[text.count - 1]), level <= 7
-    else { return false }
-    return Words("best-effort realtime").number(of: [UInt8](text[..<(text.count - 2)])) != nil
+    return UInt16(truncatingIfNeeded: (kind + 1) << 13 | Int(level))
   }
 
   /// `50%`: a share of one processor, 1 % to 102,400 %.
-  static func isPercent(_ text: [UInt8]) -> Bool {
+  static func percent(_ text: [UInt8]) -> UInt64? {
     guard text.last == UInt8(ascii: "%"),
-      let value = number([UInt8](text[..<(text.count - 1)]), most: 102_400)
-    else { return false }
-    return value > 0
+      let value = number(text.part(0, text.count - 1), most: 102_400), value > 0
+    else { return nil }
+    return value
   }
 }

@@ -45,8 +45,6 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let template = ServiceFlags(rawValue: 32)
   /// Named by `apus.mask=` on the kernel command line: never started. Set when PID 1 loads.
   public static let masked = ServiceFlags(rawValue: 64)
-  /// The entry, or a listener of it, has a key that is accepted and not in force yet.
-  public static let notInForce = ServiceFlags(rawValue: 128)
   /// `"stdio": "socket"`: standard input and output are the socket, and no LISTEN_* is set.
   public static let socketStdio = ServiceFlags(rawValue: 256)
   /// Not of an entry: this is a command of the service in place of its main process.

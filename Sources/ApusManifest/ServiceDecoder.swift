@@ -34,9 +34,6 @@ extension Decoder {
   /// Decodes one key into the draft.
   @inline(never) mutating func decode(_ key: ServiceKey, _ node: JSONNode) {
     draft.service.present |= key.bit
-    usesLaterKeys = false
-    defer { if usesLaterKeys { draft.service.flags.insert(.notInForce) } }
-    if !key.isInForce { notInForce(node) }
     switch key {
     case .exec: draft.service.exec = command(node)
     case .type:

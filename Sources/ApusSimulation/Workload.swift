@@ -209,7 +209,7 @@ public final class Workload {
       case 0: place = .bind(nil, random.pick([.socket, .bind, .listen, .link]))
       case 1: place = .watch(nil)
       case 2: place = .accept(nil)
-      default: place = .spawn(nil, random.pick([.reportPipe, .clone, .streams]))
+      default: place = .spawn(nil, random.pick([.reportPipe, .clone, .streams, .group]))
       }
       let count: FaultCount
       switch random.below(4) {

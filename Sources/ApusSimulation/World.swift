@@ -297,5 +297,9 @@ public final class World: Kernel {
   }
 
   /// A made-up figure.
-  public func memory(of instance: InstanceID) -> UInt64? { 1 << 20 }
+  public func usage(of instance: InstanceID, service: UInt16) -> ServiceUsage {
+    var usage = ServiceUsage()
+    usage.memory = 1 << 20
+    return usage
+  }
 }

@@ -39,6 +39,12 @@ struct FieldReader {
     return value == -1 ? nil : Instant(microseconds: value)
   }
 
+  /// An optional amount.
+  @inline(never) mutating func amount() -> UInt64? {
+    let value = number(bytes: 8)
+    return value == .max ? nil : value
+  }
+
   /// A string of at most `limit` bytes.
   mutating func text(limit: Int) -> [UInt8] {
     let count = Int(number(bytes: 2))

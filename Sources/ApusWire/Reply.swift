@@ -73,10 +73,13 @@ public struct LastExit: Equatable, Sendable {
   public var code: UInt8
   /// When.
   public var at: Instant
+  /// True when the kernel killed it for want of memory.
+  public var ranOutOfMemory: Bool
 
   /// An end and its moment.
-  public init(isSignal: Bool, code: UInt8, at: Instant) {
+  public init(isSignal: Bool, code: UInt8, at: Instant, ranOutOfMemory: Bool = false) {
     self.isSignal = isSignal
+    self.ranOutOfMemory = ranOutOfMemory
     self.code = code
     self.at = at
   }
@@ -101,6 +104,10 @@ public struct ServiceRecord: Equatable, Sendable {
   public var nextStart: Instant?
   /// Bytes charged to it, where the kernel tells.
   public var memory: UInt64?
+  /// Microseconds of processor time since its first start, where the kernel tells.
+  public var processor: UInt64?
+  /// Its processes and threads, where the kernel tells.
+  public var tasks: UInt64?
 
   /// A service that never ran.
   public init(state: ServiceState, since: Instant) {
@@ -169,11 +176,14 @@ extension ByteWriter {
     signed(record.since.microseconds)
     little(UInt64(UInt32(bitPattern: record.mainPid)), bytes: 4)
     little(UInt64(record.restarts), bytes: 4)
-    byte(record.lastExit == nil ? 0 : record.lastExit?.isSignal == true ? 2 : 1)
+    // 0 none, 1 an exit code, 2 a signal, 3 one for want of memory.
+    byte(record.lastExit.map { $0.isSignal ? $0.ranOutOfMemory ? 3 : 2 : 1 } ?? 0)
     byte(record.lastExit?.code ?? 0)
     moment(record.lastExit?.at)
     moment(record.nextStart)
     little(record.memory ?? .max, bytes: 8)
+    little(record.processor ?? .max, bytes: 8)
+    little(record.tasks ?? .max, bytes: 8)
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
     field(limit: Frame.statusLimit, status)

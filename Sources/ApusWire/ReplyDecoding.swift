@@ -84,16 +84,18 @@ public struct ServiceReply: Equatable, Sendable {
     let exitCode = fields.byte()
     let exitMoment = fields.moment()
     record.nextStart = fields.moment()
-    let memory = fields.number(bytes: 8)
+    record.memory = fields.amount()
+    record.processor = fields.amount()
+    record.tasks = fields.amount()
     name = fields.text(limit: Frame.nameLimit)
     reason = fields.text(limit: Frame.reasonLimit)
     status = fields.text(limit: Frame.statusLimit)
     guard fields.isWhole else { throw .length }
-    guard state != nil, exitKind <= 2, (exitKind == 0) == (exitMoment == nil) else { throw .value }
+    guard state != nil, exitKind <= 3, (exitKind == 0) == (exitMoment == nil) else { throw .value }
     if let exitMoment {
-      record.lastExit = LastExit(isSignal: exitKind == 2, code: exitCode, at: exitMoment)
+      record.lastExit = LastExit(
+        isSignal: exitKind >= 2, code: exitCode, at: exitMoment, ranOutOfMemory: exitKind == 3)
     }
-    record.memory = memory == .max ? nil : memory
     self.record = record
   }
 }

@@ -2,9 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
-#include <linux/prctl.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
@@ -12,30 +9,34 @@
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
+#include "cgroup.h"
 #include "childside.h"
 #include "raw.h"
+#include "rights.h"
 #include "steps.h"
 
 /* Everything in this file but capus_spawn runs in the child. */
 
-#ifndef PR_CAP_AMBIENT
-#define PR_CAP_AMBIENT 47
-#endif
 #define FIXED_CLONE_VM 0x00000100
 #define FIXED_CLONE_PIDFD 0x00001000
 #define FIXED_CLONE_CLEAR_SIGHAND 0x100000000ULL
+#define FIXED_CLONE_INTO_CGROUP 0x200000000ULL
 
-enum { NAME_LIMIT = 255, GROUP_LIMIT = 64, HIGHEST_SIGNAL = 64 };
+enum { NAME_LIMIT = 255, HIGHEST_SIGNAL = 64 };
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+  uint64_t tids, tid_count, group; /* from Linux 5.7 on */
 };
+enum { CLONE_ARGUMENTS_FIRST = 64 };
 
 long capus_clone_call(long number, long a, long b, long c, void (*function)(void *),
                       void *argument);
 
 /* Set once this kernel (or a container's filter) has refused clone3(2). */
 static volatile bool clone3_refused;
+/* Set once it knows clone3(2) but not CLONE_INTO_CGROUP. */
+static bool placing_refused;
 
 /* One directory below another, made if it is not there; its descriptor, or -errno. A symbolic link
  * in the place of either is refused. `*made` tells whether it is new. */
@@ -197,101 +198,6 @@ CHILD long place_descriptors(struct capus_plan *plan) {
   return close_from(count + 1);
 }
 
-CHILD long set_limit(const struct capus_step *step) {
-  struct {
-    uint64_t soft, hard;
-  } limit = {step->first, step->second};
-  return raw4(SYS_prlimit64, 0, step->small, &limit, 0);
-}
-
-CHILD long drop_bounding(uint64_t bits) {
-  for (int capability = 0; capability < 64; capability++) {
-    if (!(bits >> capability & 1))
-      continue;
-    long result = raw5(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
-    if (result < 0)
-      return result;
-  }
-  return 0;
-}
-
-CHILD long set_capabilities(uint64_t permitted, uint64_t inheritable) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  for (int half = 0; half < 2; half++) {
-    data[half].permitted = (uint32_t)(permitted >> 32 * half);
-    data[half].effective = data[half].permitted;
-    data[half].inheritable = (uint32_t)(inheritable >> 32 * half);
-  }
-  return raw2(SYS_capset, &header, data);
-}
-
-CHILD long set_ambient(uint64_t bits) {
-  long result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  for (int capability = 0; capability < 64 && result == 0; capability++)
-    if (bits >> capability & 1)
-      result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
-  return result;
-}
-
-CHILD bool capabilities_match(const struct capus_expected *expected) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  if (raw2(SYS_capget, &header, data) < 0)
-    return false;
-  for (int half = 0; half < 2; half++) {
-    uint32_t permitted = (uint32_t)(expected->permitted >> 32 * half);
-    if (data[half].permitted != permitted || data[half].effective != permitted ||
-        data[half].inheritable != (uint32_t)(expected->inheritable >> 32 * half))
-      return false;
-  }
-  for (uint32_t capability = 0; capability <= expected->last_capability && capability < 64;
-       capability++) {
-    long bit = expected->ambient >> capability & 1;
-    if (raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) != bit)
-      return false;
-    if ((expected->bounding_dropped >> capability & 1) &&
-        raw5(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0) != 0)
-      return false;
-  }
-  return true;
-}
-
-/* The kernel keeps the groups sorted, and so does the plan. */
-CHILD bool groups_match(const struct capus_plan *plan) {
-  uint32_t groups[GROUP_LIMIT];
-  long count = raw2(NR_GETGROUPS, GROUP_LIMIT, groups);
-  if (count != (long)plan->group_count)
-    return false;
-  for (long index = 0; index < count; index++)
-    if (groups[index] != plan->groups[index])
-      return false;
-  return true;
-}
-
-CHILD long verify(const struct capus_plan *plan) {
-  const struct capus_expected *expected = &plan->expected;
-  uint32_t ids[3];
-  if (raw3(NR_GETRESUID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->uid ||
-      ids[1] != expected->uid || ids[2] != expected->uid)
-    return -EPERM;
-  if (raw3(NR_GETRESGID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->gid ||
-      ids[1] != expected->gid || ids[2] != expected->gid)
-    return -EPERM;
-  if (expected->check_groups && !groups_match(plan))
-    return -EPERM;
-  if (expected->check_capabilities && !capabilities_match(expected))
-    return -EPERM;
-  if (expected->no_new_privileges && raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
-    return -EPERM;
-  if (expected->secure_bits) {
-    long bits = raw5(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
-    if (bits < 0 || (bits & ~SECBIT_KEEP_CAPS) != (expected->secure_bits & ~SECBIT_KEEP_CAPS))
-      return -EPERM;
-  }
-  return 0;
-}
-
 CHILD void write_number(char *digits, unsigned long number) {
   unsigned long divisor = 1;
   while (number / divisor >= 10)
@@ -369,6 +275,18 @@ CHILD long check_condition(const struct capus_step *step) {
   return is_met ? 0 : -1 - (long)step->small;
 }
 
+/* Where the kernel has not placed the child at its birth (before Linux 5.7). */
+CHILD long join_group(const struct capus_plan *plan) {
+  if (plan->is_placed)
+    return 0;
+  long fd = raw4(SYS_openat, plan->group, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+  if (fd < 0)
+    return fd;
+  long result = raw3(SYS_write, fd, "0", 1);
+  raw1(SYS_close, fd);
+  return result < 0 ? result : 0;
+}
+
 CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
   case CAPUS_CONDITION:
@@ -399,38 +317,17 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
     return take_terminal(plan, step);
   case CAPUS_DESCRIPTORS:
     return place_descriptors(plan);
-  case CAPUS_LIMIT:
-    return set_limit(step);
-  case CAPUS_NICE:
-    return raw3(SYS_setpriority, 0, 0, (long)(int64_t)step->first);
-  case CAPUS_BOUNDING_SET:
-    return drop_bounding(step->first);
-  case CAPUS_KEEP:
-    return raw5(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
-  case CAPUS_GROUPS:
-    return raw2(NR_SETGROUPS, plan->group_count, plan->groups);
-  case CAPUS_GID:
-    return raw3(NR_SETRESGID, step->first, step->first, step->first);
-  case CAPUS_UID:
-    return raw3(NR_SETRESUID, step->first, step->first, step->first);
-  case CAPUS_CAPABILITIES:
-    return set_capabilities(step->first, step->second);
-  case CAPUS_AMBIENT_SET:
-    return set_ambient(step->first);
-  case CAPUS_SECURE_BITS:
-    return raw5(SYS_prctl, PR_SET_SECUREBITS, step->first, 0, 0, 0);
-  case CAPUS_NO_NEW_PRIVILEGES:
-    return raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  case CAPUS_VERIFY:
-    return verify(plan);
+  case CAPUS_GROUP:
+    return join_group(plan);
   case CAPUS_DIRECTORY_CHANGE:
     return raw1(SYS_chdir, step->text);
   case CAPUS_SANDBOX:
     return capus_sandbox(plan, step->small);
   case CAPUS_EXECUTE:
     return execute(plan);
+  default:
+    return capus_take_right(plan, step);
   }
-  return -EINVAL;
 }
 
 /* clone3(2) gives the child default dispositions; clone(2) leaves it the handlers of its parent,
@@ -472,6 +369,10 @@ int capus_has_pidfs(void) {
   return answer == PRESENT;
 }
 
+void capus_spawn_outside(void) {
+  placing_refused = true;
+}
+
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {
   struct clone_arguments arguments = {
       .flags = FIXED_CLONE_VM | FIXED_CLONE_PIDFD | FIXED_CLONE_CLEAR_SIGHAND | plan->clone_flags,
@@ -483,12 +384,25 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
   plan->stage = 0;
   plan->error = 0;
   plan->found = 0;
-  if (!clone3_refused) {
-    long pid = capus_clone_call(NR_CLONE3, (long)&arguments, sizeof arguments, 0, run, plan);
+  plan->is_placed = plan->group >= 0 && !placing_refused && capus_cgroup_bears(plan->group);
+  if (plan->is_placed) {
+    arguments.flags |= FIXED_CLONE_INTO_CGROUP;
+    arguments.group = (uint64_t)plan->group;
+  }
+  while (!clone3_refused) {
+    size_t size = plan->is_placed ? sizeof arguments : CLONE_ARGUMENTS_FIRST;
+    long pid = capus_clone_call(NR_CLONE3, (long)&arguments, (long)size, 0, run, plan);
+    if (plan->is_placed && (pid == -E2BIG || pid == -EINVAL)) {
+      placing_refused = true;
+      plan->is_placed = 0;
+      arguments.flags &= ~FIXED_CLONE_INTO_CGROUP;
+      continue;
+    }
     /* Without the right to make a namespace the other call is refused as well. */
     if ((pid != -ENOSYS && pid != -EINVAL && pid != -EPERM) || plan->clone_flags)
       return (int)pid;
     clone3_refused = true;
+    plan->is_placed = 0;
   }
   return (int)capus_clone_call(SYS_clone,
                                FIXED_CLONE_VM | FIXED_CLONE_PIDFD | SIGCHLD | plan->clone_flags,

@@ -99,6 +99,13 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_SIGTIMEDWAIT SYS_rt_sigtimedwait
 #endif
 
+/* Writes a text and a NUL, and returns where that is. */
+char *raw_text(char *to, const char *from);
+/* Writes a number in decimal and a NUL, and returns where that is. */
+char *raw_decimal(char *to, uint64_t value);
+/* Reads a number in decimal, with its sign, and goes behind it; 0 where there is none. */
+int64_t raw_number(const char **text);
+
 /* Newer than some C libraries' headers; the same number on every architecture. */
 #define NR_PIDFD_SEND_SIGNAL 424
 #define NR_PIDFD_OPEN 434

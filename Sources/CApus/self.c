@@ -26,21 +26,28 @@ static void inspect_capabilities(struct capus_self *self) {
   }
 }
 
-/* Writes "/proc/PID/name" and returns the end. */
-void capus_proc_path(char *path, int32_t pid, const char *name) {
-  char digits[12];
+char *raw_decimal(char *to, uint64_t value) {
+  char digits[20];
   int count = 0;
-  for (const char *from = "/proc/"; *from; from++)
-    *path++ = *from;
   do {
-    digits[count++] = (char)('0' + pid % 10);
-    pid /= 10;
-  } while (pid > 0);
+    digits[count++] = (char)('0' + value % 10);
+    value /= 10;
+  } while (value > 0);
   while (count > 0)
-    *path++ = digits[--count];
-  *path++ = '/';
-  while ((*path++ = *name++) != 0) {
-  }
+    *to++ = digits[--count];
+  *to = 0;
+  return to;
+}
+
+char *raw_text(char *to, const char *from) {
+  while ((*to = *from++) != 0)
+    to++;
+  return to;
+}
+
+/* Writes "/proc/PID/name". */
+static void proc_path(char *path, int32_t pid, const char *name) {
+  raw_text(raw_decimal(raw_text(path, "/proc/"), (uint32_t)pid), name);
 }
 
 static int64_t read_file(const char *path, char *text, size_t capacity) {
@@ -49,7 +56,7 @@ static int64_t read_file(const char *path, char *text, size_t capacity) {
   return count;
 }
 
-static int64_t number(const char **text) {
+int64_t raw_number(const char **text) {
   int64_t value = 0;
   int negative = **text == '-';
   if (negative)
@@ -65,33 +72,25 @@ int64_t capus_resident_bytes(int32_t pid) {
   const char *at = text;
   if (pid <= 0)
     return -EINVAL;
-  capus_proc_path(path, pid, "statm");
+  proc_path(path, pid, "/statm");
   int64_t result = read_file(path, text, sizeof text);
   if (result < 0)
     return result;
-  number(&at);
+  raw_number(&at);
   if (*at == ' ')
     at++;
-  return number(&at) * capus_page_size();
+  return raw_number(&at) * capus_page_size();
 }
 
 int32_t capus_set_oom_score(int32_t pid, int32_t value) {
   char path[40];
   char text[8];
-  size_t count = 0;
   if (pid <= 0 || value < -1000 || value > 1000)
     return -EINVAL;
-  capus_proc_path(path, pid, "oom_score_adj");
-  if (value < 0)
-    text[count++] = '-';
-  int32_t rest = value < 0 ? -value : value;
-  for (int32_t divisor = rest > 999  ? 1000
-                         : rest > 99 ? 100
-                         : rest > 9  ? 10
-                                     : 1;
-       divisor > 0; divisor /= 10)
-    text[count++] = (char)('0' + rest / divisor % 10);
-  return capus_write_file(path, (const uint8_t *)text, count);
+  proc_path(path, pid, "/oom_score_adj");
+  text[0] = '-';
+  char *end = raw_decimal(text + (value < 0), (uint32_t)(value < 0 ? -value : value));
+  return capus_write_file(path, (const uint8_t *)text, (size_t)(end - text));
 }
 
 void capus_set_umask(uint32_t mask) {
@@ -109,7 +108,7 @@ void capus_inspect(struct capus_self *self) {
   char text[16];
   const char *at = text;
   if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
-    self->oom_score_adjust = (int32_t)number(&at);
+    self->oom_score_adjust = (int32_t)raw_number(&at);
 }
 
 int32_t capus_own_groups(uint32_t *groups, int32_t capacity) {

@@ -168,11 +168,11 @@ private let good = """
     let file = try folder.write(
       "apus.json",
       """
-      {"apus":1,"services":{"a":{"exec":["/bin/a"],"log":{"ring":"16K"}}}}
+      {"apus":1,"system":{"fstab":true},"services":{"a":{"exec":["/bin/a"]}}}
       """)
     let outcome = run(["apus", "check", file])
     #expect(outcome.code == 0)
-    #expect(outcome.error.contains(": note: services.a.log"))
+    #expect(outcome.error.contains(": note: system.fstab"))
     #expect(outcome.error.contains("accepted, not in force yet\n"))
   }
 }

@@ -10,6 +10,8 @@ private let supervisor = frame {
 private let web = service("web", .ready, pid: 77) {
   $0.restarts = 2
   $0.memory = 1_258_292
+  $0.processor = 2_500_000
+  $0.tasks = 3
   $0.lastExit = LastExit(isSignal: true, code: 11, at: Instant(microseconds: 976_900_000))
 }
 private let crash = service("crash", .backoff, reason: "exited with 1") {
@@ -47,6 +49,8 @@ private let bare = service("getty@ttyS0", .listening)
             main pid: 77
             restarts: 2
               memory: 1.2M
+           processor: 2s
+               tasks: 3
            last exit: SIGSEGV, 2min 3s ago
         -- web: 3 lines lost --
         2001-09-09 02:02:56.899 web: bye
@@ -100,10 +104,11 @@ private let bare = service("getty@ttyS0", .listening)
         {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000,"allocations":0},"services":[\
         {"name":"web","state":"ready","sinceUs":1000000977000000,"mainPid":77,"restarts":2,\
         "lastExit":{"kind":"signal","code":11,"atUs":1000000976900000},"nextStartUs":null,\
-        "reason":"","status":"","memoryBytes":1258292},\
+        "reason":"","status":"","memoryBytes":1258292,"cpuUs":2500000,"tasks":3},\
         {"name":"crash","state":"backoff","sinceUs":1000000977000000,"mainPid":0,"restarts":0,\
         "lastExit":{"kind":"exit","code":1,"atUs":1000001099000000},\
-        "nextStartUs":1000001103200000,"reason":"exited with 1","status":"","memoryBytes":null}]}
+        "nextStartUs":1000001103200000,"reason":"exited with 1","status":"","memoryBytes":null,\
+        "cpuUs":null,"tasks":null}]}
 
         """)
     _ = try parsed(outcome.output)

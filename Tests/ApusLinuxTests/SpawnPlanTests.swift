@@ -87,6 +87,28 @@ import Testing
     #expect(kinds(manifest, rights()).first == .session)
   }
 
+  @Test(
+    "PRI-01 the control group comes before anything is used, scheduling before privilege is lost")
+  func resources() throws {
+    var manifest = everything()
+    manifest.extras[0].nice = 5
+    manifest.extras[0].scheduler = 1
+    manifest.extras[0].schedulerPriority = 10
+    manifest.extras[0].ioPriority = 0x4003
+    manifest.extras[0].processors = TableRange(start: 1, count: 16)
+    var plan = SpawnPlan()
+    plan.build(
+      manifest.services[0], of: manifest, rights: rights(), surroundings: nothing, hasGroup: true)
+    #expect(Array(plan.steps.prefix(2)) == [.session, .group])
+    let nice = try #require(plan.steps.firstIndex(of: .nice(5)))
+    #expect(
+      plan.steps[nice..<nice + 4] == [
+        .nice(5), .scheduler(1, priority: 10), .ioPriority(0x4003),
+        .processors(TableRange(start: 1, count: 16)),
+      ])
+    #expect(nice < (try #require(plan.steps.map(\.kind).firstIndex(of: .boundingSet))))
+  }
+
   @Test("PRI-01 what needs CAP_SETPCAP comes before it is given up")
   func secureBits() {
     let one: UInt64 = 0x2000

@@ -43,7 +43,7 @@ let goodValues: [String] = [
   #""scheduler": {"policy": "idle"}"#, #""ioPriority": "best-effort:4""#, #""ioPriority": "idle""#,
   #""cpuAffinity": "0-1,3""#,
   #"""
-  "cgroup": {"memoryMax": "32M", "memoryHigh": "max", "pidsMax": 64, "cpuMax": "50%",
+  "cgroup": {"x-optional": true, "memoryMax": "32M", "memoryHigh": "max", "pidsMax": 64, "cpuMax": "50%",
   "cpuWeight": 100, "ioWeight": 10000, "oomGroup": true}
   """#,
   #"""
@@ -317,7 +317,6 @@ let badAddresses: [(String, String)] = [
     }
     #expect(options.isEmpty)
     #expect(loaded.lines == [])
-    #expect(loaded.manifest.services.first?.flags.contains(.notInForce) == false)
   }
 
   @Test func `A socket has exactly one address`() {
@@ -401,20 +400,6 @@ let badAddresses: [(String, String)] = [
     #expect(socketStreams.manifest.streams.last?.input == .socket)
     #expect(socketStreams.manifest.streams.last?.output == .socket)
     #expect(socketStreams.manifest.streams.last?.error == .log)
-  }
-
-  @Test func `What is not in force yet is a note and marks the service`() {
-    let loaded = service(
-      #""idleStop": "5s", "stop": {"exec": ["/x"]}, "listen": [{"stream": "1", "noDelay": true}], "cgroup": {}"#
-    )
-    #expect(loaded.errorLines == [])
-    #expect(
-      loaded.lines.map { String($0.drop { $0 != "w" }) } == [
-        "web.idleStop: accepted, not in force yet",
-        "web.cgroup: accepted, not in force yet",
-      ])
-    #expect(loaded.service("web")?.flags.contains(.notInForce) == true)
-    #expect(service(#""nice": 1"#).service("web")?.flags.contains(.notInForce) == false)
   }
 
   @Test func `Key tables agree with the cases`() {

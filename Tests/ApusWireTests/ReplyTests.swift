@@ -17,6 +17,8 @@ func fullService() -> ServiceRecord {
   record.lastExit = LastExit(isSignal: true, code: 9, at: Instant(microseconds: 5))
   record.nextStart = Instant(microseconds: 6)
   record.memory = 4096
+  record.processor = 8192
+  record.tasks = 7
   return record
 }
 
@@ -52,21 +54,27 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
         status: { $0.text("fine") })
     }
     #expect(
-      bytes == [1, 131, 61, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
+      bytes == [1, 131, 77, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
         + [5, 0, 0, 0, 0, 0, 0, 0] + [6, 0, 0, 0, 0, 0, 0, 0] + [0, 16, 0, 0, 0, 0, 0, 0]
+        + [0, 32, 0, 0, 0, 0, 0, 0] + [7, 0, 0, 0, 0, 0, 0, 0]
         + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0] + Array("fine".utf8))
     let back = try ServiceReply(decoding: bytes)
     #expect(back.record == fullService())
     #expect(back.name == Array("web".utf8) && back.reason == Array("x".utf8))
     #expect(back.status == Array("fine".utf8))
+    var record = fullService()
+    record.lastExit?.ranOutOfMemory = true
+    let killed = frame { $0.serviceFrame(record, name: { _ in }, reason: { _ in }) }
+    #expect(killed[21] == 3)
+    #expect(try ServiceReply(decoding: killed).record == record)
   }
 
   @Test("CTL-06 golden bytes of a service without anything optional") func bareService() throws {
     let record = ServiceRecord(state: .invalid, since: .zero)
     let bytes = frame { $0.serviceFrame(record, name: { $0.text("a") }, reason: { _ in }) }
     #expect(
-      bytes == [1, 131, 54, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none
-        + [1, 0, 0x61, 0, 0, 0, 0])
+      bytes == [1, 131, 70, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none + none
+        + none + [1, 0, 0x61, 0, 0, 0, 0])
     #expect(try ServiceReply(decoding: bytes).record == record)
   }
 

@@ -37,6 +37,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,6 +94,14 @@ static void report(const char *path) {
   getrlimit(RLIMIT_NOFILE, &limit);
   fprintf(out, "nofile=%llu:%llu\n", (unsigned long long)limit.rlim_cur,
           (unsigned long long)limit.rlim_max);
+  struct sched_param priority;
+  sched_getparam(0, &priority);
+  fprintf(out, "scheduler=%d:%d\nioprio=%ld\n", sched_getscheduler(0), priority.sched_priority,
+          syscall(SYS_ioprio_get, 1, 0));
+  fprintf(out, "oom=");
+  copy(out, "/proc/self/oom_score_adj");
+  fprintf(out, "cgroup=");
+  copy(out, "/proc/self/cgroup");
   for (int signal = 1; signal < 32; signal++) {
     struct sigaction action;
     /* Handlers do not outlive execve(2); those of a language runtime come after it. */

@@ -82,6 +82,48 @@ import Testing
     #expect(sim.world.listeners[0].bindAttempts.count == 1)
   }
 
+  @Test("SPA-11: a control group that can not be made refuses the start, and is tried again")
+  func groupFails() throws {
+    let sim = simulate {
+      $0.service("limited")
+      $0.service("other")
+    }
+    sim.world.faults = [Fault(.spawn(0, .group), .noSpace, .times(3))]
+    try sim.run(for: .milliseconds(150))
+    #expect(sim.state(0) == .backoff)
+    #expect(sim.state(1) == .ready)
+    #expect(sim.starts(0) == 0)
+    #expect(
+      sim.reason(0)
+        == Reason(.spawnFailed, step: SpawnStepKind.group.rawValue, value: Errno.noSpace.code))
+    try sim.run(for: .seconds(10))
+    #expect(sim.state(0) == .ready)
+    #expect(sim.world.services[0].attempts.count == 4)
+  }
+
+  @Test("EXH-01: an end for want of memory is told as one, kept, and followed by another start")
+  func outOfMemory() throws {
+    let sim = simulate { $0.service("hungry") }
+    var script = Script.ending(after: 1000, signal: 9)
+    script.end.ranOutOfMemory = true
+    sim.always(script)
+    var replacements = 0
+    sim.replaces = {
+      replacements += 1
+      return true
+    }
+    try sim.run(for: .milliseconds(50))
+    #expect(sim.state(0) == .backoff)
+    #expect(sim.reason(0) == Reason(.killed, step: 1, value: 9))
+    #expect(sim.supervisor.report(service: 0)?.lastExit == script.end)
+    #expect(replacements > 0)
+    var line = ByteWriter(capacity: 128)
+    sim.reason(0).write(into: &line, manifest: sim.world.manifest, service: 0)
+    #expect(line.bytes == Array("killed by SIGKILL, out of memory".utf8))
+    try sim.run(for: .seconds(10))
+    #expect(sim.starts(0) > 3)
+  }
+
   @Test(
     "SPA-03: without descriptors for the report pipe nothing half made remains",
     arguments: [Errno.fileLimit, .systemFileLimit])

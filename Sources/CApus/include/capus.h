@@ -5,6 +5,7 @@
 
 #include "arena.h"
 #include "board.h"
+#include "cgroup.h"
 #include "child.h"
 #include "client.h"
 #include "control.h"

@@ -22,6 +22,7 @@ enum capus_operation {
    * IPv4, 2 IPv6; ends with 0 once somebody listens there, or with 1 */
   CAPUS_CONNECT,
   CAPUS_SESSION,   /* setsid; first = the mark of its tree, 0 for none, see tree.h */
+  CAPUS_GROUP,     /* the plan's control group, unless the child was born there */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
   CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
@@ -29,6 +30,9 @@ enum capus_operation {
   CAPUS_DESCRIPTORS,  /* moves `sources` into place and closes everything else */
   CAPUS_LIMIT,        /* small = RLIMIT_*, first = soft, second = hard */
   CAPUS_NICE,         /* first = nice value */
+  CAPUS_SCHEDULER,    /* small = SCHED_*, first = priority */
+  CAPUS_IO_PRIORITY,  /* small = class and level */
+  CAPUS_PROCESSORS,   /* text = mask, first = its bytes */
   CAPUS_BOUNDING_SET, /* first = bits to drop */
   CAPUS_KEEP,         /* keep permitted capabilities over the change of user */
   CAPUS_GROUPS,       /* the plan's groups */
@@ -110,7 +114,9 @@ struct capus_plan {
   char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
   int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
   uint32_t source_count;
-  int32_t report; /* write end of the report pipe */
+  int32_t report;     /* write end of the report pipe */
+  int32_t group;      /* directory of the control group, -1 for none */
+  uint32_t is_placed; /* 1 when the child is born in it; capus_spawn's business */
   struct capus_expected expected;
   char ***paths; /* by enum capus_path_list */
   const char *root;
@@ -129,6 +135,8 @@ struct capus_plan {
 /* True where a process has an inode number of its own for as long as the board is up (pidfs, Linux
  * 6.9). */
 int capus_has_pidfs(void);
+/* Has children enter their control groups by themselves from now on, after one died at birth. */
+void capus_spawn_outside(void);
 
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
  * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */

@@ -1,0 +1,153 @@
+/* The child's steps that need nothing but a system call or two: how it is scheduled, what it may
+ * use, and as whom and with which capabilities it runs. All of it runs in the child. */
+#include "rights.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/prctl.h>
+#include <linux/securebits.h>
+#include <stdbool.h>
+
+#include "raw.h"
+
+#define CHILD IN_CHILD static
+
+#ifndef PR_CAP_AMBIENT
+#define PR_CAP_AMBIENT 47
+#endif
+
+enum { GROUP_LIMIT = 64, IOPRIO_WHO_PROCESS = 1 };
+
+CHILD long set_limit(const struct capus_step *step) {
+  struct {
+    uint64_t soft, hard;
+  } limit = {step->first, step->second};
+  return raw4(SYS_prlimit64, 0, step->small, &limit, 0);
+}
+
+CHILD long drop_bounding(uint64_t bits) {
+  for (int capability = 0; capability < 64; capability++) {
+    if (!(bits >> capability & 1))
+      continue;
+    long result = raw5(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    if (result < 0)
+      return result;
+  }
+  return 0;
+}
+
+CHILD long set_capabilities(uint64_t permitted, uint64_t inheritable) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  for (int half = 0; half < 2; half++) {
+    data[half].permitted = (uint32_t)(permitted >> 32 * half);
+    data[half].effective = data[half].permitted;
+    data[half].inheritable = (uint32_t)(inheritable >> 32 * half);
+  }
+  return raw2(SYS_capset, &header, data);
+}
+
+CHILD long set_ambient(uint64_t bits) {
+  long result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  for (int capability = 0; capability < 64 && result == 0; capability++)
+    if (bits >> capability & 1)
+      result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+  return result;
+}
+
+CHILD bool capabilities_match(const struct capus_expected *expected) {
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (raw2(SYS_capget, &header, data) < 0)
+    return false;
+  for (int half = 0; half < 2; half++) {
+    uint32_t permitted = (uint32_t)(expected->permitted >> 32 * half);
+    if (data[half].permitted != permitted || data[half].effective != permitted ||
+        data[half].inheritable != (uint32_t)(expected->inheritable >> 32 * half))
+      return false;
+  }
+  for (uint32_t capability = 0; capability <= expected->last_capability && capability < 64;
+       capability++) {
+    long bit = expected->ambient >> capability & 1;
+    if (raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) != bit)
+      return false;
+    if ((expected->bounding_dropped >> capability & 1) &&
+        raw5(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0) != 0)
+      return false;
+  }
+  return true;
+}
+
+/* The kernel keeps the groups sorted, and so does the plan. */
+CHILD bool groups_match(const struct capus_plan *plan) {
+  uint32_t groups[GROUP_LIMIT];
+  long count = raw2(NR_GETGROUPS, GROUP_LIMIT, groups);
+  if (count != (long)plan->group_count)
+    return false;
+  for (long index = 0; index < count; index++)
+    if (groups[index] != plan->groups[index])
+      return false;
+  return true;
+}
+
+CHILD long verify(const struct capus_plan *plan) {
+  const struct capus_expected *expected = &plan->expected;
+  uint32_t ids[3];
+  if (raw3(NR_GETRESUID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->uid ||
+      ids[1] != expected->uid || ids[2] != expected->uid)
+    return -EPERM;
+  if (raw3(NR_GETRESGID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->gid ||
+      ids[1] != expected->gid || ids[2] != expected->gid)
+    return -EPERM;
+  if (expected->check_groups && !groups_match(plan))
+    return -EPERM;
+  if (expected->check_capabilities && !capabilities_match(expected))
+    return -EPERM;
+  if (expected->no_new_privileges && raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+    return -EPERM;
+  if (expected->secure_bits) {
+    long bits = raw5(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
+    if (bits < 0 || (bits & ~SECBIT_KEEP_CAPS) != (expected->secure_bits & ~SECBIT_KEEP_CAPS))
+      return -EPERM;
+  }
+  return 0;
+}
+
+IN_CHILD long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
+  switch ((enum capus_operation)step->operation) {
+  case CAPUS_LIMIT:
+    return set_limit(step);
+  case CAPUS_NICE:
+    return raw3(SYS_setpriority, 0, 0, (long)(int64_t)step->first);
+  case CAPUS_SCHEDULER: {
+    int priority = (int)step->first;
+    return raw3(SYS_sched_setscheduler, 0, step->small, &priority);
+  }
+  case CAPUS_IO_PRIORITY:
+    return raw3(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, step->small);
+  case CAPUS_PROCESSORS:
+    return raw3(SYS_sched_setaffinity, 0, step->first, step->text);
+  case CAPUS_BOUNDING_SET:
+    return drop_bounding(step->first);
+  case CAPUS_KEEP:
+    return raw5(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+  case CAPUS_GROUPS:
+    return raw2(NR_SETGROUPS, plan->group_count, plan->groups);
+  case CAPUS_GID:
+    return raw3(NR_SETRESGID, step->first, step->first, step->first);
+  case CAPUS_UID:
+    return raw3(NR_SETRESUID, step->first, step->first, step->first);
+  case CAPUS_CAPABILITIES:
+    return set_capabilities(step->first, step->second);
+  case CAPUS_AMBIENT_SET:
+    return set_ambient(step->first);
+  case CAPUS_SECURE_BITS:
+    return raw5(SYS_prctl, PR_SET_SECUREBITS, step->first, 0, 0, 0);
+  case CAPUS_NO_NEW_PRIVILEGES:
+    return raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  case CAPUS_VERIFY:
+    return verify(plan);
+  default:
+    return -EINVAL;
+  }
+}
