@@ -17,19 +17,21 @@ struct FreezeTests {
       close(group)
       rmdir(path)
     }
-    let sleeper = Process()
-    sleeper.executableURL = URL(fileURLWithPath: "/bin/sleep")
-    sleeper.arguments = ["1000"]
-    try sleeper.run()
-    try "\(sleeper.processIdentifier)".write(
+    var sleeper: pid_t = 0
+    var arguments = [strdup("/bin/sleep"), strdup("1000"), nil]
+    #expect(posix_spawn(&sleeper, "/bin/sleep", nil, nil, &arguments, environ) == 0)
+    for argument in arguments { free(argument) }
+    defer {
+      kill(sleeper, SIGKILL)
+      waitpid(sleeper, nil, 0)
+    }
+    try "\(sleeper)".write(
       toFile: path + "/cgroup.procs", atomically: false, encoding: .utf8)
     #expect(capus_cgroup_is_frozen(group) == 0)
     #expect(capus_cgroup_freeze(group, 1) == 0)
     try wait { capus_cgroup_is_frozen(group) == 1 }
     #expect(capus_cgroup_freeze(group, 0) == 0)
     try wait { capus_cgroup_is_frozen(group) == 0 }
-    sleeper.terminate()
-    sleeper.waitUntilExit()
     #expect(capus_cgroup_freeze(-1, 1) == -EBADF)
     #expect(capus_cgroup_is_frozen(-1) == -EBADF)
   }

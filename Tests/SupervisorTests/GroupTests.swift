@@ -137,7 +137,7 @@ struct GroupTests {
     let board = try Board(
       #"""
       {"apus": 1, "services": {
-        "jobs": {"exec": ["/bin/bash", "-mc", "sleep 1000 & echo $! > DIR/child; exec sleep 1000"]},
+        "jobs": {"exec": ["/bin/bash", "-c", "set -m; sleep 1000 & echo $! > DIR/child; exec sleep 1000"]},
         "strict": {"exec": ["PROBE", "sleep"], "cgroup": {"pidsMax": 9}}}}
       """#,
       prefix: [
@@ -163,7 +163,7 @@ struct GroupTests {
     let board = try Board(
       #"""
       {"apus": 1, "services": {
-        "own": {"exec": ["PROBE", "report", "DIR/own"], "cpuAffinity": "0", "oomScoreAdjust": -500,
+        "own": {"exec": ["PROBE", "report", "DIR/own"], "cpuAffinity": "0", "oomScoreAdjust": 500,
           "scheduler": {"policy": "batch"}, "ioPriority": "best-effort:6"},
         "bound": {"exec": ["PROBE", "report", "DIR/bound"],
           "scheduler": {"policy": "fifo", "priority": 3}},
@@ -174,7 +174,7 @@ struct GroupTests {
     #expect(own.contains("ioprio=\(2 << 13 | 6)"))
     #expect(own.contains("Cpus_allowed_list:\t0"))
     #expect(try board.report("bound").contains("scheduler=1:3"))
-    for (name, score) in [("own", "-500"), ("none", "0")] {
+    for (name, score) in [("own", "500"), ("none", "0")] {
       try board.wait(for: name, "ready")
       let file = "/proc/\(try board.pid(name))/oom_score_adj"
       #expect(try String(contentsOfFile: file, encoding: .utf8) == score + "\n", "\(name)")

@@ -62,7 +62,9 @@ import Testing
     )
     try tell(board, "a", "one")
     try tell(board, "b", "two")
-    try board.wait("both") { lines(board).suffix(2).sorted() == ["a: one", "b: two"] }
+    try board.wait("both") {
+      lines(board, "a").last == "a: one" && lines(board, "b").last == "b: two"
+    }
     let apus = try #require(board.apus)
     let pid = try board.pid("b")
     if how == "crash" {
@@ -119,7 +121,8 @@ import Testing
     #expect(try seen().dropFirst() == ["c 1", "a 3", "c 4"])
     #expect(lines(board, "-n", "3") == ["b: 2", "a: 3", "c: 4"])
     let all = board.command(["logs"]).output.split(separator: "\n")
-    #expect(all == all.sorted() && all.count == 7, "\(all)")
+    let times = all.map { $0.prefix(23) }
+    #expect(times == times.sorted() && all.count == 7, "\(all)")
   }
 
   @Test("100 MB from one service keep nobody waiting and take no memory")

@@ -91,6 +91,9 @@ import Testing
       """#)
     // The channel of a service that may speak is made with its first start, and stays.
     for deed in ["start", "stop"] { #expect(board.command([deed, "chatter"]).code == 0) }
+    // So is the pipe of each service's log.
+    #expect(board.talk("flash.sock").hasSuffix("\n"))
+    _ = try cycle(board, 1)
     try waitUntilAlone(board)
     let before = try descriptors(board)
     // Each wait for readiness counts the messages: the last one is READY=1.

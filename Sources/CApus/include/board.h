@@ -11,7 +11,6 @@ void capus_secure_streams(void);
 /* Makes a terminal 0, 1 and 2, without ever waiting for it. */
 int32_t capus_open_console(const char *path);
 
-
 /* A mount point or not: 1 or 0. */
 int32_t capus_is_mount_point(const char *path);
 /* mount(2); `flags` are MS_*. */

@@ -106,7 +106,7 @@ struct capus_plan {
   const char *path;
   char **arguments;
   char **environment;
-  char *pidfd_digits;    /* LISTEN_PIDFDID's value, room for 21 bytes; NULL without one */
+  char *pidfd_digits;        /* LISTEN_PIDFDID's value, room for 21 bytes; NULL without one */
   uint32_t environment_room; /* how many entries more it can have */
   uint32_t file_room;        /* bytes for what files say, at `file_text` */
   char *file_text;
