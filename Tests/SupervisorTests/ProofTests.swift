@@ -66,9 +66,7 @@ import Testing
       var line = [CChar](repeating: 0, count: 512)
       var count = 0
       while fgets(&line, Int32(line.count), file) != nil {
-        if line.withUnsafeBufferPointer({ strstr($0.baseAddress!, " \(board.control)\n") }) != nil {
-          count += 1
-        }
+        if strstr(&line, " \(board.control)\n") != nil { count += 1 }
       }
       return count == 1
     }
