@@ -19,19 +19,23 @@ from pathlib import Path
 
 TRAIT = "Embedded"
 PRODUCT = "apus"
-# One copy of what the compiler says twice; whole functions and parts of them. Calls between known
-# functions save only the registers that the callee uses, a switch is a few compares, not a table.
-# A function with a large frame stays on its own: inlined, its locals are far from the stack pointer.
+# One copy of what the compiler says twice; whole functions and parts of them. A switch is a few
+# compares, not a table. A function with a large frame stays on its own: inlined, its locals are far
+# from the stack pointer.
 LINK_TIME = [
     "--lto-O2",
     *(f"--mllvm={option}" for option in (
         "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
-        "-inline-max-stacksize=64", "-inline-threshold=-20", "-enable-ipra", "-disable-lsr",
+        "-inline-max-stacksize=64", "-inline-threshold=-20", "-disable-lsr",
         "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
         "-force-attribute=minsize", "-force-attribute=optsize")),
     "--lto-newpm-passes=forceattrs,lto<Oz>,lto<Oz>,"
     "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
     "mergefunc,iroutliner,globaldce"]
+
+# Calls between known functions save only the registers that the callee uses. Not on ARM: there LLVM
+# takes the link register for one of them, and a function that calls never returns.
+BETWEEN_FUNCTIONS = {"x86_64": ["--mllvm=-enable-ipra"]}
 
 # Left to the linker, which knows what it costs in the whole program.
 EARLY_PASSES = ["inline", "late-inline", "loop-unroll", "loop-rotate", "licm", "array-property-opt"]
@@ -72,6 +76,7 @@ def in_order(targets, name, order):
 class Compiler:
     def __init__(self, root, arch, triple, work, defines):
         self.root = root
+        self.arch = arch
         self.work = work
         self.defines = defines
         self.work.mkdir(parents=True, exist_ok=True)
@@ -143,8 +148,9 @@ class Compiler:
         return output
 
     def link(self, objects, output):
-        subprocess.run(["ld.lld", *LINK_TIME, *map(str, objects), *self.options("linker"),
-                        "-static", "-o", str(output)], check=True)
+        subprocess.run(["ld.lld", *LINK_TIME, *BETWEEN_FUNCTIONS.get(self.arch, []),
+                        *map(str, objects), *self.options("linker"), "-static", "-o", str(output)],
+                       check=True)
 
 
 def main():
