@@ -4,7 +4,7 @@
 /// boot. What does not fit is dropped and `isTruncated` tells; nothing traps.
 public struct ByteWriter: Sendable {
   /// What has been written.
-  public private(set) var bytes: [UInt8]
+  public private(set) var bytes: Bytes
   /// The most bytes this writer holds.
   public let capacity: Int
   /// True once something did not fit.
@@ -13,7 +13,7 @@ public struct ByteWriter: Sendable {
   /// Reserves `capacity` bytes, the only allocation this value makes.
   public init(capacity: Int) {
     self.capacity = capacity
-    bytes = []
+    bytes = Rows()
     bytes.reserveCapacity(capacity)
   }
 
@@ -46,14 +46,14 @@ public struct ByteWriter: Sendable {
 
   /// Appends an array of bytes.
   @inline(never)
-  public mutating func bytes(_ values: [UInt8]) {
+  public mutating func bytes(_ values: Bytes) {
     for value in values { byte(value) }
   }
 
   /// Appends a range of an array; what lies outside the array is left out.
   @inline(never)
-  public mutating func bytes(_ values: [UInt8], _ range: Range<Int>) {
-    for value in values[range.clamped(to: values.indices)] { byte(value) }
+  public mutating func bytes(_ values: Bytes, _ range: Range<Int>) {
+    bytes(values.part(range.lowerBound, range.upperBound))
   }
 
   /// Appends a signed number in decimal.
@@ -119,6 +119,6 @@ public struct ByteWriter: Sendable {
   /// Takes back everything after the first `count` bytes.
   @inline(never)
   public mutating func shorten(to count: Int) {
-    if count >= 0, count < bytes.count { bytes.removeLast(bytes.count - count) }
+    if count >= 0, count < bytes.count { bytes.shorten(to: count) }
   }
 }

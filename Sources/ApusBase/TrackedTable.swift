@@ -6,28 +6,29 @@
 /// change the look whether an array is shared; copies of the table share it there, so the device
 /// makes none. On the host it is an array, and copies are copies. An index outside the table traps on
 /// the host, where tests look, and leads to a spare element on the device.
+@safe
 public struct TrackedTable<Element: Sendable>: @unchecked Sendable {
   /// How many elements there are.
   public let count: Int
   /// Indexes of marked elements, each once.
-  private var changed: [UInt16] = []
-  private var isChanged: [Bool]
+  private var changed: Rows<UInt16> = Rows()
+  private var isChanged: Rows<Bool>
   #if hasFeature(Embedded)
     private let base: UnsafeMutablePointer<Element>
   #else
-    private var elements: [Element]
+    private var elements: Rows<Element>
   #endif
 
   /// A table of equal elements, all of them marked; the only allocation.
   public init(repeating element: Element, count: Int) {
     self.count = count
-    isChanged = [Bool](repeating: false, count: count)
+    isChanged = Rows<Bool>(repeating: false, count: count)
     changed.reserveCapacity(count)
     #if hasFeature(Embedded)
       unsafe base = UnsafeMutablePointer<Element>.allocate(capacity: count + 1)
       unsafe base.initialize(repeating: element, count: count + 1)
     #else
-      elements = [Element](repeating: element, count: count)
+      elements = Rows<Element>(repeating: element, count: count)
     #endif
     for index in 0..<count { mark(index) }
   }

@@ -8,7 +8,7 @@ enum BootCommand {
   ) throws(Failure) {
     let frames = try Connection.listing(.boot, invocation, context: &context)
     var summary: BootSummaryReply?
-    var entries: [BootEntryReply] = []
+    var entries: Rows<BootEntryReply> = Rows()
     for frame in frames {
       do throws(FrameError) {
         if frame[1] == ReplyKind.bootSummary.rawValue {
@@ -30,13 +30,13 @@ enum BootCommand {
   }
 
   @inline(never)
-  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> BootSummaryReply {
+  private static func decoded(_ frame: Bytes) throws(FrameError) -> BootSummaryReply {
     try BootSummaryReply(decoding: frame)
   }
 
   /// Slowest first; what took equally long stays in the order of time. By insertion: a boot has
   /// hundreds of entries, and the library's sort is 3 KB for each type.
-  private static func sort(_ entries: inout [BootEntryReply]) {
+  private static func sort(_ entries: inout Rows<BootEntryReply>) {
     for index in entries.indices {
       var place = index
       while place > 0, entries[place - 1].durationUs < entries[place].durationUs {
@@ -47,7 +47,7 @@ enum BootCommand {
   }
 
   private static func table(
-    _ summary: BootSummaryReply, _ entries: [BootEntryReply], context: inout Context
+    _ summary: BootSummaryReply, _ entries: Rows<BootEntryReply>, context: inout Context
   ) {
     context.output.writer.text("kernel ")
     context.output.writer.seconds(summary.kernelUs)
@@ -73,7 +73,7 @@ enum BootCommand {
   }
 
   private static func json(
-    _ summary: BootSummaryReply, _ entries: [BootEntryReply], context: inout Context
+    _ summary: BootSummaryReply, _ entries: Rows<BootEntryReply>, context: inout Context
   ) {
     var json = JSONStream()
     json.beginObject()

@@ -8,7 +8,8 @@ enum CheckCommand {
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     var loader = ManifestLoader()
-    let operands = invocation.operands.isEmpty ? [[UInt8]("/etc/apus.json")] : invocation.operands
+    var operands = invocation.operands
+    if operands.isEmpty { operands.append(Bytes("/etc/apus.json")) }
     for file in operands { add(file, to: &loader) }
     if operands.count == 1 { addDropIns(of: operands[0], to: &loader) }
     let loaded = loader.finish()
@@ -28,7 +29,7 @@ enum CheckCommand {
   }
 
   @inline(never)
-  private static func add(_ file: [UInt8], to loader: inout ManifestLoader) {
+  private static func add(_ file: Bytes, to loader: inout ManifestLoader) {
     do throws(Errno) {
       let bytes = try Files.read(file, limit: JSONLimits.manifest.bytes)
       loader.add(file: file, bytes: bytes)
@@ -37,7 +38,7 @@ enum CheckCommand {
     }
   }
 
-  private static func addDropIns(of main: [UInt8], to loader: inout ManifestLoader) {
+  private static func addDropIns(of main: Bytes, to loader: inout ManifestLoader) {
     do throws(Errno) {
       for file in try Files.dropIns(of: main) { add(file, to: &loader) }
     } catch {
@@ -54,7 +55,7 @@ enum CheckCommand {
   }
 
   private static func summary(
-    _ file: [UInt8], _ manifest: Manifest, context: inout Context
+    _ file: Bytes, _ manifest: Manifest, context: inout Context
   ) {
     var services = 0
     for index in manifest.services.indices

@@ -13,8 +13,8 @@ enum Connection {
   /// instead of answering a request for the end of the board has done what was asked.
   @inline(never)
   static func ask(
-    _ command: Command, name: [UInt8], _ invocation: borrowing Invocation, context: inout Context
-  ) throws(Failure) -> [[UInt8]] {
+    _ command: Command, name: Bytes, _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) -> Rows<Bytes> {
     let fd = try connect(invocation, context: &context)
     defer { _ = capus_close(fd) }
     let onlyWaits = invocation.verb == .wait
@@ -24,7 +24,7 @@ enum Connection {
       context: &context)
     let isListing = command.isListing
     let isBoard = !isListing && command.naming == .never
-    var frames: [[UInt8]] = []
+    var frames: Rows<Bytes> = Rows()
     var isLive = false
     var last = invocation.lines
     while frames.count < frameLimit {
@@ -60,10 +60,10 @@ enum Connection {
       }
       if isLive {
         try LogsCommand.show(frames, last: last, invocation, context: &context)
-        frames = []
+        frames = Rows()
         last = -1
         context.output.flush()
-        if context.output.failure != nil { return [] }
+        if context.output.failure != nil { return Rows() }
       }
     }
     throw nonsense(.length, context: &context)
@@ -72,7 +72,7 @@ enum Connection {
   /// Asks for a listing: of the one service that is named, else of all.
   static func listing(
     _ command: Command, _ invocation: borrowing Invocation, context: inout Context
-  ) throws(Failure) -> [[UInt8]] {
+  ) throws(Failure) -> Rows<Bytes> {
     try ask(command, name: invocation.onlyOperand, invocation, context: &context)
   }
 
@@ -99,7 +99,7 @@ enum Connection {
   }
 
   @inline(never)
-  private static func dial(_ path: [UInt8], _ context: borrowing Context) -> Int32 {
+  private static func dial(_ path: Bytes, _ context: borrowing Context) -> Int32 {
     let timeout = context.timeoutMs
     return unsafe path.withUnsafeBufferPointer {
       unsafe capus_client_connect($0.baseAddress, UInt32(clamping: $0.count), timeout)
@@ -110,7 +110,7 @@ enum Connection {
   ///
   /// A supervisor that has already closed may have left an answer, so that is no error yet.
   private static func send(
-    _ command: Command, name: [UInt8], _ options: Options, onlyWaits: Bool, to fd: Int32,
+    _ command: Command, name: Bytes, _ options: Options, onlyWaits: Bool, to fd: Int32,
     context: inout Context
   ) throws(Failure) {
     var writer = ByteWriter.room(Frame.limit)
@@ -122,22 +122,22 @@ enum Connection {
     }
     let errno = Errno(0 &- result)
     if result < 0, errno != .brokenPipe, errno != .connectionReset {
-      throw context.failure(.noSupervisor, "cannot send to the supervisor", [], errno)
+      throw context.failure(.noSupervisor, "cannot send to the supervisor", Rows(), errno)
     }
   }
 
   /// Receives one frame, empty when the supervisor has closed; milliseconds, -1 waits for ever.
   private static func receive(
     _ fd: Int32, timeout: Int32, onlyWaits: Bool, context: inout Context
-  ) throws(Failure) -> [UInt8] {
-    var frame = [UInt8](repeating: 0, count: Frame.replyLimit)
+  ) throws(Failure) -> Bytes {
+    var frame = Bytes(repeating: 0, count: Frame.replyLimit)
     let count = unsafe frame.withUnsafeMutableBufferPointer {
       unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.replyLimit), timeout)
     }
     let errno = Errno(0 &- count)
     if count < 0, errno != .connectionReset {
       if onlyWaits { throw context.failure(.failed, "waited in vain") }
-      throw context.failure(.noSupervisor, "no answer from the supervisor", [], errno)
+      throw context.failure(.noSupervisor, "no answer from the supervisor", Rows(), errno)
     }
     frame.removeLast(Frame.replyLimit - Int(max(0, count)))
     return frame
@@ -145,7 +145,7 @@ enum Connection {
 
   /// The kind of a frame.
   @inline(never)
-  static func kind(of frame: [UInt8], context: inout Context) throws(Failure) -> ReplyKind {
+  static func kind(of frame: Bytes, context: inout Context) throws(Failure) -> ReplyKind {
     do {
       return try ReplyKind(decoding: frame)
     } catch {
@@ -155,7 +155,7 @@ enum Connection {
 
   /// Takes an `answer` frame: good news is silent, bad news ends the command with its code.
   private static func accept(
-    _ frame: [UInt8], name: [UInt8], context: inout Context
+    _ frame: Bytes, name: Bytes, context: inout Context
   ) throws(Failure) {
     guard let answer = try? AnswerReply(decoding: frame) else {
       throw nonsense(.value, context: &context)
@@ -175,7 +175,7 @@ enum Connection {
 
   /// Says that nobody has that name.
   @inline(never)
-  static func noSuchService(_ name: [UInt8], context: inout Context) -> Failure {
+  static func noSuchService(_ name: Bytes, context: inout Context) -> Failure {
     context.failure(.noSuchService, "no such service: ", name)
   }
 

@@ -1,4 +1,4 @@
-internal import ApusBase
+package import ApusBase
 internal import CApus
 
 /// What a command knows of the world around it; tests make their own.
@@ -8,9 +8,9 @@ package struct Context: ~Copyable {
   /// Standard error.
   package var error: Output
   /// APUS_CONTROL.
-  package var control: [UInt8]?
+  package var control: Bytes?
   /// XDG_RUNTIME_DIR.
-  package var runtimeDirectory: [UInt8]?
+  package var runtimeDirectory: Bytes?
   /// Whether tables may use colour.
   package var colour = false
   /// CLOCK_BOOTTIME in microseconds.
@@ -48,20 +48,20 @@ package struct Context: ~Copyable {
   }
 
   /// A variable of the environment; an empty one counts as not set.
-  @inline(never) package static func variable(_ name: StaticString) -> [UInt8]? {
+  @inline(never) package static func variable(_ name: StaticString) -> Bytes? {
     guard
       let value = unsafe capus_environment(
         UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
     else { return nil }
-    let bytes = unsafe [UInt8](string: value)
+    let bytes = unsafe Bytes(string: value)
     return bytes.isEmpty ? nil : bytes
   }
 
   /// Where the supervisor of a user's session is controlled, if there is a place for it.
-  var runtimeControl: [UInt8]? { runtimeDirectory.map { ControlPath.session(in: $0) } }
+  var runtimeControl: Bytes? { runtimeDirectory.map { ControlPath.session(in: $0) } }
 
   /// Starts a line on standard error: `apus: SUBJECT TEXT`.
-  @inline(never) mutating func begin(_ text: StaticString, after subject: [UInt8] = []) {
+  @inline(never) mutating func begin(_ text: StaticString, after subject: Bytes = Rows()) {
     output.flush()
     error.writer.text("apus: ")
     error.writer.safe(subject)
@@ -76,7 +76,7 @@ package struct Context: ~Copyable {
 
   /// Says what is wrong, and with which error, as one line on standard error.
   @inline(never) mutating func failure(
-    _ code: Failure.Code, _ text: StaticString, _ subject: [UInt8] = [], _ errno: Errno? = nil
+    _ code: Failure.Code, _ text: StaticString, _ subject: Bytes = Rows(), _ errno: Errno? = nil
   ) -> Failure {
     begin(text)
     error.writer.safe(subject)

@@ -9,7 +9,8 @@ enum DeedCommand {
     _ command: Command, _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     var first: Failure?
-    let names = command.naming == .never ? [[]] : invocation.operands
+    var names = invocation.operands
+    if command.naming == .never { names = Rows(repeating: Bytes(), count: 1) }
     for name in names {
       do throws(Failure) {
         _ = try Connection.ask(command, name: name, invocation, context: &context)

@@ -5,7 +5,7 @@ internal import ApusWire
 enum EventsCommand {
   /// Shows one frame, at once.
   static func show(
-    _ frame: [UInt8], _ invocation: borrowing Invocation, context: inout Context
+    _ frame: Bytes, _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     guard let event = try? EventReply(decoding: frame) else {
       throw Connection.nonsense(.value, context: &context)

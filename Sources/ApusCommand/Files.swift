@@ -4,7 +4,7 @@ internal import CApus
 /// Reading files and folders for `check`.
 enum Files {
   /// Reads a file of at most `limit` bytes and one more, which tells that it is longer.
-  static func read(_ path: [UInt8], limit: Int) throws(Errno) -> [UInt8] {
+  static func read(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
     var fd: Int32 = 0
     if !path.equals("-") {
       fd = unsafe path.withUnsafeBufferPointer {
@@ -14,7 +14,7 @@ enum Files {
     }
     defer { if fd > 0 { _ = capus_close(fd) } }
     var count: Int64 = 0
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit + 1) { buffer, used in
+    let bytes = unsafe Bytes(unsafeUninitializedCapacity: limit + 1) { buffer, used in
       count = unsafe capus_read_all(fd, buffer.baseAddress, buffer.count)
       used = Int(max(0, count))
     }
@@ -25,18 +25,18 @@ enum Files {
   /// The drop-ins of a main file: what ends in `.json` in the folder beside it, in byte order.
   ///
   /// The folder of `PATH/x.json` is `PATH/x.d`; one that is not there is empty.
-  static func dropIns(of main: [UInt8]) throws(Errno) -> [[UInt8]] {
-    guard main.ends(with: ".json") else { return [] }
+  static func dropIns(of main: Bytes) throws(Errno) -> Rows<Bytes> {
+    guard main.ends(with: ".json") else { return Rows() }
     let folder = folder(of: main).with("/")
-    var names = [UInt8](repeating: 0, count: 1 << 18)
+    var names = Bytes(repeating: 0, count: 1 << 18)
     let count = unsafe names.withUnsafeMutableBufferPointer { names in
       unsafe folder.withUnsafeBufferPointer { folder in
         unsafe capus_drop_ins(
           folder.baseAddress, folder.count, names.baseAddress, names.count)
       }
     }
-    if count == 0 - Int64(Errno.noEntry.code) { return [] }
-    var paths: [[UInt8]] = []
+    if count == 0 - Int64(Errno.noEntry.code) { return Rows() }
+    var paths: Rows<Bytes> = Rows()
     var path = folder
     for index in 0..<(try check(count)) {
       if names[index] != 0 {
@@ -50,7 +50,7 @@ enum Files {
   }
 
   /// The folder of a main file's drop-ins.
-  static func folder(of main: [UInt8]) -> [UInt8] { main.without(last: 5).with(".d") }
+  static func folder(of main: Bytes) -> Bytes { main.without(last: 5).with(".d") }
 
   /// What a call of the shim gave, or the error it returned as -errno.
   @discardableResult

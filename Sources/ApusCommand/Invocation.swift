@@ -27,13 +27,13 @@ struct Invocation: ~Copyable {
   /// Its options.
   var options: Options = []
   /// `--control`.
-  var control: [UInt8]?
+  var control: Bytes?
   /// `--timeout` of `wait` in milliseconds, -1 for as long as it takes.
   var timeoutMs: Int32 = -1
   /// `-n` of `logs`: the most lines of what there is, -1 for all.
   var lines = -1
   /// Everything that is no option.
-  var operands: [[UInt8]] = []
+  var operands: Rows<Bytes> = Rows()
 
   /// What has been seen of `apus …` so far: the command, `--`, `--help`, and `--control` whose path
   /// comes next.
@@ -47,11 +47,11 @@ struct Invocation: ~Copyable {
   init() {}
 
   /// The operand, where there is exactly one.
-  var onlyOperand: [UInt8] { operands.count == 1 ? operands[0] : [] }
+  var onlyOperand: Bytes { operands.count == 1 ? operands[0] : Rows() }
 
   /// Takes a command line apart; `arguments[0]` is the name the program was called by.
-  mutating func read(_ arguments: [[UInt8]], context: inout Context) throws(Failure) {
-    let name = (arguments.first ?? []).lastPathComponent
+  mutating func read(_ arguments: Rows<Bytes>, context: inout Context) throws(Failure) {
+    let name = (arguments.first ?? Rows()).lastPathComponent
     if name.equals("shutdown") {
       verb = .poweroff
       try readShutdown(arguments, context: &context)
@@ -66,7 +66,7 @@ struct Invocation: ~Copyable {
 
   /// `apus [--control PATH] COMMAND [OPTION…] [OPERAND…]`; options and operands may mix.
   private mutating func readCommand(
-    _ words: [[UInt8]], context: inout Context
+    _ words: Rows<Bytes>, context: inout Context
   ) throws(Failure) {
     for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
     if wantsControl { throw context.failure(.usage, "option --control needs a path") }
@@ -85,7 +85,7 @@ struct Invocation: ~Copyable {
 
   /// Takes the next word.
   @inline(never)
-  private mutating func take(_ word: [UInt8], context: inout Context) throws(Failure) {
+  private mutating func take(_ word: Bytes, context: inout Context) throws(Failure) {
     if wantsControl {
       control = word
       wantsControl = false
@@ -137,7 +137,7 @@ struct Invocation: ~Copyable {
   }
 
   /// Takes the value of `--timeout`, or of `-n`.
-  private mutating func set(_ word: [UInt8], context: inout Context) throws(Failure) {
+  private mutating func set(_ word: Bytes, context: inout Context) throws(Failure) {
     if verb == .logs {
       lines = word.isEmpty || word.count > 9 ? -1 : 0
       for byte in word where lines >= 0 {
@@ -155,11 +155,12 @@ struct Invocation: ~Copyable {
 
   /// Becomes a request for the page of the command, or for the overview without one.
   private mutating func explain(_ hasVerb: Bool) {
-    operands = hasVerb ? [[UInt8](verb.word)] : []
+    operands = Rows()
+    if hasVerb { operands.append(Bytes(verb.word)) }
     verb = .help
   }
 
-  @inline(never) private static func isHelp(_ word: [UInt8]) -> Bool {
+  @inline(never) private static func isHelp(_ word: Bytes) -> Bool {
     word.equals("--help") || word.equals("-h")
   }
 
@@ -183,7 +184,7 @@ struct Invocation: ~Copyable {
     }
   }
 
-  private static func unknown(_ word: [UInt8], context: inout Context) -> Failure {
+  private static func unknown(_ word: Bytes, context: inout Context) -> Failure {
     context.begin("unknown command ")
     context.error.writer.safe(word)
     if let meant = Suggestion.verb(for: word) {
@@ -197,7 +198,7 @@ struct Invocation: ~Copyable {
   // The names that scripts and people know from other inits.
 
   /// busybox's `reboot [-d SEC] [-n] [-f]`: -f is at once; -n is accepted, apus always syncs.
-  private mutating func readPower(_ words: [[UInt8]], context: inout Context) throws(Failure) {
+  private mutating func readPower(_ words: Rows<Bytes>, context: inout Context) throws(Failure) {
     for index in 1..<max(1, words.count) {
       let word = words[index]
       if word.isAmong("-f --force --now") {
@@ -212,7 +213,7 @@ struct Invocation: ~Copyable {
   }
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.
-  private mutating func readShutdown(_ words: [[UInt8]], context: inout Context) throws(Failure) {
+  private mutating func readShutdown(_ words: Rows<Bytes>, context: inout Context) throws(Failure) {
     for index in 1..<max(1, words.count) {
       let word = words[index]
       if word.isAmong("-r --reboot") {

@@ -30,10 +30,10 @@ struct JSONStream {
   @inline(never) mutating func endArray() { json.endArray() }
 
   /// Writes an element that is a string.
-  @inline(never) mutating func element(_ text: [UInt8]) { json.string(text) }
+  @inline(never) mutating func element(_ text: Bytes) { json.string(text) }
 
   /// Writes a member that is a string.
-  @inline(never) mutating func member(_ key: StaticString, _ text: [UInt8]) {
+  @inline(never) mutating func member(_ key: StaticString, _ text: Bytes) {
     json.key(key)
     json.string(text)
   }

@@ -1,20 +1,20 @@
-internal import ApusBase
+package import ApusBase
 
 /// Comparing and copying literals as bytes: comparing `String` would link the Unicode tables.
-extension [UInt8] {
+extension Rows where Element == UInt8 {
   /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
   @inline(never) mutating func push(_ byte: UInt8) { append(byte) }
 
   /// The bytes of a literal.
   @inline(never) package init(_ literal: StaticString) {
-    self = []
+    self = Rows()
     guard literal.hasPointerRepresentation else { return }
     for index in 0..<literal.utf8CodeUnitCount { unsafe push(literal.utf8Start[index]) }
   }
 
   /// The bytes of a C string.
   @inline(never) package init(string: UnsafePointer<CChar>) {
-    self = []
+    self = Rows()
     var next = unsafe string
     while unsafe next.pointee != 0 {
       unsafe push(UInt8(bitPattern: next.pointee))
@@ -23,14 +23,14 @@ extension [UInt8] {
   }
 
   /// These bytes and those of a literal.
-  @inline(never) func with(_ literal: StaticString) -> [UInt8] {
+  @inline(never) func with(_ literal: StaticString) -> Bytes {
     var bytes = self
     for index in 0..<literal.utf8CodeUnitCount { unsafe bytes.push(literal.utf8Start[index]) }
     return bytes
   }
 
   /// True when both are the same bytes; out of line, unlike `==`.
-  @inline(never) func same(as other: [UInt8]) -> Bool { self == other }
+  @inline(never) func same(as other: Bytes) -> Bool { self == other }
 
   /// True when these are the bytes of a literal.
   @inline(never) package func equals(_ literal: StaticString) -> Bool {
@@ -81,39 +81,39 @@ extension [UInt8] {
   }
 
   /// All but the first bytes.
-  @inline(never) func dropping(_ skipped: Int) -> [UInt8] {
-    var rest: [UInt8] = []
+  @inline(never) func dropping(_ skipped: Int) -> Bytes {
+    var rest: Bytes = Rows()
     for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
     return rest
   }
 
   /// All but the last bytes.
-  @inline(never) func without(last dropped: Int) -> [UInt8] {
+  @inline(never) func without(last dropped: Int) -> Bytes {
     var rest = self
     rest.removeLast(Swift.min(dropped, count))
     return rest
   }
 
   /// What follows the last slash.
-  package var lastPathComponent: [UInt8] {
+  package var lastPathComponent: Bytes {
     var start = 0
     for index in indices where self[index] == UInt8(ascii: "/") { start = index + 1 }
     return dropping(start)
   }
 }
 
-extension [[UInt8]] {
+extension Rows<Bytes> {
   /// Appends an element; see `push` of bytes.
-  @inline(never) package mutating func push(_ element: [UInt8]) { append(element) }
+  @inline(never) package mutating func push(_ element: Bytes) { append(element) }
 }
 
 /// Where a supervisor is controlled.
 package enum ControlPath {
   /// That of a board.
-  package static var board: [UInt8] { [UInt8]("/run/apus/control") }
+  package static var board: Bytes { Bytes("/run/apus/control") }
 
   /// That of a user's session, below XDG_RUNTIME_DIR.
-  package static func session(in folder: [UInt8]) -> [UInt8] { folder.with("/apus/control") }
+  package static func session(in folder: Bytes) -> Bytes { folder.with("/apus/control") }
 }
 
 extension ByteWriter {

@@ -24,7 +24,7 @@ enum LogsCommand {
 
   /// True for a line of one of the services that are named.
   @inline(never)
-  static func isWanted(_ frame: [UInt8], _ invocation: borrowing Invocation) -> Bool {
+  static func isWanted(_ frame: Bytes, _ invocation: borrowing Invocation) -> Bool {
     if invocation.operands.count < 2 { return true }
     guard let line = line(of: frame) else { return true }
     for name in invocation.operands where name.same(as: line.service) { return true }
@@ -32,12 +32,12 @@ enum LogsCommand {
   }
 
   @inline(never)
-  private static func line(of frame: [UInt8]) -> LineReply? { try? LineReply(decoding: frame) }
+  private static func line(of frame: Bytes) -> LineReply? { try? LineReply(decoding: frame) }
 
   /// Shows the last lines of what has come.
   @inline(never)
   static func show(
-    _ frames: [[UInt8]], last count: Int, _ invocation: borrowing Invocation,
+    _ frames: Rows<Bytes>, last count: Int, _ invocation: borrowing Invocation,
     context: inout Context
   ) throws(Failure) {
     for index in (count < 0 ? 0 : max(0, frames.count - count))..<frames.count {

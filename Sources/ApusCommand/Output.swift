@@ -7,7 +7,7 @@ package struct Output: ~Copyable {
   /// What is not written yet.
   package var writer = ByteWriter.room(Output.capacity)
   /// What was written when there is no descriptor.
-  package private(set) var kept: [UInt8] = []
+  package private(set) var kept: Bytes = Rows()
   /// The errno of the first write that failed.
   private(set) var failure: Errno?
   private let fd: Int32
@@ -36,7 +36,7 @@ package struct Output: ~Copyable {
   /// Writes what has come together.
   @inline(never) package mutating func flush() {
     if fd < 0 {
-      kept += writer.bytes
+      kept.append(contentsOf: writer.bytes)
     } else if failure == nil, writer.count > 0 {
       let result = unsafe writer.bytes.withUnsafeBufferPointer {
         unsafe capus_client_write(fd, $0.baseAddress, UInt32(clamping: $0.count))
@@ -52,10 +52,10 @@ extension ByteWriter {
   ///
   /// Control characters, those of ISO 6429's second set and what is not UTF-8 become `\xNN`. The
   /// backslash is doubled, so that an escape can not be forged.
-  @inline(never) mutating func safe(_ text: [UInt8]) { printable(text, doublesBackslash: true) }
+  @inline(never) mutating func safe(_ text: Bytes) { printable(text, doublesBackslash: true) }
 
   /// As `safe`, for a line that is already quoted where it needs to be.
-  @inline(never) mutating func printable(_ text: [UInt8], doublesBackslash: Bool = false) {
+  @inline(never) mutating func printable(_ text: Bytes, doublesBackslash: Bool = false) {
     var index = 0
     while index < text.count {
       let byte = text[index]

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 internal import ApusWire
 
 /// Runs an operator's command and gives the exit code of the process.
@@ -6,13 +6,13 @@ internal import ApusWire
 /// `arguments` is the whole command line: its first entry is the name apus was called by, which may
 /// be `reboot`, `poweroff`, `halt` or `shutdown`. `apus run` is not a command of this kind: main
 /// looks for it first. Never traps, whatever the arguments.
-public func runCommand(_ arguments: [[UInt8]]) -> Int32 {
+public func runCommand(_ arguments: Rows<Bytes>) -> Int32 {
   var context = Context()
   return runCommand(arguments, context: &context)
 }
 
 /// Runs a command in a world of the caller's making.
-package func runCommand(_ arguments: [[UInt8]], context: inout Context) -> Int32 {
+package func runCommand(_ arguments: Rows<Bytes>, context: inout Context) -> Int32 {
   var code: Int32 = 0
   do throws(Failure) {
     var invocation = Invocation()
@@ -23,7 +23,7 @@ package func runCommand(_ arguments: [[UInt8]], context: inout Context) -> Int32
   }
   context.output.flush()
   if let errno = context.output.failure {
-    code = context.failure(.failed, "cannot write standard output", [], errno).code
+    code = context.failure(.failed, "cannot write standard output", Rows(), errno).code
   }
   context.error.flush()
   return code
@@ -38,7 +38,7 @@ private func perform(
   case .listSockets: try SocketsCommand.run(invocation, context: &context)
   case .boot: try BootCommand.run(invocation, context: &context)
   case .events:
-    _ = try Connection.ask(.events, name: [], invocation, context: &context)
+    _ = try Connection.ask(.events, name: Rows(), invocation, context: &context)
   case .logs: try LogsCommand.run(invocation, context: &context)
   case .start, .stop, .restart, .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec,
     .reexec:

@@ -100,7 +100,7 @@ enum SecurityReport {
     switch user {
     case .none: true
     case .id(let id): id == 0
-    case .name(let name): manifest.equals(name, [UInt8]("root").span)
+    case .name(let name): manifest.equals(name, Bytes("root").span)
     }
   }
 

@@ -7,7 +7,7 @@ enum SocketsCommand {
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     let frames = try Connection.listing(.listSockets, invocation, context: &context)
-    var sockets: [SocketReply] = []
+    var sockets: Rows<SocketReply> = Rows()
     for frame in frames {
       do throws(FrameError) {
         let socket = try SocketReply(decoding: frame)
@@ -34,7 +34,7 @@ enum SocketsCommand {
     }
   }
 
-  private static func table(_ sockets: [SocketReply], context: inout Context) {
+  private static func table(_ sockets: Rows<SocketReply>, context: inout Context) {
     var table = Table()
     table.column("ADDRESS", least: 12)
     table.column("NAME", least: 6)
@@ -53,7 +53,7 @@ enum SocketsCommand {
     let record = socket.record
     table.row(tint: tint(record.state), column: 3)
     table.text(socket.address)
-    table.text(socket.name.same(as: socket.service) ? [] : socket.name)
+    table.text(socket.name.same(as: socket.service) ? Rows() : socket.name)
     table.text(socket.service)
     table.word(record.state.word)
     table.number(record.queued.map { UInt64($0) })
@@ -67,7 +67,7 @@ enum SocketsCommand {
     table.next()
   }
 
-  private static func json(_ sockets: [SocketReply], context: inout Context) {
+  private static func json(_ sockets: Rows<SocketReply>, context: inout Context) {
     var json = JSONStream()
     json.beginObject()
     json.beginArray("sockets")

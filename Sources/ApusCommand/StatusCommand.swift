@@ -8,7 +8,7 @@ enum StatusCommand {
   ) throws(Failure) {
     let frames = try Connection.listing(.status, invocation, context: &context)
     var supervisor: SupervisorReply?
-    var all: [ServiceReply] = []
+    var all: Rows<ServiceReply> = Rows()
     for frame in frames {
       do throws(FrameError) {
         if frame[1] == ReplyKind.supervisor.rawValue {
@@ -21,8 +21,8 @@ enum StatusCommand {
       }
     }
     let isNamed = !invocation.operands.isEmpty
-    var services: [Int] = []
-    var missing: [[UInt8]] = []
+    var services: Rows<Int> = Rows()
+    var missing: Rows<Bytes> = Rows()
     for name in invocation.operands {
       let before = services.count
       for index in all.indices where all[index].name.same(as: name) { services.append(index) }
@@ -45,7 +45,7 @@ enum StatusCommand {
   }
 
   @inline(never)
-  private static func decoded(_ frame: [UInt8]) throws(FrameError) -> SupervisorReply {
+  private static func decoded(_ frame: Bytes) throws(FrameError) -> SupervisorReply {
     try SupervisorReply(decoding: frame)
   }
 
@@ -67,7 +67,7 @@ enum StatusCommand {
   }
 
   private static func table(
-    _ all: [ServiceReply], _ services: [Int], context: inout Context
+    _ all: Rows<ServiceReply>, _ services: Rows<Int>, context: inout Context
   ) {
     var table = Table()
     table.column("SERVICE", least: 16)
@@ -163,7 +163,7 @@ enum StatusCommand {
   }
 
   private static func json(
-    _ supervisor: SupervisorReply?, _ all: [ServiceReply], _ services: [Int],
+    _ supervisor: SupervisorReply?, _ all: Rows<ServiceReply>, _ services: Rows<Int>,
     context: inout Context
   ) {
     var json = JSONStream()

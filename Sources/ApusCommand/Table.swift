@@ -36,9 +36,9 @@ package struct Table {
   /// The most columns of a line.
   package static let lineLimit = 80
 
-  private var columns: [Column] = []
-  private var cells: [[UInt8]] = []
-  private var tints: [Tint] = []
+  private var columns: Rows<Column> = Rows()
+  private var cells: Rows<Bytes> = Rows()
+  private var tints: Rows<Tint> = Rows()
   private var tinted = 0
   /// The cell being written; `next` ends it.
   package var cell = ByteWriter.room(4096)
@@ -62,12 +62,12 @@ package struct Table {
 
   /// Ends a cell.
   @inline(never) package mutating func next() {
-    cells.push(cell.bytes)
+    cells.push(Rows(own: cell.bytes))
     cell.empty()
   }
 
   /// Adds a cell with text of others.
-  @inline(never) mutating func text(_ text: [UInt8]) {
+  @inline(never) mutating func text(_ text: Bytes) {
     cell.safe(text)
     next()
   }
@@ -91,7 +91,7 @@ package struct Table {
 
   /// Adds a cell that says when and why: `in 3s: exit code 1`.
   @inline(never) mutating func outlook(
-    _ moment: Instant?, _ reason: [UInt8], _ context: borrowing Context
+    _ moment: Instant?, _ reason: Bytes, _ context: borrowing Context
   ) {
     if let moment {
       cell.text("in ")
@@ -105,7 +105,7 @@ package struct Table {
   @inline(never) package mutating func render(into output: inout Output, colour: Bool) {
     measure()
     for index in columns.indices {
-      pad(index, [UInt8](columns[index].header), .plain, &output)
+      pad(index, Bytes(columns[index].header), .plain, &output)
     }
     output.endRow()
     for row in tints.indices {
@@ -116,7 +116,7 @@ package struct Table {
         if index == 0, Table.width(text) > columns[0].width {
           output.writer.bytes(Table.cut(text, to: Table.lineLimit))
           output.endLine()
-          text = []
+          text = Rows()
         }
         pad(index, text, colour && index == tinted ? tints[row] : .plain, &output)
       }
@@ -149,7 +149,7 @@ package struct Table {
 
   /// Writes one cell in its column's width; nothing in a column that is left out.
   @inline(never)
-  private func pad(_ index: Int, _ text: [UInt8], _ tint: Tint, _ output: inout Output) {
+  private func pad(_ index: Int, _ text: Bytes, _ tint: Tint, _ output: inout Output) {
     let width = columns[index].width
     if width == 0 { return }
     let shown = Table.cut(text, to: width)
@@ -164,16 +164,16 @@ package struct Table {
   }
 
   /// Characters of a UTF-8 text: every byte that does not continue one.
-  @inline(never) static func width(_ text: [UInt8]) -> Int {
+  @inline(never) static func width(_ text: Bytes) -> Int {
     var width = 0
     for byte in text where byte & 0xc0 != 0x80 { width += 1 }
     return width
   }
 
   /// A text of at most `width` characters, its end replaced by three dots where it is longer.
-  @inline(never) static func cut(_ text: [UInt8], to width: Int) -> [UInt8] {
+  @inline(never) static func cut(_ text: Bytes, to width: Int) -> Bytes {
     guard Table.width(text) > width else { return text }
-    var kept: [UInt8] = []
+    var kept: Bytes = Rows()
     var characters = 0
     for byte in text {
       if byte & 0xc0 != 0x80 {

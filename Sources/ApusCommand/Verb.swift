@@ -1,3 +1,4 @@
+internal import ApusBase
 internal import ApusWire
 
 /// The options of the commands.
@@ -12,7 +13,7 @@ struct Options: OptionSet, Sendable {
   static let follow = Options(rawValue: 32)
 
   /// The option of that spelling, none for another one.
-  init(spelling: [UInt8]) {
+  init(spelling: Bytes) {
     let bit = spelling.place(among: "--json --blame --no-wait --now --security --follow -f")
     rawValue = bit < 0 ? 0 : 1 << UInt16(min(bit, 5))
   }
@@ -75,7 +76,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   }
 
   /// The command of that word.
-  @inline(never) init?(word: [UInt8]) {
+  @inline(never) init?(word: Bytes) {
     for number in 0...Verb.version.rawValue {
       if let verb = Verb(rawValue: number), word.equals(verb.word) {
         self = verb

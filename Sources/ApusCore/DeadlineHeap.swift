@@ -8,16 +8,16 @@ internal import ApusManifest
 struct DeadlineHeap: Sendable {
   private static let absent = UInt16.max
   /// Keys in heap order.
-  private var heap: [UInt16] = []
+  private var heap: Rows<UInt16> = Rows()
   /// Place of each key in `heap`, or `absent`.
-  private var place: [UInt16]
+  private var place: Rows<UInt16>
   /// Moment of each key.
-  private var moments: [Instant]
+  private var moments: Rows<Instant>
 
   /// A heap for keys `0..<keys`.
   init(keys: Int) {
-    place = [UInt16](repeating: Self.absent, count: keys)
-    moments = [Instant](repeating: .never, count: keys)
+    place = Rows<UInt16>(repeating: Self.absent, count: keys)
+    moments = Rows<Instant>(repeating: .never, count: keys)
     heap.reserveCapacity(keys)
   }
 

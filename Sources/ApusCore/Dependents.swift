@@ -1,3 +1,4 @@
+internal import ApusBase
 internal import ApusManifest
 
 /// For each service, those that name it in `needs`, `wants` or `after`: the edges of the manifest
@@ -9,25 +10,25 @@ struct Dependents: Sendable {
     /// True for `needs`.
     var isHard: Bool
   }
-  private var starts: [UInt32]
-  private var edges: [Edge]
+  private var starts: Rows<UInt32>
+  private var edges: Rows<Edge>
 
   init(manifest: Manifest) {
     let count = manifest.services.count
-    starts = [UInt32](repeating: 0, count: count + 1)
-    edges = []
+    starts = Rows<UInt32>(repeating: 0, count: count + 1)
+    edges = Rows()
     var total = 0
     Self.visit(manifest) { target, _ in
       starts[Int(target) + 1] += 1
       total += 1
     }
     guard total > 0 else {
-      starts = []
+      starts = Rows()
       return
     }
     for index in 1...count { starts[index] += starts[index - 1] }
-    edges = [Edge](repeating: Edge(service: 0, isHard: false), count: total)
-    var next = starts
+    edges = Rows<Edge>(repeating: Edge(service: 0, isHard: false), count: total)
+    var next = Rows(own: starts)
     Self.visit(manifest) { target, edge in
       edges[Int(next[Int(target)])] = edge
       next[Int(target)] += 1
@@ -47,13 +48,11 @@ struct Dependents: Sendable {
     for index in manifest.services.indices {
       let service = manifest.services[index]
       let number = UInt16(truncatingIfNeeded: index)
-      for (range, isHard) in [
-        (service.needs, true), (service.wants, false), (service.after, false),
-      ] {
-        for link in range.indices {
+      for kind in Service.linkKinds {
+        for link in service[links: kind].indices {
           guard let target = manifest.links.at(link), Int(target) < manifest.services.count
           else { continue }
-          body(target, Edge(service: number, isHard: isHard))
+          body(target, Edge(service: number, isHard: kind == 0))
         }
       }
     }

@@ -30,7 +30,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// Joins the two. `start` is when apus itself started, `setup` what it did since.
   public init(
-    kernel: consuming K, supervisor: consuming Supervisor, start: Instant, setup: [SetupEntry] = []
+    kernel: consuming K, supervisor: consuming Supervisor, start: Instant,
+    setup: Rows<SetupEntry> = Rows()
   ) {
     timeline = Timeline(setup: setup, start: start, capacity: supervisor.timelineCapacity())
     self.kernel = kernel

@@ -8,7 +8,7 @@ public import ApusBase
 /// wrote besides is not looked at. Any bytes can be read.
 public struct FieldCodec: Sendable {
   /// The bytes; the first `count` are the value's.
-  public var bytes: [UInt8]
+  public var bytes: Bytes
   /// How many bytes were written, or can be read.
   public private(set) var count = 0
   /// True when fields take what the bytes say.
@@ -16,7 +16,7 @@ public struct FieldCodec: Sendable {
   private var cursor = 0
 
   /// Room for that many bytes, the only allocation.
-  public init(capacity: Int) { bytes = [UInt8](repeating: 0, count: capacity) }
+  public init(capacity: Int) { bytes = Bytes(repeating: 0, count: capacity) }
 
   /// Begins to write.
   public mutating func write() {
@@ -44,7 +44,7 @@ public struct FieldCodec: Sendable {
     defer { cursor = end }
     // A slot has two dozen fields and a boot hundreds of slots: no check for each byte.
     let (start, isReading) = (cursor, isReading)
-    return unsafe bytes.withUnsafeMutableBytes { bytes in
+    return unsafe bytes.withUnsafeMutableBufferPointer { bytes in
       if isReading {
         var result: UInt64 = 0
         for index in (start..<end).reversed() {

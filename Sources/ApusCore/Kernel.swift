@@ -3,7 +3,7 @@ public import ApusBase
 /// A bounded list whose storage is made once.
 public struct Buffer<Element: Sendable>: Sendable {
   /// What it holds, oldest first.
-  public private(set) var elements: [Element] = []
+  public private(set) var elements: Rows<Element> = Rows()
   /// The most it holds.
   public let capacity: Int
   /// How many did not fit since the start.

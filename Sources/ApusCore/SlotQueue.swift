@@ -3,15 +3,15 @@ internal import ApusManifest
 
 /// A first-in first-out queue of small numbers, each in it at most once.
 struct SlotQueue: Sendable {
-  private var ring: [UInt16]
-  private var member: [Bool]
+  private var ring: Rows<UInt16>
+  private var member: Rows<Bool>
   private var head = 0
   private(set) var count = 0
 
   /// A queue for the numbers `0..<slots`.
   init(slots: Int) {
-    ring = [UInt16](repeating: 0, count: slots)
-    member = [Bool](repeating: false, count: slots)
+    ring = Rows<UInt16>(repeating: 0, count: slots)
+    member = Rows<Bool>(repeating: false, count: slots)
   }
 
   /// True while a number waits.

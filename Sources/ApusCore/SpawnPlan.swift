@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusManifest
 
 /// The places below which `directories` makes its entries.
@@ -45,7 +45,7 @@ public struct SpawnPlan: Sendable {
   public init() {}
 
   /// The steps in order.
-  public var steps: [SpawnStep] { storage.elements }
+  public var steps: Rows<SpawnStep> { storage.elements }
 
   /// False when a step did not fit: the plan must not be used.
   public var isComplete: Bool { storage.dropped == droppedBefore }

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusManifest
 
 /// One step of the child between clone3(2) and execve(2), as data.
@@ -173,7 +173,7 @@ extension Rights {
 /// What a child would inherit from apus and must not.
 public struct Surroundings: Sendable {
   /// Limits apus was started with that are not the kernel's defaults, set back.
-  public var limits: [ResourceLimit]
+  public var limits: Rows<ResourceLimit>
   /// True when apus has a nice value of its own.
   public var resetsNice: Bool
   /// The bounding set of apus; nothing outside it needs to be dropped.
@@ -182,7 +182,7 @@ public struct Surroundings: Sendable {
   public var permitted: UInt64
 
   /// What a child would inherit.
-  public init(limits: [ResourceLimit], resetsNice: Bool, bounding: UInt64, permitted: UInt64) {
+  public init(limits: Rows<ResourceLimit>, resetsNice: Bool, bounding: UInt64, permitted: UInt64) {
     self.limits = limits
     self.resetsNice = resetsNice
     self.bounding = bounding

@@ -15,13 +15,13 @@ struct StateHistory: Sendable {
   /// How many changes a client may be behind.
   static let capacity = 64
   /// What each service's state was when it was noted last.
-  var states: [ServiceState]
+  var states: Rows<ServiceState>
   /// The changes, each at its number modulo the capacity.
-  var changes = [StateChange](repeating: StateChange(), count: StateHistory.capacity)
+  var changes = Rows<StateChange>(repeating: StateChange(), count: StateHistory.capacity)
   /// How many there have been.
   var count = 0
 
-  init(services: Int) { states = [ServiceState](repeating: .stopped, count: services) }
+  init(services: Int) { states = Rows<ServiceState>(repeating: .stopped, count: services) }
 }
 
 // `apus events`: what a service's state is after a step, where it is not what it was before.

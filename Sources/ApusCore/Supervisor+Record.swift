@@ -1,4 +1,4 @@
-public import ApusBase
+internal import ApusBase
 internal import ApusManifest
 internal import ApusWire
 

@@ -122,7 +122,9 @@ extension Supervisor {
   }
 
   mutating func clientGone(_ client: ClientID) {
-    waiters.removeAll { $0.client == client }
+    for index in waiters.indices.reversed() where waiters[index].client == client {
+      waiters.remove(at: index)
+    }
   }
 
   func isFulfilled(_ waiter: Waiter) -> Bool {

@@ -68,7 +68,7 @@ public struct Supervisor: Sendable {
   var units: TrackedTable<Unit>
   var listeners: TrackedTable<ListenerUnit>
   var connections: TrackedTable<Connection>
-  var waiters: [Waiter] = []
+  var waiters: Rows<Waiter> = Rows()
   var dependents: Dependents
   /// The first slot of helpers, one for each service.
   let helperBase: Int

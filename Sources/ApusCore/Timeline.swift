@@ -32,15 +32,15 @@ struct Timeline: Sendable {
     var stage: BootStage
   }
   /// What was done before the supervisor existed.
-  let setup: [SetupEntry]
+  let setup: Rows<SetupEntry>
   /// When apus itself started.
   let start: Instant
   /// When the board was up.
   private(set) var end: Instant?
-  private(set) var entries: [Entry] = []
+  private(set) var entries: Rows<Entry> = Rows()
   private let capacity: Int
 
-  init(setup: [SetupEntry], start: Instant, capacity: Int) {
+  init(setup: Rows<SetupEntry>, start: Instant, capacity: Int) {
     self.setup = setup
     self.start = start
     self.capacity = capacity

@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// A parsed text: its bytes and a tape of 8 bytes a value.
 ///
 /// The parser is strict RFC 8259 over UTF-8 with limits. Nothing is decoded up front; nodes point
@@ -5,16 +7,16 @@
 /// bracket in it. A node of another document is harmless: it reads as some value or null.
 public struct JSONDocument: Sendable {
   /// The source text.
-  public let bytes: [UInt8]
+  public let bytes: Bytes
   /// The duplicate keys that `JSONLimits.duplicateKeys` let pass, in the order of the text.
-  public let duplicates: [JSONError]
+  public let duplicates: Rows<JSONError>
   let tape: JSONTape
 
   /// Parses a whole text; any value may stand at the top.
   ///
   /// Constant stack. Throws the first error: a limit, a syntax error, invalid UTF-8, or a duplicate
   /// key. Those are found when their object ends, so an error inside it comes first.
-  public init(_ bytes: [UInt8], limits: JSONLimits = .manifest) throws(JSONError) {
+  public init(_ bytes: Bytes, limits: JSONLimits = .manifest) throws(JSONError) {
     var parser = try JSONParser(bytes, limits: limits)
     try parser.parse()
     self.bytes = bytes
@@ -24,8 +26,8 @@ public struct JSONDocument: Sendable {
 
   /// A document of no text, whose top is null.
   public init() {
-    bytes = []
-    duplicates = []
+    bytes = Rows()
+    duplicates = Rows()
     tape = JSONTape(capacity: 0)
   }
 
@@ -71,7 +73,7 @@ public struct JSONDocument: Sendable {
   /// Appends the decoded bytes of a string; nothing for other kinds.
   ///
   /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
-  public func string(_ node: JSONNode, into output: inout [UInt8]) {
+  public func string(_ node: JSONNode, into output: inout Bytes) {
     var reader = JSONStringReader(tape[node.position], in: bytes)
     while let byte = reader.next() { output.append(byte) }
   }
@@ -101,7 +103,7 @@ public struct JSONNode: Equatable, Sendable {
 
 extension JSONStringReader {
   /// Reads the string an entry stands for; nothing when it is none.
-  init(_ entry: JSONEntry, in bytes: [UInt8]) {
+  init(_ entry: JSONEntry, in bytes: Bytes) {
     let extent = entry.kind == .string ? Int(entry.extent) : 0
     self.init(bytes, start: entry.offset + 1, end: entry.offset + extent - 1)
   }

@@ -1,19 +1,21 @@
+internal import ApusBase
+
 /// Finds duplicate keys by sorting, so that no object can make the search quadratic.
 ///
 /// Keys compare by their decoded bytes (`"a"` and `"\u0061"` are one key). A hash decides most
 /// comparisons; keys made to collide cost as much as without it, which is n log n all the same.
 struct JSONKeys {
   /// The first duplicates of the objects checked so far, in the order of the text.
-  private(set) var duplicates: [JSONError] = []
+  private(set) var duplicates: Rows<JSONError> = Rows()
   private let allowed: Int
-  private var heap: [UInt64] = []
+  private var heap: Rows<UInt64> = Rows()
 
   /// Keeps up to `allowed` duplicates before it throws.
   init(allowed: Int) { self.allowed = allowed }
 
   /// Looks at the keys of an object that has just ended; throws the first duplicate in the text once
   /// there are more than allowed.
-  @inline(never) mutating func check(_ object: Int, on tape: JSONTape, in bytes: [UInt8])
+  @inline(never) mutating func check(_ object: Int, on tape: JSONTape, in bytes: Bytes)
     throws(JSONError)
   {
     heap.removeAll(keepingCapacity: true)
@@ -85,7 +87,7 @@ struct JSONKeys {
 /// An item is a key's hash in the upper and its place on the tape in the lower 32 bits.
 struct JSONKeyOrder {
   let tape: JSONTape
-  let bytes: [UInt8]
+  let bytes: Bytes
 
   /// The item of the key at `index`; the hash is FNV-1a over the decoded bytes.
   @inline(never) func item(_ index: Int) -> UInt64 {

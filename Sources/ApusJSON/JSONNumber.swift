@@ -1,3 +1,5 @@
+internal import ApusBase
+
 extension JSONDocument {
   /// A number written without fraction and exponent; nil for others and outside 64 bits.
   public func integer(_ node: JSONNode) -> Int64? {
@@ -68,7 +70,7 @@ extension JSONDocument {
   }
 
   /// The exponent, nil above a million, which no manifest number needs.
-  @inline(never) private static func exponent(_ bytes: [UInt8], _ range: Range<Int>) -> Int? {
+  @inline(never) private static func exponent(_ bytes: Bytes, _ range: Range<Int>) -> Int? {
     var value = 0
     var isNegative = false
     for index in range {

@@ -1,10 +1,12 @@
+internal import ApusBase
+
 /// Turns a text into a tape in one pass, with a loop and a stack of at most `limits.depth` frames.
 struct JSONParser: ~Copyable {
-  let bytes: [UInt8]
+  let bytes: Bytes
   let limits: JSONLimits
   var position = 0
   private(set) var tape: JSONTape
-  private var frames: [Frame] = []
+  private var frames: Rows<Frame> = Rows()
   private(set) var keys: JSONKeys
 
   /// A container that is still open.
@@ -23,7 +25,7 @@ struct JSONParser: ~Copyable {
   ///
   /// Every value but the first follows a comma, a colon or an opening bracket, so their number
   /// bounds the tape.
-  init(_ bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
+  init(_ bytes: Bytes, limits: JSONLimits) throws(JSONError) {
     guard bytes.count <= limits.bytes, bytes.count <= JSONLimits.maximumBytes else {
       throw JSONError(.tooLarge, at: limits.bytes, limit: limits.bytes)
     }

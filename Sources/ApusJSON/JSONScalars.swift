@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// The tokens of the grammar: each starts at the position and leaves it behind what it accepted.
 extension JSONParser {
   static func digit(_ byte: UInt8?) -> UInt8? {

@@ -1,16 +1,18 @@
+internal import ApusBase
+
 /// Yields the decoded bytes of a string that the parser has accepted, one at a time.
 ///
 /// Comparing and copying share it, so that neither needs a decoded copy. On text the parser has not
 /// accepted the bytes mean nothing, but reading them still ends and stays inside the text.
 struct JSONStringReader {
-  private let bytes: [UInt8]
+  private let bytes: Bytes
   private var position: Int
   private let end: Int
   private var pending: UInt32 = 0
   private var pendingCount = 0
 
   /// Reads the text between the quotes, `start` up to `end`.
-  init(_ bytes: [UInt8], start: Int, end: Int) {
+  init(_ bytes: Bytes, start: Int, end: Int) {
     self.bytes = bytes
     position = max(start, 0)
     self.end = min(end, bytes.count)
@@ -58,7 +60,7 @@ struct JSONStringReader {
   }
 
   /// The four hexadecimal digits at `start`; nil when there are not four.
-  static func hex(_ bytes: [UInt8], at start: Int) -> UInt32? {
+  static func hex(_ bytes: Bytes, at start: Int) -> UInt32? {
     guard start >= 0, start + 4 <= bytes.count else { return nil }
     var value: UInt32 = 0
     for index in start..<start + 4 {

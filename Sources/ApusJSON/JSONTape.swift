@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// What a value is.
 public enum JSONKind: UInt8, Sendable {
   case object, array, string, number, `true`, `false`, null
@@ -31,7 +33,7 @@ struct JSONEntry {
 
 /// The entries of one document.
 struct JSONTape: Sendable {
-  private(set) var entries: [JSONEntry] = []
+  private(set) var entries: Rows<JSONEntry> = Rows()
 
   /// Room for `capacity` entries, the only allocation of a tape.
   init(capacity: Int) { entries.reserveCapacity(capacity) }

@@ -46,18 +46,18 @@ public struct JSONWriter: Sendable {
 
   /// Writes a key from bytes.
   @inline(never)
-  public mutating func key(_ name: [UInt8]) {
+  public mutating func key(_ name: Bytes) {
     string(name)
     colon()
   }
 
   /// Writes a string; bytes that are not UTF-8 become U+FFFD, one for each ill-formed sequence.
   @inline(never)
-  public mutating func string(_ value: [UInt8]) { string(value, value.indices) }
+  public mutating func string(_ value: Bytes) { string(value, value.indices) }
 
   /// Writes a part of some bytes as a string; what lies outside them is left out.
   @inline(never)
-  public mutating func string(_ value: [UInt8], _ range: Range<Int>) {
+  public mutating func string(_ value: Bytes, _ range: Range<Int>) {
     separate()
     output.byte(UInt8(ascii: "\""))
     let range = range.clamped(to: value.indices)
@@ -110,7 +110,7 @@ public struct JSONWriter: Sendable {
   ///
   /// Keeps fractions and numbers beyond 64 bits without floating point. The bytes are not checked.
   @inline(never)
-  public mutating func number(_ value: [UInt8], _ range: Range<Int>) {
+  public mutating func number(_ value: Bytes, _ range: Range<Int>) {
     separate()
     output.bytes(value, range)
   }

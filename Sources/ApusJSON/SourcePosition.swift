@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// A place in a text as editors and compilers write it: `file:line:column`.
 public struct SourcePosition: Equatable, Sendable {
   /// The line, counted from 1; lines end with a line feed.
@@ -14,7 +16,7 @@ public struct SourcePosition: Equatable, Sendable {
   /// Counts lines up to `offset`; an offset outside the text is moved to its nearer end.
   ///
   /// Linear in the offset: positions are only needed for messages, so none are stored.
-  public static func locate(offset: Int, in bytes: [UInt8]) -> SourcePosition {
+  public static func locate(offset: Int, in bytes: Bytes) -> SourcePosition {
     let end = min(max(offset, 0), bytes.count)
     var line = 1
     var start = 0

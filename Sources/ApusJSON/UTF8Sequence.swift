@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// One sequence of UTF-8, well-formed or not, as Unicode's table 3-7 defines it.
 package struct UTF8Sequence: Equatable {
   /// Its bytes: of an ill-formed one the longest prefix of a well-formed one, at least 1.
@@ -6,7 +8,7 @@ package struct UTF8Sequence: Equatable {
   package var isValid: Bool
 
   /// Looks at the sequence that starts at `start` and does not reach `end`.
-  package static func at(_ start: Int, in bytes: [UInt8], end: Int) -> UTF8Sequence {
+  package static func at(_ start: Int, in bytes: Bytes, end: Int) -> UTF8Sequence {
     let end = min(end, bytes.count)
     guard start >= 0, start < end else { return UTF8Sequence(count: 1, isValid: false) }
     let lead = bytes[start]

@@ -1,20 +1,22 @@
+public import ApusBase
+
 /// What the kernel command line asks of PID 1 (`/proc/cmdline`).
 ///
 /// Words are separated by white space; double quotes keep white space together, as for the kernel
 /// (kernel-parameters.rst). A word apus does not know belongs to somebody else.
 public struct KernelCommandLine: Equatable, Sendable {
   /// `apus.manifest=PATH`; empty when not given.
-  public var manifest: [UInt8] = []
+  public var manifest: Bytes = Rows()
   /// `apus.mask=a,b`: services that are not started.
-  public var masks: [[UInt8]] = []
+  public var masks: Rows<Bytes> = Rows()
   /// `apus.debug`: say more.
   public var isDebug = false
   /// `apus.rescue`, `rescue` or `single`: a shell instead of services.
   public var isRescue = false
 
   /// Reads a command line; the last of several values counts, masks add up.
-  public init(parsing bytes: [UInt8]) {
-    var word: [UInt8] = []
+  public init(parsing bytes: Bytes) {
+    var word: Bytes = Rows()
     var isQuoted = false
     for index in 0...bytes.count {
       let byte = index < bytes.count ? bytes[index] : 0
@@ -23,19 +25,19 @@ public struct KernelCommandLine: Equatable, Sendable {
         isQuoted.toggle()
       } else if isSpace, !isQuoted || index == bytes.count {
         take(word)
-        word = []
+        word = Rows()
       } else {
         word.push(byte)
       }
     }
   }
 
-  private mutating func take(_ word: [UInt8]) {
+  private mutating func take(_ word: Bytes) {
     if word.starts(with: "apus.manifest=") {
       manifest = word.dropping(14)
     } else if word.starts(with: "apus.mask=") {
       var place = 10
-      var name: [UInt8] = []
+      var name: Bytes = Rows()
       while name.read(word, from: &place, upTo: UInt8(ascii: ",")) {
         if !name.isEmpty { masks.push(name) }
       }

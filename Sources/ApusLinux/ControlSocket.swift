@@ -29,17 +29,17 @@ struct ControlSocket: ~Copyable {
   var isWatched = false
   /// When to look again for a place.
   var retryAt: Instant?
-  var clients: [ControlClient]
+  var clients: Rows<ControlClient>
   /// Group that may look, -1 for none.
   var group: Int64 = -1
   let ownUid: UInt32
-  var frame: [UInt8]
+  var frame: Bytes
 
   /// No socket yet.
   init(ownUid: UInt32) {
     self.ownUid = ownUid
-    clients = Array(repeating: ControlClient(), count: Limits.clients)
-    frame = Array(repeating: 0, count: Limits.frame)
+    clients = Rows(repeating: ControlClient(), count: Limits.clients)
+    frame = Rows(repeating: 0, count: Limits.frame)
   }
 
   deinit {

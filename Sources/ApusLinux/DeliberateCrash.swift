@@ -1,3 +1,5 @@
+internal import ApusBase
+
 #if APUS_CRASHES
   internal import ApusBase
   internal import CApus
@@ -18,10 +20,10 @@
         full += UInt8(truncatingIfNeeded: rawValue & 2 | 1)
         capus_exit(Int32(full))
       case .bounds:
-        let few = [UInt32](repeating: rawValue, count: 2)
+        let few = Rows<UInt32>(repeating: rawValue, count: 2)
         capus_exit(Int32(bitPattern: few[Int(rawValue)]))
       case .allocation:
-        let many = [UInt32](repeating: rawValue, count: Int(rawValue) << 40)
+        let many = Rows<UInt32>(repeating: rawValue, count: Int(rawValue) << 40)
         capus_exit(Int32(bitPattern: many[many.count / 2]))
       case .recursion: capus_exit(Int32(bitPattern: deeper(rawValue)))
       case .abort: capus_abort()

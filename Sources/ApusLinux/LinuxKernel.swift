@@ -18,12 +18,12 @@ public struct KernelOptions: Sendable {
   /// How apus runs.
   public var role: KernelRole
   /// Path of the control socket; empty for none.
-  public var controlPath: [UInt8]
+  public var controlPath: Bytes
   /// The least important line that is logged.
   public var logLevel = Severity.info
 
   /// How apus runs, and where it is controlled.
-  public init(role: KernelRole, controlPath: [UInt8]) {
+  public init(role: KernelRole, controlPath: Bytes) {
     self.role = role
     self.controlPath = controlPath
   }
@@ -61,7 +61,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   let files: FixedDescriptors
   let signalFd: Int32
   /// Signals other than SIGCHLD, read in one place of the turn and told in another.
-  var signals: [UInt8] = []
+  var signals: Bytes = Rows()
   /// True when a child was reaped or may have ended since the last look.
   var looksForEnds = false
   /// True once the board has been told how many listeners are bound.

@@ -20,13 +20,13 @@ struct BoundListener {
 
 /// Every listener of the manifest, in a table made once.
 struct ListenerTable {
-  var listeners: [BoundListener]
+  var listeners: Rows<BoundListener>
   /// Tells of interfaces and addresses while some listener waits for one, else -1.
   var network: Int32 = -1
 
   /// Resolves the owners' names.
   init(_ manifest: Manifest, users: UserDatabase) {
-    listeners = Array(repeating: BoundListener(), count: manifest.listeners.count)
+    listeners = Rows(repeating: BoundListener(), count: manifest.listeners.count)
     for index in listeners.indices {
       let declared = manifest.listeners[index]
       switch declared.user {

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusManifest
 internal import CApus
 
@@ -6,7 +6,16 @@ internal import CApus
 ///
 /// The folder of drop-ins of `PATH/x.json` is `PATH/x.d`; a hidden file is none. Only at the start,
 /// where waiting for a file system is right.
-public func loadManifest(main path: [UInt8]) -> LoadedManifest {
+public func loadManifest(main path: Bytes) -> LoadedManifest {
+  apus_arena_scratch(true)
+  let loaded = readManifest(main: path)
+  apus_arena_scratch(false)
+  let owned = loaded.owned()
+  apus_arena_drop()
+  return owned
+}
+
+private func readManifest(main path: Bytes) -> LoadedManifest {
   var loader = ManifestLoader()
   _ = capus_record_begin()
   if isResumed {
@@ -14,11 +23,11 @@ public func loadManifest(main path: [UInt8]) -> LoadedManifest {
     return loader.finish()
   }
   add(path, to: &loader)
-  var names: [UInt8] = []
+  var names: Bytes = Rows()
   var file = dropInFolder(of: path)
   let folder = file.count
   unsafe file.withUnsafeBufferPointer { folder in
-    unsafe names = [UInt8](unsafeUninitializedCapacity: 1 << 18) { buffer, used in
+    unsafe names = Bytes(unsafeUninitializedCapacity: 1 << 18) { buffer, used in
       // Without such a folder there are none.
       used = Int(
         max(
@@ -41,12 +50,12 @@ public func loadManifest(main path: [UInt8]) -> LoadedManifest {
 /// The users and groups of this machine.
 public func loadUsers() -> UserDatabase {
   UserDatabase(
-    passwd: (try? contents(of: bytes("/etc/passwd"))) ?? [],
-    group: (try? contents(of: bytes("/etc/group"))) ?? [])
+    passwd: (try? contents(of: bytes("/etc/passwd"))) ?? Rows(),
+    group: (try? contents(of: bytes("/etc/group"))) ?? Rows())
 }
 
 /// `PATH/x.d/` for `PATH/x.json`, else the path with `.d/` behind it.
-private func dropInFolder(of path: [UInt8]) -> [UInt8] {
+private func dropInFolder(of path: Bytes) -> Bytes {
   var folder = path
   if folder.count > 5, folder.ends(with: ".json") { folder.removeLast(5) }
   folder.append(".d/")
@@ -55,24 +64,24 @@ private func dropInFolder(of path: [UInt8]) -> [UInt8] {
 
 /// The bytes of a literal.
 @inline(never)
-func bytes(_ literal: StaticString) -> [UInt8] {
-  var result: [UInt8] = []
+func bytes(_ literal: StaticString) -> Bytes {
+  var result: Bytes = Rows()
   result.append(literal)
   return result
 }
 
 @inline(never)
-private func add(_ path: [UInt8], to loader: inout ManifestLoader) {
+private func add(_ path: Bytes, to loader: inout ManifestLoader) {
   do throws(Errno) {
     add(path, try contents(of: path), nil, to: &loader)
   } catch {
-    add(path, [], error, to: &loader)
+    add(path, Rows(), error, to: &loader)
   }
 }
 
 /// Gives a file to the loader, and to the record of what lasts beyond a crash.
 @inline(never)
-func add(_ path: [UInt8], _ bytes: [UInt8], _ errno: Errno?, to loader: inout ManifestLoader) {
+func add(_ path: Bytes, _ bytes: Bytes, _ errno: Errno?, to loader: inout ManifestLoader) {
   record(file: path, bytes, errno)
   if let errno {
     loader.addUnreadable(file: path, errno: errno)
@@ -82,6 +91,6 @@ func add(_ path: [UInt8], _ bytes: [UInt8], _ errno: Errno?, to loader: inout Ma
 }
 
 /// A file up to one byte over the limit of manifests, so that a larger one is seen to be too large.
-private func contents(of path: [UInt8]) throws(Errno) -> [UInt8] {
+private func contents(of path: Bytes) throws(Errno) -> Bytes {
   try readFile(path, limit: 1 << 20 | 1)
 }

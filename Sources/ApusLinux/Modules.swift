@@ -1,19 +1,19 @@
-internal import ApusBase
+public import ApusBase
 internal import CApus
 
 /// The kernel's index of modules and what each needs (`modules.dep`, depmod(8)).
 public struct ModuleIndex: Sendable {
   /// The text of `modules.dep`: `path: dependency dependency…`, nearest dependency first.
-  let bytes: [UInt8]
+  let bytes: Bytes
 
   /// Takes the text of the file.
-  public init(_ bytes: [UInt8]) { self.bytes = bytes }
+  public init(_ bytes: Bytes) { self.bytes = bytes }
 
   /// The paths to load for a module, in order and itself last; nil when the index lacks it.
   ///
   /// `-` and `_` are the same in names. The file lists dependencies in an order that works when
   /// read from its end.
-  public func paths(for name: [UInt8]) -> [[UInt8]]? {
+  public func paths(for name: Bytes) -> Rows<Bytes>? {
     var start = 0
     while start < bytes.count {
       var end = start
@@ -30,24 +30,25 @@ public struct ModuleIndex: Sendable {
   }
 
   /// The paths of a line, from its end.
-  private func paths(at start: Int) -> [[UInt8]] {
+  private func paths(at start: Int) -> Rows<Bytes> {
     var place = start
-    var line: [UInt8] = []
+    var line: Bytes = Rows()
     _ = line.read(bytes, from: &place, upTo: UInt8(ascii: "\n"))
     place = 0
-    var word: [UInt8] = []
+    var word: Bytes = Rows()
     _ = word.read(line, from: &place, upTo: UInt8(ascii: ":"))
-    var listed = [word]
+    var listed: Rows<Bytes> = Rows()
+    listed.push(word)
     while word.read(line, from: &place, upTo: UInt8(ascii: " ")) {
       if !word.isEmpty { listed.push(word) }
     }
-    var paths: [[UInt8]] = []
+    var paths: Rows<Bytes> = Rows()
     while let path = listed.popLast() { paths.push(path) }
     return paths
   }
 
   /// True when a path's last component, without `.ko` and what follows, is that name.
-  private func isModule(_ path: Range<Int>, named name: [UInt8]) -> Bool {
+  private func isModule(_ path: Range<Int>, named name: Bytes) -> Bool {
     var first = path.lowerBound
     for index in path where bytes[index] == UInt8(ascii: "/") { first = index + 1 }
     let file = first..<path.upperBound
@@ -69,13 +70,13 @@ public struct ModuleIndex: Sendable {
 /// Loads kernel modules with what they need, by the index of the running kernel.
 struct ModuleLoader {
   /// `/lib/modules/RELEASE/`
-  private var folder: [UInt8] = []
+  private var folder: Bytes = Rows()
   private var index: ModuleIndex?
 
   /// Reads the index once.
   init() {
     folder = bytes("/lib/modules/")
-    var release = [UInt8](repeating: 0, count: 64)
+    var release = Bytes(repeating: 0, count: 64)
     let count = unsafe release.withUnsafeMutableBufferPointer {
       unsafe capus_kernel_release($0.baseAddress, $0.count)
     }
@@ -88,13 +89,13 @@ struct ModuleLoader {
   }
 
   /// Loads a module; one that is loaded already, or part of the kernel, is fine.
-  func load(_ name: [UInt8]) throws(Errno) {
+  func load(_ name: Bytes) throws(Errno) {
     guard let paths = index?.paths(for: name) else {
       if isPresent(name) { return }
       throw .noEntry
     }
     for path in paths {
-      var whole = path.starts(with: "/") ? [] : folder
+      var whole = path.starts(with: "/") ? Rows() : folder
       for byte in path { whole.push(byte) }
       let isCompressed: Int32 = path.ends(with: "o") ? 0 : 1
       let answer = unsafe whole.terminated.withCPath { unsafe capus_load_module($0, isCompressed) }
@@ -103,7 +104,7 @@ struct ModuleLoader {
   }
 
   /// True when the kernel has it: /sys/module lists what is loaded and most of what is built in.
-  private func isPresent(_ name: [UInt8]) -> Bool {
+  private func isPresent(_ name: Bytes) -> Bool {
     var path = bytes("/sys/module/")
     for letter in name {
       path.push(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 internal import ApusWire
 internal import CApus
 
@@ -16,12 +16,12 @@ public struct MountOptions: Equatable, Sendable {
   /// MS_* bits.
   public var flags: UInt32 = 0
   /// What is left for the file system, separated by commas, ended by a NUL.
-  public var data: [UInt8] = []
+  public var data: Bytes = Rows()
 
   /// Splits `"ro,nosuid,size=4M"`.
-  public init(_ text: [UInt8]) {
+  public init(_ text: Bytes) {
     var place = 0
-    var word: [UInt8] = []
+    var word: Bytes = Rows()
     while word.read(text, from: &place, upTo: UInt8(ascii: ",")) {
       if word.isEmpty || take(word) { continue }
       if !data.isEmpty { data.push(UInt8(ascii: ",")) }
@@ -31,7 +31,7 @@ public struct MountOptions: Equatable, Sendable {
   }
 
   /// Sets or clears the MS_* bits of a word; false when it has none.
-  private mutating func take(_ word: [UInt8]) -> Bool {
+  private mutating func take(_ word: Bytes) -> Bool {
     let words: [(StaticString, UInt32, Bool)] = [
       ("ro", 1, true), ("rw", 1, false), ("nosuid", 2, true), ("suid", 2, false),
       ("nodev", 4, true), ("dev", 4, false), ("noexec", 8, true), ("exec", 8, false),
@@ -119,11 +119,11 @@ private func linkDescriptors() {
 /// Where something is mounted, in the order of mounting, from the text of /proc/self/mounts.
 ///
 /// White space and backslashes in names stand there as `\040` and the like (fstab(5)).
-public func mountPoints(in text: [UInt8]) -> [[UInt8]] {
-  var points: [[UInt8]] = []
+public func mountPoints(in text: Bytes) -> Rows<Bytes> {
+  var points: Rows<Bytes> = Rows()
   var place = 0
-  var line: [UInt8] = []
-  var field: [UInt8] = []
+  var line: Bytes = Rows()
+  var field: Bytes = Rows()
   while line.read(text, from: &place, upTo: UInt8(ascii: "\n")) {
     var start = 0
     _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
@@ -133,8 +133,8 @@ public func mountPoints(in text: [UInt8]) -> [[UInt8]] {
   return points
 }
 
-private func unescaped(_ field: [UInt8]) -> [UInt8] {
-  var bytes: [UInt8] = []
+private func unescaped(_ field: Bytes) -> Bytes {
+  var bytes: Bytes = Rows()
   var index = 0
   while index < field.count {
     var byte = field[index]

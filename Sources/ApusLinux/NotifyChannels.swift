@@ -8,17 +8,17 @@ internal import CApus
 /// and kept, so that who speaks is known by where it is heard.
 struct NotifyChannels {
   /// By service; -1 where there is none. Empty when no service of the manifest reports.
-  var fds: [Int32]
+  var fds: Rows<Int32>
   /// The folder of the channels' nodes, with a slash at the end; empty for none.
-  let folder: [UInt8]
+  let folder: Bytes
   /// One byte more than a datagram may have.
-  var buffer: [UInt8]
+  var buffer: Bytes
   /// What services have last said of themselves: by service a count and that many bytes.
-  var statuses: [UInt8]
+  var statuses: Bytes
   /// Datagrams that were malformed or came from strangers.
   var refused: UInt64 = 0
 
-  init(_ manifest: Manifest, controlPath: [UInt8]) {
+  init(_ manifest: Manifest, controlPath: Bytes) {
     var isUsed = false
     for service in manifest.services where NotifyChannels.reports(service, of: manifest) {
       isUsed = true
@@ -30,10 +30,10 @@ struct NotifyChannels {
       folder.text(".notify/")
     }
     self.folder = folder.bytes
-    fds = [Int32](repeating: -1, count: hasFolder ? manifest.services.count : 0)
-    statuses = [UInt8](
+    fds = Rows<Int32>(repeating: -1, count: hasFolder ? manifest.services.count : 0)
+    statuses = Bytes(
       repeating: 0, count: hasFolder ? manifest.services.count * (1 + Frame.statusLimit) : 0)
-    buffer = [UInt8](repeating: 0, count: hasFolder ? 4096 : 0)
+    buffer = Bytes(repeating: 0, count: hasFolder ? 4096 : 0)
   }
 
   /// The first `count` bytes of the buffer as a notice.

@@ -9,7 +9,7 @@ struct Ownership {
   var uid: UInt32 = 0
   var gid: UInt32 = 0
   /// Sorted, as the kernel keeps them.
-  var groups: [UInt32] = []
+  var groups: Rows<UInt32> = Rows()
   var permitted: UInt64 = 0
   var bounding: UInt64 = 0
   var lastCapability: UInt32 = 0
@@ -23,7 +23,7 @@ struct Ownership {
   /// True when apus may lower nice values (CAP_SYS_NICE).
   var mayLowerNice = false
   /// Soft and hard limits by RLIMIT_* number, as apus was started with them.
-  var selfLimits: [ResourceLimit] = []
+  var selfLimits: Rows<ResourceLimit> = Rows()
 
   /// Asks the kernel.
   static func inspect() -> Ownership {
@@ -33,7 +33,7 @@ struct Ownership {
     own.pid = raw.pid
     own.uid = raw.uid
     own.gid = raw.gid
-    own.groups = unsafe [UInt32](unsafeUninitializedCapacity: 64) { buffer, used in
+    own.groups = unsafe Rows<UInt32>(unsafeUninitializedCapacity: 64) { buffer, used in
       used = Int(max(0, unsafe capus_own_groups(buffer.baseAddress, 64)))
     }
     own.permitted = raw.permitted
@@ -58,7 +58,7 @@ struct Ownership {
   /// A shell's `ulimit` before `apus run` must not reach services (SPA-07). PID 1 has the kernel's
   /// own values, so its children need no step. Where apus may not raise a limit, its own stays.
   func surroundings(isInit: Bool) -> Surroundings {
-    var reset: [ResourceLimit] = []
+    var reset: Rows<ResourceLimit> = Rows()
     for limit in selfLimits where !isInit {
       guard let standard = Ownership.standard(limit.resource) else { continue }
       var wanted = ResourceLimit(

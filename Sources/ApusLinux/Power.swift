@@ -11,10 +11,10 @@ internal import CApus
 /// journal clean. In a container the end is the end of the process.
 public func finishPower(_ action: PowerAction) -> Never {
   guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(0) }
-  attempt(CAPUS_SYNC, [], limit: 10_000)
+  attempt(CAPUS_SYNC, Rows(), limit: 10_000)
   turnSwapOff()
   unmountAll()
-  attempt(CAPUS_SYNC, [], limit: 5_000)
+  attempt(CAPUS_SYNC, Rows(), limit: 5_000)
   var answer: Int32
   switch action {
   case .reboot, .exit: answer = capus_power(CAPUS_REBOOT)
@@ -32,7 +32,7 @@ public func finishPower(_ action: PowerAction) -> Never {
 
 /// Does something in a child; that it failed or took too long is said.
 @inline(never)
-private func attempt(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) {
+private func attempt(_ deed: capus_attempt, _ path: Bytes, limit: Int32) {
   let answer = tried(deed, path, limit: limit)
   if answer >= 0 { return }
   let words: StaticString =
@@ -46,15 +46,15 @@ private func attempt(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) {
 }
 
 @inline(never)
-private func tried(_ deed: capus_attempt, _ path: [UInt8], limit: Int32) -> Int32 {
+private func tried(_ deed: capus_attempt, _ path: Bytes, limit: Int32) -> Int32 {
   unsafe path.terminated.withCPath { unsafe capus_attempt(deed, $0, limit) }
 }
 
 private func turnSwapOff() {
   let swaps = textFile("/proc/swaps", limit: 64 << 10)
   var place = 0
-  var line: [UInt8] = []
-  var name: [UInt8] = []
+  var line: Bytes = Rows()
+  var name: Bytes = Rows()
   // The first line is a heading.
   _ = line.read(swaps, from: &place, upTo: UInt8(ascii: "\n"))
   while line.read(swaps, from: &place, upTo: UInt8(ascii: "\n")) {
@@ -67,7 +67,7 @@ private func turnSwapOff() {
 /// Unmounts in reverse order, again while that frees something, then makes the rest read-only.
 private func unmountAll() {
   // What took too long once is left alone; and there is an end, whatever keeps being mounted.
-  var hung: [[UInt8]] = []
+  var hung: Rows<Bytes> = Rows()
   for _ in 0..<8 {
     var hasProgress = false
     var left = leftMounts(without: hung)
@@ -89,10 +89,10 @@ private func unmountAll() {
 /// The mount points that hold somebody's data: all but the kernel's own file systems, and but those
 /// that hang.
 @inline(never)
-private func leftMounts(without hung: [[UInt8]]) -> [[UInt8]] {
+private func leftMounts(without hung: Rows<Bytes>) -> Rows<Bytes> {
   let text = textFile("/proc/self/mounts", limit: 1 << 20)
-  if text.isEmpty { return [bytes("/")] }
-  var left: [[UInt8]] = []
+  if text.isEmpty { return Rows(repeating: bytes("/"), count: 1) }
+  var left: Rows<Bytes> = Rows()
   for point in mountPoints(in: text) where !isInterface(point) {
     var isLeft = true
     for other in hung where other == point { isLeft = false }
@@ -102,7 +102,7 @@ private func leftMounts(without hung: [[UInt8]]) -> [[UInt8]] {
 }
 
 /// True for /proc, /sys and /dev, what lies below them, and /run itself.
-private func isInterface(_ point: [UInt8]) -> Bool {
+private func isInterface(_ point: Bytes) -> Bool {
   var folder = point
   folder.append("/")
   return folder.starts(with: "/proc/") || folder.starts(with: "/sys/")

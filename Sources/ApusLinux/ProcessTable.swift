@@ -40,10 +40,10 @@ struct Flight {
 
 /// Every process apus started, in tables made once: main processes by service, then connections.
 struct ProcessTable {
-  private(set) var processes: [Process]
-  var flights: [Flight]
+  private(set) var processes: Rows<Process>
+  var flights: Rows<Flight>
   /// Peers of connections, by slot beyond `mainCount`.
-  var peers: [capus_peer]
+  var peers: Rows<capus_peer>
   let mainCount: Int
   /// Listeners have their slots of the record between main processes and connections.
   var listenerCount = 0
@@ -51,9 +51,9 @@ struct ProcessTable {
   /// Room for one main process a service and `connections` more.
   init(services: Int, connections: Int, helpers: Int, flights: Int) {
     mainCount = services
-    processes = Array(repeating: Process(), count: services + connections + helpers)
-    peers = Array(repeating: capus_peer(), count: connections)
-    self.flights = Array(repeating: Flight(), count: flights)
+    processes = Rows(repeating: Process(), count: services + connections + helpers)
+    peers = Rows(repeating: capus_peer(), count: connections)
+    self.flights = Rows(repeating: Flight(), count: flights)
   }
 
   /// The process of that life, nil when it is another one's or nobody's.

@@ -6,9 +6,9 @@ internal import CApus
 /// What the rescue shell is and where it runs.
 public struct RescuePlan: Sendable {
   /// The console's path, ended by a NUL.
-  var console: [UInt8] = []
+  var console: Bytes = Rows()
   /// argv, each ended by a NUL; empty for a log-in shell, /bin/sh.
-  var arguments: [UInt8] = []
+  var arguments: Bytes = Rows()
 
   /// A log-in shell on `/dev/console`.
   public init() {
@@ -99,5 +99,5 @@ func powerAction(of signal: UInt8) -> PowerAction? {
 
 extension Manifest {
   /// A string with the NUL that follows it.
-  func terminated(_ text: Text) -> [UInt8] { bytes(text).terminated }
+  func terminated(_ text: Text) -> Bytes { bytes(text).terminated }
 }

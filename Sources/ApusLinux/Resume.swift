@@ -20,7 +20,7 @@ func previousRecord() -> capus_previous {
 
 /// Adds a file of the manifest to the record: its name and bytes, or why there are none.
 @inline(never)
-func record(file name: [UInt8], _ bytes: [UInt8], _ errno: Errno?) {
+func record(file name: Bytes, _ bytes: Bytes, _ errno: Errno?) {
   unsafe name.withUnsafeBufferPointer { name in
     unsafe bytes.withUnsafeBufferPointer { bytes in
       unsafe capus_record_add(
@@ -42,8 +42,8 @@ func loadPreviousManifest(into loader: inout ManifestLoader) {
   }
 }
 
-private func read(_ at: UInt32, _ count: UInt32) -> [UInt8] {
-  var bytes = [UInt8](repeating: 0, count: Int(count))
+private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
+  var bytes = Bytes(repeating: 0, count: Int(count))
   unsafe bytes.withUnsafeMutableBufferPointer {
     unsafe capus_record_read(at, $0.baseAddress, $0.count)
   }
@@ -63,7 +63,7 @@ func holdServices() -> Int32 {
   }
 }
 
-private func held(_ slot: UInt32, _ bytes: inout [UInt8]) -> (held: capus_held, count: Int) {
+private func held(_ slot: UInt32, _ bytes: inout Bytes) -> (held: capus_held, count: Int) {
   var held = capus_held()
   let count = unsafe bytes.withUnsafeMutableBufferPointer {
     unsafe capus_record_get(slot, &held, $0.baseAddress)
@@ -236,8 +236,9 @@ extension LinuxKernel {
 
   /// Keeps what lasts of the supervisor beyond a crash.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {
+    let count = record.count
     unsafe record.bytes.withUnsafeBufferPointer {
-      unsafe capus_record_put(UInt32(truncatingIfNeeded: slot), $0.baseAddress, record.count)
+      unsafe capus_record_put(UInt32(truncatingIfNeeded: slot), $0.baseAddress, count)
     }
   }
 

@@ -6,9 +6,9 @@ internal import CApus
 /// What `apus run` is told.
 public struct SupervisorOptions: Sendable {
   /// The main manifest file.
-  public var manifestPath: [UInt8] = bytes("/etc/apus.json")
+  public var manifestPath: Bytes = bytes("/etc/apus.json")
   /// The control socket; empty for none.
-  public var controlPath: [UInt8] = bytes("/run/apus/control")
+  public var controlPath: Bytes = bytes("/run/apus/control")
 
   /// The places of a board.
   public init() {}
@@ -42,7 +42,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
   do throws(Errno) {
     let end = try supervise(
-      loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: [])
+      loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: Rows())
     return end.exitCode
   } catch {
     var line = ByteWriter.room(1024)
@@ -59,7 +59,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
 /// Throws only before anything has been started: epoll(7) or signalfd(2) refused.
 public func supervise(
   _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
-  setup: [SetupEntry]
+  setup: Rows<SetupEntry>
 ) throws(Errno) -> SupervisorEnd {
   let kernel = try LinuxKernel.make(
     manifest: manifest, users: loadUsers(), options: options, board: board)
@@ -91,7 +91,7 @@ protocol HostKernel: Kernel, ~Copyable {
 /// kernel up by its mangled name; the device specialises it.
 private func run<K: HostKernel & ~Copyable>(
   _ kernel: consuming K, _ manifest: Manifest, _ options: KernelOptions, start: Instant,
-  setup: [SetupEntry]
+  setup: Rows<SetupEntry>
 ) -> SupervisorEnd {
   let seed = UInt64(bitPattern: capus_now()) &* 2 &+ UInt64(UInt32(bitPattern: kernel.pid))
   var kernel = kernel

@@ -37,7 +37,7 @@ extension LinuxKernel {
       told += 1
     }
     for index in told..<signals.count { signals[index - told] = signals[index] }
-    signals.removeLast(told)
+    signals.shorten(to: signals.count - told)
   }
 
   /// True when the one thing of that kind is ready in this turn.

@@ -17,9 +17,9 @@ struct Account {
 /// later, or a file system that hangs, changes nothing.
 struct AccountTable {
   /// By index of `Manifest.credentials`.
-  private(set) var accounts: [Account] = []
-  private(set) var groups: [UInt32] = []
-  private(set) var text: [UInt8] = []
+  private(set) var accounts: Rows<Account> = Rows()
+  private(set) var groups: Rows<UInt32> = Rows()
+  private(set) var text: Bytes = Rows()
   private let own: Ownership
   private let database: UserDatabase
 
@@ -70,7 +70,7 @@ struct AccountTable {
   private mutating func resolveGroups(
     _ credentials: Credentials, of manifest: Manifest, _ account: inout Account
   ) {
-    var list: [UInt32] = []
+    var list: Rows<UInt32> = Rows()
     for index in credentials.groups.indices {
       guard let gid = group(manifest.principals.at(index) ?? .none, of: manifest) else {
         account.failure = (.resolveUser, .noEntry)
@@ -116,7 +116,7 @@ struct AccountTable {
   private mutating func finish(
     _ credentials: Credentials, of manifest: Manifest, _ account: inout Account
   ) {
-    let wanted = Array(groups[account.groups])
+    let wanted = groups.part(account.groups.lowerBound, account.groups.upperBound)
     // Without a declared user or group an unprivileged apus leaves its own groups alone.
     let asItIs =
       credentials.user == .none && credentials.group == .none
@@ -159,8 +159,8 @@ struct AccountTable {
 extension Manifest {
   /// The bytes of a string.
   @inline(never)
-  func bytes(_ text: Text) -> [UInt8] {
-    var result: [UInt8] = []
+  func bytes(_ text: Text) -> Bytes {
+    var result: Bytes = Rows()
     result.reserveCapacity(Int(text.count) + 1)
     for index in Int(text.offset)..<Int(text.offset) + Int(text.count) where index < pool.count {
       result.push(pool[index])

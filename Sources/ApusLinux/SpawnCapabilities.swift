@@ -1,3 +1,4 @@
+internal import ApusBase
 internal import ApusCore
 internal import ApusManifest
 internal import CCapability
@@ -36,7 +37,7 @@ func capabilitySets(_ credentials: Credentials, of manifest: Manifest) -> Capabi
 }
 
 /// The number of a capability given without its `cap_`.
-func capability(named name: [UInt8]) -> Int? {
+func capability(named name: Bytes) -> Int? {
   var spelled = bytes("cap_")
   for byte in name { spelled.push(byte) }
   var value: cap_value_t = 0
@@ -44,7 +45,7 @@ func capability(named name: [UInt8]) -> Int? {
   return found == 0 && value >= 0 && value < 64 ? Int(value) : nil
 }
 
-private func capabilitySets(text: [UInt8]) -> CapabilityChoice {
+private func capabilitySets(text: Bytes) -> CapabilityChoice {
   let parsed = unsafe text.terminated.withCPath { unsafe cap_iab_from_text($0) }
   guard let parsed = unsafe parsed else { return .unknown }
   var sets = CapabilitySets(permitted: 0, inheritable: 0, ambient: 0, dropped: 0)

@@ -1,3 +1,4 @@
+internal import ApusBase
 internal import CApus
 
 /// The stacks and plans of children on their way to execve(2).
@@ -14,7 +15,7 @@ internal import CApus
   /// Bytes for the plan of one slot.
   let planBytes: Int
   private let count: Int
-  private var free: [UInt8] = []
+  private var free: Bytes = Rows()
   private var guarded: UInt64 = 0
 
   /// Reserves `count` slots with room for plans of `planBytes`.

@@ -4,9 +4,9 @@ internal import CApus
 
 // Small files of the kernel and of /etc, and how PID 1 says what went wrong with them.
 
-extension [UInt8] {
+extension Rows where Element == UInt8 {
   /// The bytes with a NUL behind them.
-  var terminated: [UInt8] {
+  var terminated: Bytes {
     @inline(never) get {
       var copy = self
       copy.push(0)
@@ -45,8 +45,8 @@ extension [UInt8] {
 
   /// All but the first bytes.
   @inline(never)
-  func dropping(_ skipped: Int) -> [UInt8] {
-    var rest: [UInt8] = []
+  func dropping(_ skipped: Int) -> Bytes {
+    var rest: Bytes = Rows()
     for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
     return rest
   }
@@ -60,14 +60,15 @@ extension [UInt8] {
   /// Becomes what stands in `text` from `place` to the next `separator`, and moves `place` behind
   /// that; false at the end of the text.
   @inline(never)
-  mutating func read(_ text: [UInt8], from place: inout Int, upTo separator: UInt8) -> Bool {
-    removeAll(keepingCapacity: true)
-    if place >= text.count { return false }
-    while place < text.count, text[place] != separator {
-      push(text[place])
-      place += 1
+  mutating func read(_ text: Bytes, from place: inout Int, upTo separator: UInt8) -> Bool {
+    if place >= text.count {
+      self = Rows()
+      return false
     }
-    place += 1
+    var end = place
+    while end < text.count, text[end] != separator { end += 1 }
+    self = text.part(place, end)
+    place = end + 1
     return true
   }
 
@@ -79,10 +80,10 @@ extension [UInt8] {
   }
 }
 
-extension [[UInt8]] {
+extension Rows<Bytes> {
   /// Appends an element; see `push` of bytes.
   @inline(never)
-  mutating func push(_ element: [UInt8]) { append(element) }
+  mutating func push(_ element: Bytes) { append(element) }
 }
 
 extension StaticString {
@@ -94,11 +95,11 @@ extension StaticString {
 
 /// The bytes of a file, at most `limit`.
 @inline(never)
-func readFile(_ path: [UInt8], limit: Int) throws(Errno) -> [UInt8] {
+func readFile(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
   let terminated = path.terminated
   var count: Int64 = 0
   // Address space only: pages count once they are read into.
-  let bytes = unsafe [UInt8](unsafeUninitializedCapacity: limit) { buffer, used in
+  let bytes = unsafe Bytes(unsafeUninitializedCapacity: limit) { buffer, used in
     count = unsafe terminated.withCPath {
       unsafe capus_read_file($0, buffer.baseAddress, buffer.count)
     }
@@ -110,8 +111,8 @@ func readFile(_ path: [UInt8], limit: Int) throws(Errno) -> [UInt8] {
 
 /// The bytes of a file with a literal path; none when it can not be read.
 @inline(never)
-func textFile(_ path: StaticString, limit: Int) -> [UInt8] {
-  (try? readFile(bytes(path), limit: limit)) ?? []
+func textFile(_ path: StaticString, limit: Int) -> Bytes {
+  (try? readFile(bytes(path), limit: limit)) ?? Rows()
 }
 
 // PID 1's own words on the console, before and after there is a supervisor. They never wait; a line
@@ -152,7 +153,7 @@ func say(_ diagnostic: Diagnostic) {
 
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
 @inline(never)
-func complain(_ deed: StaticString, _ subject: [UInt8], _ error: Errno) {
+func complain(_ deed: StaticString, _ subject: Bytes, _ error: Errno) {
   var line = beginLine()
   line.text("cannot ")
   line.text(deed)

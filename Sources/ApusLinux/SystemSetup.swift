@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusCore
 public import ApusManifest
 internal import ApusWire
@@ -10,7 +10,7 @@ internal import CApus
 /// board that is half set up and reachable is worth more than one that stopped.
 public struct SystemSetup {
   /// The lines of the boot's time line so far.
-  public private(set) var entries: [SetupEntry] = []
+  public private(set) var entries: Rows<SetupEntry> = Rows()
 
   /// Nothing done yet.
   public init() { entries.reserveCapacity(24) }
@@ -66,7 +66,7 @@ public struct SystemSetup {
 }
 
 /// Makes a terminal 0, 1 and 2; without one they stay something harmless (PID-09).
-private func openConsole(_ path: [UInt8]) {
+private func openConsole(_ path: Bytes) {
   let answer = unsafe path.terminated.withCPath { unsafe capus_open_console($0) }
   if answer < 0 { complain("open", path, Errno(0 &- answer)) }
 }
@@ -109,7 +109,7 @@ private func applySettings(_ manifest: Manifest) {
 ///
 /// As for sysctl(8), the first separator decides: with dots, a slash stands for a dot of a name
 /// (`net.ipv4.conf.eth0/1.forwarding`). Nil without a `=`, a key, or with a `..` in it.
-public func settingPath(_ setting: [UInt8]) -> (path: [UInt8], value: [UInt8])? {
+public func settingPath(_ setting: Bytes) -> (path: Bytes, value: Bytes)? {
   let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
   var path = bytes("/proc/sys/")
   let prefix = path.count
@@ -164,8 +164,8 @@ private func mountAll(_ manifest: Manifest) {
 }
 
 /// Makes a path's folders where they are missing; `path` ends in a NUL.
-private func makeFolders(_ path: [UInt8]) {
-  var folder: [UInt8] = []
+private func makeFolders(_ path: Bytes) {
+  var folder: Bytes = Rows()
   for byte in path {
     if !folder.isEmpty, byte == UInt8(ascii: "/") || byte == 0 {
       _ = unsafe folder.terminated.withCPath { unsafe capus_make_path($0, 0o755) }

@@ -23,7 +23,7 @@ public func runInit() -> Never {
     say("three crashes within a minute: a rescue shell, services and sockets are kept")
     // Without the manifest's word for it when not even that could be read.
     if capus_record_state() == CAPUS_CRASHED_IN_RESCUE { runRescue(RescuePlan()) }
-    runRescue(RescuePlan(loadManifest(main: []).manifest))
+    runRescue(RescuePlan(loadManifest(main: Rows()).manifest))
   }
   let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
   if line.isRescue {
@@ -62,7 +62,7 @@ private func findManifest(_ line: KernelCommandLine) -> Manifest? {
 }
 
 /// Marks the services that `apus.mask=` names; a name that is none is said.
-private func mask(_ names: [[UInt8]], in manifest: inout Manifest) {
+private func mask(_ names: Rows<Bytes>, in manifest: inout Manifest) {
   for name in names {
     if let index = manifest.index(of: name.span) {
       manifest.services[index].flags.insert(.masked)
@@ -76,10 +76,10 @@ private func mask(_ names: [[UInt8]], in manifest: inout Manifest) {
 final class ConsoleBoard: Board {
   private let rescuePlan: RescuePlan
   private let start: Instant
-  private let setup: [SetupEntry]
+  private let setup: Rows<SetupEntry>
   private var line = ByteWriter.room(160)
 
-  init(_ manifest: Manifest, start: Instant, setup: [SetupEntry]) {
+  init(_ manifest: Manifest, start: Instant, setup: Rows<SetupEntry>) {
     rescuePlan = RescuePlan(manifest)
     self.start = start
     self.setup = setup

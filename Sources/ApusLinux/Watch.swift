@@ -55,13 +55,13 @@ struct WatchSet: ~Copyable {
   private var clock: Int32 = -1
   private var armed = Instant.never
   /// What the last wait found.
-  private(set) var ready: [capus_readiness]
+  private(set) var ready: Rows<capus_readiness>
   private(set) var readyCount = 0
 
   private init(epoll: Int32, timer: Int32) {
     self.epoll = epoll
     self.timer = timer
-    ready = Array(repeating: capus_readiness(), count: Limits.eventsPerTurn)
+    ready = Rows(repeating: capus_readiness(), count: Limits.eventsPerTurn)
   }
 
   /// Makes both; throws what the kernel says.

@@ -5,7 +5,7 @@ internal import ApusJSON
 extension Decoder {
   /// Reads an address for a kind of listener.
   @inline(never) mutating func address(
-    _ text: [UInt8], _ kind: ListenerKind, _ node: JSONNode
+    _ text: Bytes, _ kind: ListenerKind, _ node: JSONNode
   ) -> ListenerAddress? {
     switch kind {
     case .fifo, .special:
@@ -42,7 +42,7 @@ extension Decoder {
   }
 
   /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.
-  @inline(never) mutating func internet(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) mutating func internet(_ text: Bytes) -> ListenerAddress? {
     var colon = text.count - 1
     while colon >= 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
     guard let port = Decoder.port(text.part(colon + 1)) else { return nil }
@@ -62,13 +62,13 @@ extension Decoder {
     return .ipv6(high, low, port, scope: strings.keep(scope))
   }
 
-  @inline(never) private static func port(_ text: [UInt8]) -> UInt16? {
+  @inline(never) private static func port(_ text: Bytes) -> UInt16? {
     guard let port = Scalar.number(text, most: 65535), port > 0 else { return nil }
     return UInt16(port)
   }
 
   /// `vsock:cid:port`; an empty cid is any.
-  @inline(never) private static func vsock(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) private static func vsock(_ text: Bytes) -> ListenerAddress? {
     let colon = text.place(of: UInt8(ascii: ":"), from: 6)
     guard Words("vsock:").number(of: text.part(0, 6)) != nil,
       let port = Scalar.number(text.part(colon + 1), most: 0xffff_fffe),
@@ -79,7 +79,7 @@ extension Decoder {
   }
 
   /// A netlink(7) family, a space, and multicast groups as a bit mask; no groups is 0.
-  @inline(never) private static func netlink(_ text: [UInt8]) -> ListenerAddress? {
+  @inline(never) private static func netlink(_ text: Bytes) -> ListenerAddress? {
     let families = Words(
       """
       route usersock firewall sock-diag nflog xfrm selinux iscsi audit fib-lookup connector \
@@ -102,7 +102,7 @@ extension Decoder {
 /// Numeric internet addresses; names are never looked up.
 enum InternetAddress {
   /// Four decimal numbers without leading zeros, as a big-endian number.
-  @inline(never) static func ipv4(_ text: [UInt8]) -> UInt32? {
+  @inline(never) static func ipv4(_ text: Bytes) -> UInt32? {
     var address: UInt32 = 0
     var position = 0
     for part in 0..<4 {
@@ -117,7 +117,7 @@ enum InternetAddress {
   }
 
   /// The text form of RFC 4291 section 2.2, as two big-endian halves.
-  @inline(never) static func ipv6(_ text: [UInt8]) -> (UInt64, UInt64)? {
+  @inline(never) static func ipv6(_ text: Bytes) -> (UInt64, UInt64)? {
     var halves: (UInt64, UInt64) = (0, 0)
     var count = 0
     var gap: Int?
@@ -167,7 +167,7 @@ enum InternetAddress {
     halves.1 = halves.1 << 16 | group
   }
 
-  @inline(never) private static func group(_ text: [UInt8]) -> UInt16? {
+  @inline(never) private static func group(_ text: Bytes) -> UInt16? {
     guard !text.isEmpty, text.count <= 4 else { return nil }
     var value: UInt16 = 0
     for byte in text {
@@ -186,7 +186,7 @@ enum InternetAddress {
 
 extension Scalar {
   /// A network interface name: 1 to 15 bytes without `/`, blanks and controls (netdevice(7)).
-  @inline(never) static func isInterfaceName(_ text: [UInt8]) -> Bool {
+  @inline(never) static func isInterfaceName(_ text: Bytes) -> Bool {
     !text.isEmpty && text.count <= 15 && !isDots(text)
       && text.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }
   }

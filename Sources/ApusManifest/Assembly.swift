@@ -92,7 +92,7 @@ extension Decoder {
   @inline(never) private mutating func twice(
     _ node: JSONNode, _ text: StaticString, _ other: Site, _ more: StaticString = ""
   ) {
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append(text)
     append(other, to: &message)
     message.append(more)
@@ -187,10 +187,10 @@ extension Decoder {
   ///
   /// The first instance stands for all when the keys are validated; without one `1` does.
   @inline(never) private mutating func template(
-    _ entry: Entry, _ base: [UInt8], _ slots: Slots, _ failures: Int
+    _ entry: Entry, _ base: Bytes, _ slots: Slots, _ failures: Int
   ) {
     let template = tables.services.count
-    var names: [Int] = []
+    var names: Rows<Int> = Rows()
     if let site = slots[.instances] {
       open(site.file)
       let length = enter(ServiceKey.instances.name)
@@ -211,7 +211,7 @@ extension Decoder {
     tables.services[template].flags = .template
     if names.isEmpty {
       let listeners = tables.listeners.count
-      instance = [UInt8(ascii: "1")]
+      instance = Rows(repeating: UInt8(ascii: "1"), count: 1)
       service(slots, name: strings.text(entry.name))
       tables.listeners.shorten(to: listeners)
       listenerSites.shorten(to: listeners)
@@ -231,7 +231,7 @@ extension Decoder {
       }
       if index == 0, reports.errors > failures { isValid = false }
     }
-    instance = []
+    instance = Rows()
     if reports.errors > failures, !isValid || names.isEmpty {
       tables.services[template].flags.insert(.invalid)
     }
@@ -256,7 +256,7 @@ extension Decoder {
     let owner = owners[name]
     if owner < 0 { return owners.set(name, tables.services.count) }
     open(site.file)
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("the service \"")
     message.append(printable: strings.bytes(of: strings.text(name)))
     message.append("\" is defined twice, first at ")

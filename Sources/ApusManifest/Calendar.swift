@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// Calendar expressions as systemd.time(7) has them, in UTC and without fractions of a second:
 /// `[weekdays] [[year-]month-day] [hour:minute[:second]] [UTC]`, or a word like `daily`.
 ///
@@ -22,18 +24,18 @@ struct Calendar {
   static var years: Field { Field(place: 256, least: 1970, most: 2199) }
 
   /// The set, in eight words.
-  private(set) var set = [Int64](repeating: 0, count: 8)
-  private var text: [UInt8]
+  private(set) var set = Rows<Int64>(repeating: 0, count: 8)
+  private var text: Bytes
   private var position = 0
 
   /// Reads an expression; nil when it is none.
-  @inline(never) static func parse(_ text: [UInt8]) -> [Int64]? {
+  @inline(never) static func parse(_ text: Bytes) -> Rows<Int64>? {
     var calendar = Calendar(text: text)
     return calendar.read() ? calendar.set : nil
   }
 
-  private init(text: [UInt8]) {
-    self.text = text
+  private init(text: Bytes) {
+    self.text = Rows(own: text)
     for index in text.indices where text[index] >= 0x41 && text[index] <= 0x5a {
       self.text[index] |= 0x20
     }
@@ -95,10 +97,10 @@ struct Calendar {
     while end < text.count, text[end] > 0x20 { end += 1 }
     let shorthands = Words(
       "minutely hourly daily weekly monthly quarterly semiannually yearly annually")
-    guard let number = shorthands.number(of: [UInt8](text[..<end])) else { return }
+    guard let number = shorthands.number(of: text.part(0, end)) else { return }
     let meanings = Words("*:* *:0 *-* mon *-1 1,4,7,10-1 1,7-1 1-1 1-1")
     var meaning = meanings.word(number)
-    for byte in text[end...] { meaning.append(byte) }
+    meaning.append(contentsOf: text.part(end))
     text = meaning
   }
 
@@ -182,7 +184,7 @@ struct Calendar {
   private mutating func letters() -> Int? {
     let start = position
     while isLetter { position += 1 }
-    return Self.names.number(of: [UInt8](text[start..<position]))
+    return Self.names.number(of: text.part(start, position))
   }
 
   private var isLetter: Bool { at() >= UInt8(ascii: "a") && at() <= UInt8(ascii: "z") }
@@ -200,7 +202,7 @@ struct Calendar {
   /// How often a letter stands in the word that begins here.
   private func count(_ letter: Unicode.Scalar) -> Int {
     var count = 0
-    for byte in text[position...] {
+    for byte in text.part(position) {
       if byte == 0x20 { break }
       if byte == UInt8(truncatingIfNeeded: letter.value) { count += 1 }
     }

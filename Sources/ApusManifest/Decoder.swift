@@ -3,7 +3,7 @@ internal import ApusJSON
 
 /// A file that was parsed, under the name the caller gave it.
 struct SourceFile: Sendable {
-  let name: [UInt8]
+  let name: Bytes
   /// Its place among all files of the load.
   let number: Int
   let document: JSONDocument
@@ -41,7 +41,7 @@ struct Cursor {
   var index = 0
   /// The current key, its decoded bytes and its value.
   var key: JSONNode
-  var name: [UInt8] = []
+  var name: Bytes = Rows()
   var value: JSONNode
 
   init(_ node: JSONNode?, pathLength: Int) {
@@ -57,35 +57,35 @@ struct Cursor {
 /// Decoding goes down a value and comes back by itself, never deeper than the shapes of the
 /// manifest, whatever the input. Errors are noted and decoding goes on.
 struct Decoder: ~Copyable, Sendable {
-  var files: [SourceFile] = []
+  var files: Rows<SourceFile> = Rows()
   /// The file that is being decoded; change it with `open`.
   private(set) var file = -1
   /// The document of that file.
   private(set) var document = JSONDocument()
   /// The way to the value that is being decoded.
-  var path: [UInt8] = []
+  var path: Bytes = Rows()
   /// The service that diagnostics are about.
   var subject: Int?
   /// The service that links and listeners belong to.
   var target: Int?
   /// What `%i` stands for; empty outside instances.
-  var instance: [UInt8] = []
+  var instance: Bytes = Rows()
   var reports = Reports()
   /// The duplicate keys that are noted already: file and offset in one number.
-  private var repeated: [UInt64] = []
+  private var repeated: Rows<UInt64> = Rows()
   var strings = StringPool()
   var tables = Manifest()
-  var pending: [PendingLink] = []
+  var pending: Rows<PendingLink> = Rows()
   /// Services named by power events.
-  var powerLinks: [PendingLink] = []
+  var powerLinks: Rows<PendingLink> = Rows()
   /// One for each listener.
-  var listenerSites: [Site] = []
+  var listenerSites: Rows<Site> = Rows()
   /// One for each service.
-  var serviceSites: [Site] = []
+  var serviceSites: Rows<Site> = Rows()
   /// The service of a name's number.
   var owners = NameTable()
   /// The services of all files, and the first entry of a name's number.
-  var entries: [Entry] = []
+  var entries: Rows<Entry> = Rows()
   var firstEntries = NameTable()
   /// The values of `system`.
   var systemSlots = Slots()
@@ -119,24 +119,24 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Notes an error about a value: a text and a word of the manifest.
-  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: [UInt8]) {
+  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: Bytes) {
     report(.error, node, text, word)
   }
 
   /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
   @inline(never) mutating func error(
-    _ node: JSONNode, _ text: StaticString, _ word: [UInt8]?, _ more: StaticString = "",
-    hint: [UInt8]? = nil
+    _ node: JSONNode, _ text: StaticString, _ word: Bytes?, _ more: StaticString = "",
+    hint: Bytes? = nil
   ) {
     report(.error, node, text, word, more, hint: hint)
   }
 
   /// Notes a diagnostic about a value at the current path.
   @inline(never) mutating func report(
-    _ severity: Severity, _ node: JSONNode, _ text: StaticString, _ word: [UInt8]? = nil,
-    _ more: StaticString = "", hint: [UInt8]? = nil
+    _ severity: Severity, _ node: JSONNode, _ text: StaticString, _ word: Bytes? = nil,
+    _ more: StaticString = "", hint: Bytes? = nil
   ) {
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append(text)
     if let word {
       message.append("\"")
@@ -153,18 +153,18 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Notes a diagnostic with a composed message.
-  @inline(never) mutating func report(_ severity: Severity, _ node: JSONNode, message: [UInt8]) {
+  @inline(never) mutating func report(_ severity: Severity, _ node: JSONNode, message: Bytes) {
     report(severity, at: document.offset(node), message)
   }
 
   @inline(never) private mutating func report(
-    _ severity: Severity, at offset: Int, _ message: [UInt8]
+    _ severity: Severity, at offset: Int, _ message: Bytes
   ) {
     guard files.indices.contains(file) else { return }
     let place = SourcePosition.locate(offset: offset, in: document.bytes)
     reports.add(
       Diagnostic(
-        file: files[file].name, line: place.line, column: place.column, path: path,
+        file: files[file].name, line: place.line, column: place.column, path: Rows(own: path),
         severity: severity, message: message, service: subject),
       file: files[file].number)
   }
@@ -182,12 +182,12 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Appends `file:line:column` of another place to a message.
-  func append(_ site: Site, to message: inout [UInt8]) {
+  func append(_ site: Site, to message: inout Bytes) {
     append(place(of: site), of: site.file, to: &message)
   }
 
   @inline(never) private func append(
-    _ place: SourcePosition, of file: Int, to message: inout [UInt8]
+    _ place: SourcePosition, of file: Int, to message: inout Bytes
   ) {
     if files.indices.contains(file) { message.append(contentsOf: files[file].name) }
     message.append(":")
@@ -202,7 +202,7 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) mutating func expect(_ kind: JSONKind, _ node: JSONNode) -> Bool {
     let found = document.kind(node)
     if found == kind { return true }
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("expected ")
     message.append(Decoder.name(kind))
     message.append(", found ")
@@ -269,7 +269,7 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Notes that a list or map is longer than it may be.
   @inline(never) mutating func tooMany(_ node: JSONNode, _ most: Int) {
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("too many entries: the limit is ")
     message.append(decimal: UInt64(most))
     report(.error, node, message: message)
@@ -287,7 +287,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Goes one step down the path; `leave` with the result comes back.
-  @inline(never) mutating func enter(_ key: [UInt8]) -> Int {
+  @inline(never) mutating func enter(_ key: Bytes) -> Int {
     let length = path.count
     if length > 0 { path.append(".") }
     path.append(printable: key)
@@ -302,8 +302,8 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Goes to a service from anywhere.
-  @inline(never) mutating func standAtService(_ name: [UInt8]) {
-    path = []
+  @inline(never) mutating func standAtService(_ name: Bytes) {
+    path = Rows()
     path.append("services.")
     path.append(printable: name)
   }
@@ -328,7 +328,7 @@ struct Decoder: ~Copyable, Sendable {
     for noted in repeated where noted == place { return }
     repeated.add(place)
     let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("duplicate key, first at ")
     append(first, of: file, to: &message)
     report(.error, at: duplicate.offset, message)
@@ -336,14 +336,14 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Notes the duplicate keys in what nothing else looks at, as in `x-` extensions.
   @inline(never) mutating func reportOtherDuplicates() {
-    path = []
+    path = Rows()
     for index in files.indices {
       open(index)
       for duplicate in document.duplicates { report(duplicate) }
     }
   }
 
-  @inline(never) private static func isIgnored(_ name: [UInt8]) -> Bool {
+  @inline(never) private static func isIgnored(_ name: Bytes) -> Bool {
     if name.count > 1, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") { return true }
     return Words("$schema description").number(of: name) != nil
   }

@@ -22,17 +22,17 @@ public enum Severity: UInt8, Sendable {
 /// Something the loader has to say about a place in a manifest.
 public struct Diagnostic: Equatable, Sendable {
   /// The file as the caller named it.
-  public var file: [UInt8]
+  public var file: Bytes
   /// The line, counted from 1.
   public var line: Int
   /// The column in bytes, counted from 1.
   public var column: Int
   /// Where in the manifest, like `services.web.listen[0].stream`; empty for the file itself.
-  public var path: [UInt8]
+  public var path: Bytes
   /// How bad it is.
   public var severity: Severity
   /// One line, lower case.
-  public var message: [UInt8]
+  public var message: Bytes
   /// The service it is about, as an index of `Manifest.services`.
   public var service: Int?
 
@@ -56,9 +56,9 @@ public struct Diagnostic: Equatable, Sendable {
 
 /// The diagnostics of one load, bounded, in the order of the files and of what stands in them.
 struct Reports: Sendable {
-  private(set) var diagnostics: [Diagnostic] = []
+  private(set) var diagnostics: Rows<Diagnostic> = Rows()
   /// What the diagnostics are sorted by: file, line and column in one number.
-  private var keys: [UInt64] = []
+  private var keys: Rows<UInt64> = Rows()
   /// Errors so far, the dropped ones included.
   private(set) var errors = 0
   private var notes = 0
@@ -85,16 +85,16 @@ struct Reports: Sendable {
       }
     } else if diagnostics.count == ManifestLimits.diagnostics {
       var last = diagnostic
-      last.path = []
+      last.path = Rows()
       last.service = nil
-      last.message = []
+      last.message = Rows()
       last.message.append("too many diagnostics; the rest are not shown")
       diagnostics.add(last)
     }
   }
 }
 
-extension [UInt8] {
+extension Rows where Element == UInt8 {
   /// Appends a literal.
   @inline(never) mutating func append(_ literal: StaticString) {
     guard literal.hasPointerRepresentation else { return }
@@ -102,17 +102,9 @@ extension [UInt8] {
   }
 
   /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
-  @inline(never) mutating func append(printable word: [UInt8]) {
+  @inline(never) mutating func append(printable word: Bytes) {
     for byte in word.part(0, 64) { add(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
     if word.count > 64 { append("...") }
-  }
-
-  /// The bytes from `start` up to `end` or the last one, as an array of their own.
-  @inline(never) func part(_ start: Int, _ end: Int = Int.max) -> [UInt8] {
-    let start = Swift.max(start, 0)
-    var part: [UInt8] = []
-    for index in start..<Swift.max(start, Swift.min(end, count)) { part.add(self[index]) }
-    return part
   }
 
   /// Where a byte first stands, `count` where it does not.

@@ -24,7 +24,7 @@ struct Draft: Sendable {
 /// Where the value of each key of an object stands, by the key's number.
 struct Slots: Sendable {
   /// As long as the highest number needs; a site of no file for keys that were not given.
-  private var sites: [Site] = []
+  private var sites: Rows<Site> = Rows()
 
   init() {}
 
@@ -63,7 +63,7 @@ extension Decoder {
   /// The index of an entry in a table: of the default, of the last one when it is the same, or of
   /// a new one; services limit every table to 1,025.
   @inline(never) static func share<Value: Equatable>(
-    _ value: Value, _ table: inout [Value]
+    _ value: Value, _ table: inout Rows<Value>
   ) -> UInt16 {
     var index = 0
     while index < table.count, table[index] != value {

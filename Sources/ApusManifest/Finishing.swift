@@ -1,29 +1,6 @@
 internal import ApusBase
 
-/// Leaves nothing of the load but tables of exactly the size they need.
 extension Decoder {
-  /// Makes `tables` the finished manifest.
-  @inline(never) mutating func finishTables() {
-    dropListenersOfInvalid()
-    tables.pool = strings.bytes
-    Decoder.fit(&tables.pool)
-    Decoder.fit(&tables.texts)
-    Decoder.fit(&tables.links)
-    Decoder.fit(&tables.principals)
-    Decoder.fit(&tables.exitStatuses)
-    Decoder.fit(&tables.resourceLimits)
-    Decoder.fit(&tables.services)
-    Decoder.fit(&tables.listeners)
-    Decoder.fit(&tables.restarts)
-    Decoder.fit(&tables.stops)
-    Decoder.fit(&tables.credentials)
-    Decoder.fit(&tables.streams)
-    Decoder.fit(&tables.directories)
-    Decoder.fit(&tables.extras)
-    Decoder.fit(&tables.values)
-    Decoder.fit(&tables.system.mounts)
-  }
-
   /// Notes that memory which runs out would end the board: the kernel panics when every process is
   /// exempt from being killed for it.
   @inline(never) mutating func warnOfUnkillable() {
@@ -35,7 +12,7 @@ extension Decoder {
       last = index
     }
     guard let site = serviceSites.at(last) else { return }
-    path = []
+    path = Rows()
     path.append("services")
     open(site.file)
     report(
@@ -44,7 +21,7 @@ extension Decoder {
   }
 
   /// An invalid service binds nothing, so nobody else should have to ask.
-  @inline(never) private mutating func dropListenersOfInvalid() {
+  @inline(never) mutating func dropListenersOfInvalid() {
     var kept = 0
     for index in tables.services.indices {
       let range = tables.services[index].listeners
@@ -60,12 +37,42 @@ extension Decoder {
     }
     tables.listeners.shorten(to: kept)
   }
+}
 
-  /// Moves a table to memory of exactly its size.
-  @inline(never) private static func fit<Element>(_ table: inout [Element]) {
-    let full = table
-    unsafe table = [Element](unsafeUninitializedCapacity: full.count) { room, count in
-      count = unsafe room.initialize(fromContentsOf: full)
+extension LoadedManifest {
+  /// The same in memory of its own, each table of exactly the size it needs, so that everything
+  /// that the load has made on its way can be given back.
+  @inline(never) public consuming func owned() -> LoadedManifest {
+    var diagnostics: Rows<Diagnostic> = Rows()
+    diagnostics.reserveCapacity(self.diagnostics.count)
+    for var diagnostic in self.diagnostics {
+      fit(&diagnostic.file)
+      fit(&diagnostic.path)
+      fit(&diagnostic.message)
+      diagnostics.append(diagnostic)
     }
+    self.diagnostics = diagnostics
+    fit(&manifest.pool)
+    fit(&manifest.texts)
+    fit(&manifest.links)
+    fit(&manifest.principals)
+    fit(&manifest.exitStatuses)
+    fit(&manifest.resourceLimits)
+    fit(&manifest.services)
+    fit(&manifest.listeners)
+    fit(&manifest.restarts)
+    fit(&manifest.stops)
+    fit(&manifest.credentials)
+    fit(&manifest.streams)
+    fit(&manifest.directories)
+    fit(&manifest.extras)
+    fit(&manifest.values)
+    fit(&manifest.system.mounts)
+    return self
   }
+}
+
+/// Moves a table to memory of exactly its size.
+@inline(never) private func fit<Element>(_ table: inout Rows<Element>) {
+  table = Rows(own: table)
 }

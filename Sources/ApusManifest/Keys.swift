@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// The keys of a service, in the order in which they are decoded.
 ///
 /// `names` has the same order; a test holds the two together.
@@ -26,7 +28,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
     """)
 
   /// The key as manifests spell it.
-  public var name: [UInt8] { ServiceKey.names.word(Int(rawValue)) }
+  public var name: Bytes { ServiceKey.names.word(Int(rawValue)) }
 
   /// The key's bit in `Service.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
@@ -60,7 +62,7 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
     """)
 
   /// The key as manifests spell it.
-  public var name: [UInt8] { SocketKey.names.word(Int(rawValue)) }
+  public var name: Bytes { SocketKey.names.word(Int(rawValue)) }
 
   /// The key's bit in `Listener.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
@@ -80,7 +82,7 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
     """)
 
   /// The key as manifests spell it.
-  public var name: [UInt8] { SystemKey.names.word(Int(rawValue)) }
+  public var name: Bytes { SystemKey.names.word(Int(rawValue)) }
 
   /// The key's bit in `System.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }

@@ -47,7 +47,7 @@ extension Decoder {
   @inline(never) mutating func stand(at link: PendingLink) {
     open(link.site.file)
     subject = link.service
-    path = []
+    path = Rows()
     if let event = link.event {
       path.append("system")
       _ = enter(event.name)
@@ -62,10 +62,10 @@ extension Decoder {
     enter(index: link.index)
   }
 
-  @inline(never) private func nearestService(to name: [UInt8]) -> [UInt8]? {
-    var best: [UInt8]?
+  @inline(never) private func nearestService(to name: Bytes) -> Bytes? {
+    var best: Bytes?
     var bestDistance = EditDistance.most(for: name) + 1
-    for service in tables.services.prefix(256) where !service.flags.contains(.template) {
+    for service in tables.services.part(0, 256) where !service.flags.contains(.template) {
       guard abs(Int(service.name.count) - name.count) < bestDistance else { continue }
       let candidate = strings.bytes(of: service.name)
       let distance = EditDistance.between(name, candidate)
@@ -127,7 +127,7 @@ extension Decoder {
   @inline(never) mutating func refuseSharedAddresses() {
     var size = 64
     while size < 2 * tables.listeners.count { size *= 2 }
-    var slots = [UInt32](repeating: 0, count: size)
+    var slots = Rows<UInt32>(repeating: 0, count: size)
     for index in tables.listeners.indices {
       let service = Int(tables.listeners[index].service)
       if !tables.services.indices.contains(service)
@@ -161,7 +161,7 @@ extension Decoder {
     path.append(".listen")
     enter(index: index - Int(tables.services[owner].listeners.start))
     _ = enter(SocketKey.names.word(Int(tables.listeners[index].kind.rawValue)))
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("the address is taken by ")
     message.append(
       printable: strings.bytes(of: tables.services[Int(tables.listeners[other].service)].name))

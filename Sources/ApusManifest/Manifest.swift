@@ -6,35 +6,35 @@ public import ApusBase
 /// become one. Reading outside a table gives its default, never a trap.
 public struct Manifest: Sendable {
   /// Every string, each followed by a NUL; byte 0 is a NUL of its own.
-  public var pool: [UInt8] = [0]
+  public var pool: Bytes = Rows(repeating: 0, count: 1)
   /// Lists of strings.
-  public var texts: [Text] = []
+  public var texts: Rows<Text> = Rows()
   /// Lists of service indexes (`needs`, `wants`, `after`).
-  public var links: [UInt16] = []
+  public var links: Rows<UInt16> = Rows()
   /// Lists of groups.
-  public var principals: [Principal] = []
+  public var principals: Rows<Principal> = Rows()
   /// Lists of exit codes and signals.
-  public var exitStatuses: [ExitStatus] = []
+  public var exitStatuses: Rows<ExitStatus> = Rows()
   /// Lists of resource limits.
-  public var resourceLimits: [ResourceLimit] = []
+  public var resourceLimits: Rows<ResourceLimit> = Rows()
   /// Services in manifest order; instances of a template stand after it.
-  public var services: [Service] = []
+  public var services: Rows<Service> = Rows()
   /// Listeners, those of a service together and in manifest order.
-  public var listeners: [Listener] = []
+  public var listeners: Rows<Listener> = Rows()
   /// Restart policies; entry 0 is the default.
-  public var restarts: [Restart] = [Restart()]
+  public var restarts: Rows<Restart> = Rows(repeating: Restart(), count: 1)
   /// Stop plans; entry 0 is the default.
-  public var stops: [Stop] = [Stop()]
+  public var stops: Rows<Stop> = Rows(repeating: Stop(), count: 1)
   /// Rights; entry 0 is the default.
-  public var credentials: [Credentials] = [Credentials()]
+  public var credentials: Rows<Credentials> = Rows(repeating: Credentials(), count: 1)
   /// Standard streams; entry 0 is the default.
-  public var streams: [Streams] = [Streams()]
+  public var streams: Rows<Streams> = Rows(repeating: Streams(), count: 1)
   /// Directories; entry 0 is the default.
-  public var directories: [Directories] = [Directories()]
+  public var directories: Rows<Directories> = Rows(repeating: Directories(), count: 1)
   /// Keys few services use; entry 0 is the default.
-  public var extras: [Extras] = [Extras()]
+  public var extras: Rows<Extras> = Rows(repeating: Extras(), count: 1)
   /// Members of records and options of listeners; entry 0 stands for none.
-  public var values: [Int64] = [0]
+  public var values: Rows<Int64> = Rows(repeating: 0, count: 1)
   /// What only PID 1 does.
   public var system = System()
 
@@ -42,7 +42,7 @@ public struct Manifest: Sendable {
   @inline(never) public init() {}
 }
 
-extension Array {
+extension Rows {
   /// The element at `index`, or nil outside the array: the checked accessor of the pure core.
   @inlinable public func at(_ index: Int) -> Element? {
     indices.contains(index) ? self[index] : nil
@@ -50,16 +50,11 @@ extension Array {
 
   /// Appends an element; one copy for each type serves all, for size.
   @inline(never) mutating func add(_ element: Element) { append(element) }
-
-  /// Drops everything after the first `count` elements.
-  @inline(never) mutating func shorten(to count: Int) {
-    while self.count > count { _ = popLast() }
-  }
 }
 
 extension Manifest {
   /// Reads a duration as manifests spell it; nil for anything else.
-  public static func duration(_ text: [UInt8]) -> Interval? { Scalar.duration(text) }
+  public static func duration(_ text: Bytes) -> Interval? { Scalar.duration(text) }
 
   /// The restart policy of a service.
   public func restart(of service: Service) -> Restart {

@@ -17,7 +17,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
   public init() {}
 
   /// Parses a file; `name` is for diagnostics only.
-  public mutating func add(file name: [UInt8], bytes: [UInt8]) {
+  public mutating func add(file name: Bytes, bytes: Bytes) {
     let isMain = count == 0
     count += 1
     do throws(JSONError) {
@@ -41,7 +41,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
   }
 
   /// Notes that a file could not be read.
-  public mutating func addUnreadable(file name: [UInt8], errno: Errno) {
+  public mutating func addUnreadable(file name: Bytes, errno: Errno) {
     count += 1
     var message = ByteWriter(capacity: 64)
     message.text("cannot read the file: ")
@@ -56,18 +56,19 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
     decoder.warnOfUnkillable()
-    decoder.finishTables()
+    decoder.dropListenersOfInvalid()
+    decoder.tables.pool = decoder.strings.bytes
     return LoadedManifest(
       manifest: decoder.tables, diagnostics: decoder.reports.diagnostics,
       mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
   }
 
   @inline(never) private mutating func refuse(
-    _ name: [UInt8], _ place: SourcePosition, _ message: [UInt8]
+    _ name: Bytes, _ place: SourcePosition, _ message: Bytes
   ) {
     decoder.reports.add(
       Diagnostic(
-        file: name, line: place.line, column: place.column, path: [], severity: .error,
+        file: name, line: place.line, column: place.column, path: Rows(), severity: .error,
         message: message, service: nil),
       file: count)
   }
@@ -78,7 +79,7 @@ public struct LoadedManifest: Sendable {
   /// The services, listeners and system settings that can be used.
   public var manifest: Manifest
   /// Everything there is to say, file by file in the order of the load; at most 1,001 entries.
-  public var diagnostics: [Diagnostic]
+  public var diagnostics: Rows<Diagnostic>
   /// False when the main file could not be used at all.
   public var mainFileUsable: Bool
   /// How many errors there were, those beyond the limit of diagnostics included.
@@ -102,8 +103,7 @@ public struct LoadedManifest: Sendable {
 
   @inline(never) private func isInstance(_ service: ServiceIndex) -> Bool {
     guard let name = manifest.services.at(service)?.name else { return false }
-    let bytes = manifest.pool[
-      (Int(name.offset)..<Int(name.offset + name.count)).clamped(to: manifest.pool.indices)]
+    let bytes = manifest.pool.part(Int(name.offset), Int(name.offset + name.count))
     return bytes.contains(UInt8(ascii: "@"))
   }
 }

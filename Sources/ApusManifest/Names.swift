@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// Names the kernel gives to numbers, the same on x86 and ARM.
 enum KernelNames {
   /// Signals from number 1 on (signal(7)).
@@ -35,7 +37,7 @@ enum KernelNames {
   /// The number of a signal: a name with its prefix, or `SIGRTMIN+n`, `SIGRTMAX-n`.
   ///
   /// SIGRTMIN is 34 and SIGRTMAX 64, as for glibc and systemd; musl's own SIGRTMIN is 35.
-  static func signal(_ name: [UInt8]) -> UInt8? {
+  static func signal(_ name: Bytes) -> UInt8? {
     if let index = signals.number(of: name) { return UInt8(index + 1) }
     guard let base = Words("SIGRTMIN SIGRTMAX").number(of: name.part(0, 8)) else { return nil }
     if name.count == 8 { return base == 0 ? 34 : 64 }
@@ -46,7 +48,7 @@ enum KernelNames {
   }
 
   /// A capability's number, with or without `cap_`.
-  static func capability(_ name: [UInt8]) -> Int? {
+  static func capability(_ name: Bytes) -> Int? {
     let hasPrefix = Words("cap_").number(of: name.part(0, 4)) != nil
     return capabilities.number(of: name.part(hasPrefix ? 4 : 0))
   }

@@ -18,8 +18,8 @@ extension Decoder {
   @inline(never) mutating func refuseCycles() {
     let unseen = -1
     let open = -2
-    var depths = [Int](repeating: unseen, count: tables.services.count)
-    var stack: [Visit] = []
+    var depths = Rows<Int>(repeating: unseen, count: tables.services.count)
+    var stack: Rows<Visit> = Rows()
     for root in tables.services.indices where depths[root] == unseen {
       stack.add(Visit(service: root))
       depths[root] = open
@@ -68,10 +68,10 @@ extension Decoder {
   }
 
   /// Notes a cycle once for each of its services, at the link that belongs to it.
-  @inline(never) private mutating func refuseCycle(_ stack: [Visit], _ start: Int) {
+  @inline(never) private mutating func refuseCycle(_ stack: Rows<Visit>, _ start: Int) {
     for turn in start..<stack.count {
       guard let link = link(stack[turn].next - 1, of: stack[turn].service) else { continue }
-      var message: [UInt8] = []
+      var message: Bytes = Rows()
       message.append("dependency cycle: ")
       let length = stack.count - start
       for step in 0...length {
@@ -90,13 +90,13 @@ extension Decoder {
 
   @inline(never) private mutating func refuseChain(_ service: Int) {
     guard let link = link(0, of: service) else { return }
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append("the chain of dependencies is longer than 256 services")
     refuse(service, link, message)
     invalidate(service)
   }
 
-  @inline(never) private mutating func refuse(_ service: Int, _ link: Int, _ message: [UInt8]) {
+  @inline(never) private mutating func refuse(_ service: Int, _ link: Int, _ message: Bytes) {
     stand(at: pending[link])
     subject = service
     report(.error, pending[link].site.node, message: message)

@@ -123,13 +123,13 @@ extension Decoder {
       _ = capability(bytes.part(start, end), node)
       start = end + 1
       // A comma at the end is followed by an empty name.
-      if start == bytes.count { _ = capability([], node) }
+      if start == bytes.count { _ = capability(Rows(), node) }
     }
     draft.credentials.capabilityForm = .text
-    draft.credentials.capabilities = keep([strings.keep(bytes)])
+    draft.credentials.capabilities = keep(Rows(repeating: strings.keep(bytes), count: 1))
   }
 
-  @inline(never) mutating func capability(_ name: [UInt8], _ node: JSONNode) -> Int? {
+  @inline(never) mutating func capability(_ name: Bytes, _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
     let hasPrefix = name.count > 4 && Words("cap_ CAP_").number(of: name.part(0, 4)) != nil
     let stem = name.part(hasPrefix ? 4 : 0)
@@ -171,7 +171,7 @@ extension Decoder {
     return (soft, hard)
   }
 
-  @inline(never) private static func limit(_ text: [UInt8]) -> UInt64? {
+  @inline(never) private static func limit(_ text: Bytes) -> UInt64? {
     Words("infinity").number(of: text) != nil ? .max : Scalar.size(text)
   }
 

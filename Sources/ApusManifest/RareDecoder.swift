@@ -160,7 +160,7 @@ extension Decoder {
   /// One path or a list of them; a `-` before a path makes the file optional.
   private mutating func environmentFiles(_ node: JSONNode) -> TableRange {
     if document.kind(node) == .array { return list(node, .optionalPath) }
-    return text(node, .optionalPath).map { keep([$0]) } ?? .none
+    return text(node, .optionalPath).map { keep(Rows(repeating: $0, count: 1)) } ?? .none
   }
 
   /// `{"policy": "fifo", "priority": 10}`: a priority is of the real-time policies only.
@@ -248,7 +248,7 @@ private enum TextForm {
 
 extension Scalar {
   /// `idle`, or a class and a level from 0 to 7, as ioprio_set(2) has them.
-  static func ioPriority(_ text: [UInt8]) -> UInt16? {
+  static func ioPriority(_ text: Bytes) -> UInt16? {
     let colon = text.place(of: UInt8(ascii: ":"))
     guard let kind = Words("realtime best-effort idle").number(of: text.part(0, colon))
     else { return nil }
@@ -262,7 +262,7 @@ extension Scalar {
   }
 
   /// `50%`: a share of one processor, 1 % to 102,400 %.
-  static func percent(_ text: [UInt8]) -> UInt64? {
+  static func percent(_ text: Bytes) -> UInt64? {
     guard text.last == UInt8(ascii: "%"),
       let value = number(text.part(0, text.count - 1), most: 102_400), value > 0
     else { return nil }

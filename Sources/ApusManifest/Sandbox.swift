@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// The members of a service's `sandbox` that ask for something, in the order of its record.
 public struct SandboxKeys: OptionSet, Sendable {
   /// One bit for each member.
@@ -40,7 +42,7 @@ public struct SandboxKeys: OptionSet, Sendable {
     """
 
   /// A member as manifests spell it.
-  public static func name(_ member: Int) -> [UInt8] { Words(names).word(member) }
+  public static func name(_ member: Int) -> Bytes { Words(names).word(member) }
 
   /// True when set-user-ID programs gain nothing, unless `noNewPrivileges` says otherwise: without
   /// CAP_SYS_ADMIN the kernel lets nobody else restrict himself (landlock(7), seccomp(2)).

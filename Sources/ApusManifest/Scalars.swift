@@ -5,9 +5,8 @@ internal import ApusBase
 /// Every one reads its whole input or gives nil: no prefix of a value is ever used.
 enum Scalar {
   /// `250ms`, `5s`, `2min`, `1h`, `1d`, sums like `1min 30s` with units from large to small, `never`.
-  static func duration(_ text: [UInt8]) -> Interval? {
+  static func duration(_ text: Bytes) -> Interval? {
     if Words("never").number(of: text) != nil { return .never }
-    let microseconds: [Int64] = [86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000, 1000]
     var total: Int64 = 0
     var lastUnit = -1
     var position = 0
@@ -18,7 +17,7 @@ enum Scalar {
       guard let unit = Words("d h min s ms").number(of: text.part(start, position)),
         unit > lastUnit, value <= Int64.max
       else { return nil }
-      let (product, tooLarge) = Int64(value).multipliedReportingOverflow(by: microseconds[unit])
+      let (product, tooLarge) = Int64(value).multipliedReportingOverflow(by: microseconds(unit))
       let (sum, overflow) = total.addingReportingOverflow(product)
       guard !tooLarge, !overflow, sum < Int64.max else { return nil }
       total = sum
@@ -28,8 +27,19 @@ enum Scalar {
     }
   }
 
+  /// How long a unit is, from days down.
+  private static func microseconds(_ unit: Int) -> Int64 {
+    switch unit {
+    case 0: 86_400_000_000
+    case 1: 3_600_000_000
+    case 2: 60_000_000
+    case 3: 1_000_000
+    default: 1000
+    }
+  }
+
   /// `4096`, `64K`, `16M`, `1G`, `1T`: powers of 1,024.
-  static func size(_ text: [UInt8]) -> UInt64? {
+  static func size(_ text: Bytes) -> UInt64? {
     var position = 0
     guard let value = number(text, &position) else { return nil }
     if position == text.count { return value }
@@ -41,7 +51,7 @@ enum Scalar {
   }
 
   /// `5/10s`: a count and the window it is counted in.
-  static func rate(_ text: [UInt8]) -> Rate? {
+  static func rate(_ text: Bytes) -> Rate? {
     var position = 0
     guard let count = number(text, &position), count <= UInt64(UInt32.max), position < text.count,
       text[position] == UInt8(ascii: "/"),
@@ -51,7 +61,7 @@ enum Scalar {
   }
 
   /// `0660` or `660`: permission bits in octal.
-  static func mode(_ text: [UInt8]) -> UInt16? {
+  static func mode(_ text: Bytes) -> UInt16? {
     guard text.count == 3 || text.count == 4 else { return nil }
     var mode: UInt16 = 0
     for byte in text {
@@ -63,7 +73,7 @@ enum Scalar {
 
   /// The decimal digits at `position`, which moves behind them; nil for none, a leading zero, or
   /// more than 64 bits.
-  @inline(never) static func number(_ text: [UInt8], _ position: inout Int) -> UInt64? {
+  @inline(never) static func number(_ text: Bytes, _ position: inout Int) -> UInt64? {
     let start = position
     var value: UInt64 = 0
     while position < text.count, let digit = digit(text[position]) {
@@ -80,7 +90,7 @@ enum Scalar {
   }
 
   /// A whole text that is one decimal number up to `most`.
-  @inline(never) static func number(_ text: [UInt8], most: UInt64) -> UInt64? {
+  @inline(never) static func number(_ text: Bytes, most: UInt64) -> UInt64? {
     var position = 0
     guard let value = number(text, &position), position == text.count, value <= most else {
       return nil
@@ -93,13 +103,13 @@ enum Scalar {
   }
 
   /// A service name: 1 to 64 bytes of `[A-Za-z0-9_.@-]`; not `.` and not `..`, which are folders.
-  static func isServiceName(_ text: [UInt8]) -> Bool {
+  static func isServiceName(_ text: Bytes) -> Bool {
     isName(text, most: 64, also: "_.@-") && !isDots(text)
   }
 
   /// A user or group name: 1 to 32 bytes of `[A-Za-z0-9_.-]`, a `$` at the end allowed, and no
   /// digit or `-` first, so that nothing that looks like a number is ever looked up as a name.
-  static func isAccountName(_ text: [UInt8]) -> Bool {
+  static func isAccountName(_ text: Bytes) -> Bool {
     guard let first = text.first, digit(first) == nil, first != UInt8(ascii: "-"),
       first != UInt8(ascii: ".")
     else { return false }
@@ -109,9 +119,9 @@ enum Scalar {
   }
 
   /// Letters, digits, and the characters of `also`.
-  @inline(never) static func isName(_ text: [UInt8], most: Int, also: StaticString) -> Bool {
+  @inline(never) static func isName(_ text: Bytes, most: Int, also: StaticString) -> Bool {
     guard !text.isEmpty, text.count <= most else { return false }
-    var others: [UInt8] = []
+    var others: Bytes = Rows()
     others.append(also)
     for byte in text {
       let letter = byte | 0x20
@@ -124,12 +134,12 @@ enum Scalar {
   }
 
   /// True for `.` and `..`.
-  @inline(never) static func isDots(_ text: [UInt8]) -> Bool {
+  @inline(never) static func isDots(_ text: Bytes) -> Bool {
     text.count <= 2 && text.allSatisfy { $0 == UInt8(ascii: ".") }
   }
 
   /// True when a component of the path is `..`.
-  @inline(never) static func climbs(_ path: [UInt8]) -> Bool {
+  @inline(never) static func climbs(_ path: Bytes) -> Bool {
     var start = 0
     while start < path.count {
       let end = path.place(of: UInt8(ascii: "/"), from: start)

@@ -122,10 +122,10 @@ public struct Service: Sendable {
   public init() {}
 
   /// The numbers of `needs`, `wants` and `after`.
-  static let linkKinds = 0..<3
+  package static var linkKinds: Range<Int> { 0..<3 }
 
-  /// `needs`, `wants` or `after`, by number.
-  subscript(links kind: Int) -> TableRange {
+  /// `needs` (0), `wants` or `after`, by number.
+  package subscript(links kind: Int) -> TableRange {
     get { kind == 0 ? needs : kind == 1 ? wants : after }
     @inline(never) set {
       switch kind {

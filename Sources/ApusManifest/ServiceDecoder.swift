@@ -15,7 +15,7 @@ extension Decoder {
         decode(key, at: site)
       } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {
         let before = path
-        path = []
+        path = Rows()
         path.append("defaults")
         decode(key, at: site)
         path = before

@@ -1,6 +1,8 @@
+internal import ApusBase
+
 /// A number for each string of the pool, by the string's own number; -1 where none was set.
 struct NameTable: Sendable {
-  private var numbers: [Int32] = []
+  private var numbers: Rows<Int32> = Rows()
 
   /// The number of a name.
   subscript(name: Int) -> Int {
@@ -20,12 +22,12 @@ struct NameTable: Sendable {
 /// addressed and dropped with the pool's owner; only `bytes` stays.
 struct StringPool: Sendable {
   /// What becomes `Manifest.pool`.
-  private(set) var bytes: [UInt8] = [0]
-  private var texts: [Text] = []
-  private var slots: [UInt32] = []
+  private(set) var bytes: Bytes = Rows(repeating: 0, count: 1)
+  private var texts: Rows<Text> = Rows()
+  private var slots: Rows<UInt32> = Rows()
 
   /// Makes a pool with room for `count` strings before the table grows.
-  init() { slots = [UInt32](repeating: 0, count: 256) }
+  init() { slots = Rows<UInt32>(repeating: 0, count: 256) }
 
   /// How many different strings there are.
   var count: Int { texts.count }
@@ -34,7 +36,7 @@ struct StringPool: Sendable {
   func text(_ number: Int) -> Text { texts.at(number) ?? .none }
 
   /// The number of a string, adding it when it is new.
-  @inline(never) mutating func number(of word: [UInt8]) -> Int {
+  @inline(never) mutating func number(of word: Bytes) -> Int {
     if let found = find(word) { return found }
     if 2 * (texts.count + 1) > slots.count { grow() }
     let number = texts.count
@@ -46,7 +48,7 @@ struct StringPool: Sendable {
   }
 
   /// The number of a string that is there already.
-  @inline(never) func find(_ word: [UInt8]) -> Int? {
+  @inline(never) func find(_ word: Bytes) -> Int? {
     var slot = StringPool.hash(word, word.indices) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
@@ -57,19 +59,19 @@ struct StringPool: Sendable {
   }
 
   /// Keeps a string and returns where it stands.
-  @inline(never) mutating func keep(_ word: [UInt8]) -> Text {
+  @inline(never) mutating func keep(_ word: Bytes) -> Text {
     if word.isEmpty { return .none }
     let number = number(of: word)
     return text(number)
   }
 
   /// The bytes of a text.
-  @inline(never) func bytes(of text: Text) -> [UInt8] {
+  @inline(never) func bytes(of text: Text) -> Bytes {
     let start = Int(text.offset)
-    return [UInt8](bytes[(start..<start + Int(text.count)).clamped(to: bytes.indices)])
+    return bytes.part(start, start + Int(text.count))
   }
 
-  private func equals(_ number: Int, _ word: [UInt8]) -> Bool {
+  private func equals(_ number: Int, _ word: Bytes) -> Bool {
     let text = texts[number]
     guard Int(text.count) == word.count else { return false }
     for index in word.indices where bytes[Int(text.offset) + index] != word[index] { return false }
@@ -85,12 +87,12 @@ struct StringPool: Sendable {
   }
 
   private mutating func grow() {
-    slots = [UInt32](repeating: 0, count: 2 * slots.count)
+    slots = Rows<UInt32>(repeating: 0, count: 2 * slots.count)
     for number in texts.indices { place(number) }
   }
 
   /// FNV-1a, folded so that the low bits depend on all of them; 31 bits, for 32-bit machines.
-  private static func hash(_ bytes: [UInt8], _ range: Range<Int>) -> Int {
+  private static func hash(_ bytes: Bytes, _ range: Range<Int>) -> Int {
     var hash: UInt32 = 2_166_136_261
     for index in range { hash = (hash ^ UInt32(bytes[index])) &* 16_777_619 }
     return Int(truncatingIfNeeded: (hash ^ hash >> 15) & 0x7fff_ffff)

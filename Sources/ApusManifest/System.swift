@@ -37,7 +37,7 @@ public struct System: Sendable {
   /// What SIGPWR does.
   public var powerFail = CtrlAltDelAction.poweroff
   /// File systems besides those of the kernel's interfaces, in manifest order.
-  public var mounts: [Mount] = []
+  public var mounts: Rows<Mount> = Rows()
   /// Kernel modules, as entries of `Manifest.texts`.
   public var modules = TableRange.none
   /// `key=value` strings, keys with dots or slashes, as entries of `Manifest.texts`.

@@ -76,7 +76,7 @@ extension Decoder {
 
   /// `key=value` strings; a value is a string or a whole number.
   @inline(never) private mutating func sysctl(_ node: JSONNode) -> TableRange {
-    var texts: [Text] = []
+    var texts: Rows<Text> = Rows()
     var cursor = object(node)
     while next(&cursor) {
       var setting = cursor.name

@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// A user as /etc/passwd lists it (passwd(5)).
 public struct User: Equatable, Sendable {
   public var uid: UInt32
@@ -17,28 +19,28 @@ public struct User: Equatable, Sendable {
 /// Every look-up reads the file from its start; a board has few users and looks up once, at load.
 public struct UserDatabase: Sendable {
   /// The bytes of /etc/passwd.
-  public let passwd: [UInt8]
+  public let passwd: Bytes
   /// The bytes of /etc/group.
-  public let group: [UInt8]
+  public let group: Bytes
 
   /// Takes the bytes of both files; a file that is not there is empty.
-  public init(passwd: [UInt8], group: [UInt8]) {
+  public init(passwd: Bytes, group: Bytes) {
     self.passwd = passwd
     self.group = group
   }
 
   /// The user of a name.
-  public func user(named name: [UInt8]) -> User? {
+  public func user(named name: Bytes) -> User? {
     name.isEmpty ? nil : first(named: name, id: nil)
   }
 
   /// The first user of an id.
   public func user(id: UInt32) -> User? {
-    first(named: [], id: id)
+    first(named: Rows(), id: id)
   }
 
   /// The id of a group.
-  @inline(never) public func group(named name: [UInt8]) -> UInt32? {
+  @inline(never) public func group(named name: Bytes) -> UInt32? {
     guard !name.isEmpty else { return nil }
     var lines = Lines(group, fields: 4)
     while lines.next() {
@@ -49,8 +51,8 @@ public struct UserDatabase: Sendable {
 
   /// The groups that list a user as a member, in the order of the file and without the primary
   /// group; at most 65,536 of them, NGROUPS_MAX of Linux.
-  @inline(never) public func groups(of name: [UInt8]) -> [UInt32] {
-    var groups: [UInt32] = []
+  @inline(never) public func groups(of name: Bytes) -> Rows<UInt32> {
+    var groups: Rows<UInt32> = Rows()
     guard !name.isEmpty else { return groups }
     var lines = Lines(group, fields: 4)
     while groups.count < 65536, lines.next() {
@@ -62,7 +64,7 @@ public struct UserDatabase: Sendable {
     return groups
   }
 
-  @inline(never) private func first(named name: [UInt8], id: UInt32?) -> User? {
+  @inline(never) private func first(named name: Bytes, id: UInt32?) -> User? {
     var lines = Lines(passwd, fields: 7)
     while lines.next() {
       guard !lines.field(0).isEmpty, let uid = lines.id(2), let gid = lines.id(3) else { continue }
@@ -77,13 +79,13 @@ public struct UserDatabase: Sendable {
 
 /// The lines of a file whose fields are separated by colons.
 private struct Lines {
-  private let bytes: [UInt8]
+  private let bytes: Bytes
   private let count: Int
   private var position = 0
   /// Where the fields of the line start, and where one behind the last would.
-  private var starts: [Int] = []
+  private var starts: Rows<Int> = Rows()
 
-  init(_ bytes: [UInt8], fields count: Int) {
+  init(_ bytes: Bytes, fields count: Int) {
     self.bytes = bytes
     self.count = count
   }
@@ -117,13 +119,13 @@ private struct Lines {
   }
 
   /// True when a field is a name.
-  @inline(never) func equals(_ number: Int, _ name: [UInt8]) -> Bool {
+  @inline(never) func equals(_ number: Int, _ name: Bytes) -> Bool {
     let field = field(number)
     return equals(field.lowerBound, field.upperBound, name)
   }
 
   /// True when a field, a list of names separated by commas, holds a name.
-  @inline(never) func lists(_ number: Int, _ name: [UInt8]) -> Bool {
+  @inline(never) func lists(_ number: Int, _ name: Bytes) -> Bool {
     let field = field(number)
     var start = field.lowerBound
     while start <= field.upperBound {
@@ -134,7 +136,7 @@ private struct Lines {
     return false
   }
 
-  @inline(never) private func equals(_ start: Int, _ end: Int, _ name: [UInt8]) -> Bool {
+  @inline(never) private func equals(_ start: Int, _ end: Int, _ name: Bytes) -> Bool {
     guard end - start == name.count else { return false }
     for index in name.indices where bytes[start + index] != name[index] { return false }
     return true

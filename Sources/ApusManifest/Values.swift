@@ -9,9 +9,9 @@ enum TextRule {
 /// Single values: each returns nil after it has noted what is wrong.
 extension Decoder {
   /// A string with `%i` and `%%` replaced when an instance is being made.
-  @inline(never) mutating func string(_ node: JSONNode) -> [UInt8]? {
+  @inline(never) mutating func string(_ node: JSONNode) -> Bytes? {
     guard expect(.string, node) else { return nil }
-    var bytes: [UInt8] = []
+    var bytes: Bytes = Rows()
     document.string(node, into: &bytes)
     if bytes.place(of: 0) < bytes.count {
       error(node, "a NUL byte is not allowed in a string")
@@ -21,8 +21,8 @@ extension Decoder {
   }
 
   /// Replaces `%i` by the instance and `%%` by a percent sign; any other `%` stays.
-  static func expand(_ bytes: [UInt8], _ instance: [UInt8]) -> [UInt8] {
-    var result: [UInt8] = []
+  static func expand(_ bytes: Bytes, _ instance: Bytes) -> Bytes {
+    var result: Bytes = Rows()
     var index = 0
     while index < bytes.count {
       let next = index + 1 < bytes.count ? bytes[index + 1] : 0
@@ -58,7 +58,7 @@ extension Decoder {
   }
 
   /// Checks an absolute path without `..`.
-  @inline(never) mutating func isPath(_ bytes: [UInt8], _ node: JSONNode) -> Bool {
+  @inline(never) mutating func isPath(_ bytes: Bytes, _ node: JSONNode) -> Bool {
     if bytes.first != UInt8(ascii: "/") {
       error(node, "expected an absolute path, found ", bytes)
     } else if bytes.count > ManifestLimits.path {
@@ -105,7 +105,7 @@ extension Decoder {
     _ node: JSONNode, _ least: Int64, _ most: Int64, fraction: Int
   ) {
     let unit: Int64 = fraction == 0 ? 1 : 1000
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append(fraction == 0 ? "expected a whole number" : "expected a number of 3 decimals")
     message.append(" from ")
     if least < 0 { message.append("-") }
@@ -125,16 +125,16 @@ extension Decoder {
   }
 
   /// Notes a word that is none of some words.
-  mutating func unknown(_ node: JSONNode, _ found: [UInt8], _ words: Words) {
+  mutating func unknown(_ node: JSONNode, _ found: Bytes, _ words: Words) {
     unknown(node, "unknown word ", found, words, near: words.nearest(to: found))
   }
 
   /// Notes something unknown with what is near it or, of few words, all that there are.
   @inline(never) mutating func unknown(
-    _ node: JSONNode, _ what: StaticString, _ found: [UInt8]?, _ words: Words, near: [UInt8]?
+    _ node: JSONNode, _ what: StaticString, _ found: Bytes?, _ words: Words, near: Bytes?
   ) {
     if near != nil || words.count > 16 { return error(node, what, found, hint: near) }
-    var message: [UInt8] = []
+    var message: Bytes = Rows()
     message.append(what)
     if let found {
       message.append("\"")
@@ -221,7 +221,7 @@ extension Decoder {
   @inline(never) mutating func signal(_ node: JSONNode) -> UInt8? {
     guard let bytes = string(node) else { return nil }
     if let number = KernelNames.signal(bytes) { return number }
-    var prefixed: [UInt8] = []
+    var prefixed: Bytes = Rows()
     prefixed.append("SIG")
     prefixed.append(contentsOf: bytes)
     let isPrefixed = KernelNames.signals.number(of: prefixed) != nil
@@ -235,7 +235,7 @@ extension Decoder {
 
   /// A list of strings as a run of `Manifest.texts`.
   @inline(never) mutating func list(_ node: JSONNode, _ rule: TextRule) -> TableRange {
-    var texts: [Text] = []
+    var texts: Rows<Text> = Rows()
     var cursor = array(node)
     while let element = element(&cursor) {
       if let text = text(element, rule) { texts.add(text) }
@@ -273,7 +273,7 @@ extension Decoder {
   }
 
   /// Puts a list behind the others, or finds it among the last of them.
-  @inline(never) mutating func keep(_ list: [Text]) -> TableRange {
+  @inline(never) mutating func keep(_ list: Rows<Text>) -> TableRange {
     guard !list.isEmpty else { return .none }
     let count = tables.texts.count
     var start = max(0, count - 256)
@@ -327,7 +327,7 @@ extension Decoder {
   @inline(never) mutating func command(_ node: JSONNode) -> TableRange {
     let failures = reports.errors
     var isFirst = true
-    var texts: [Text] = []
+    var texts: Rows<Text> = Rows()
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.arguments) {
       if let bytes = string(element), !isFirst || isPath(bytes, element) {
@@ -341,7 +341,7 @@ extension Decoder {
 
   /// `KEY=VALUE` strings of an object.
   @inline(never) mutating func environment(_ node: JSONNode) -> TableRange {
-    var texts: [Text] = []
+    var texts: Rows<Text> = Rows()
     var total = 0
     var cursor = object(node)
     while next(&cursor) {
@@ -364,7 +364,7 @@ extension Decoder {
   }
 
   /// True for a name without `=`, control characters and NUL that is not empty.
-  private static func isVariable(_ name: [UInt8]) -> Bool {
+  private static func isVariable(_ name: Bytes) -> Bool {
     !name.isEmpty && name.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "=") }
   }
 }

@@ -1,3 +1,5 @@
+package import ApusBase
+
 /// A list of words kept in one literal, separated by single spaces; a word's place is its number.
 ///
 /// Every key, enumeration word and kernel name of the manifest stands in one of these: looking up
@@ -18,7 +20,7 @@ struct Words: Sendable {
   /// The number of a word; nil when it is not one of them.
   ///
   /// Every key of a manifest goes through here, so this walks the literal itself.
-  @inline(never) func number(of word: [UInt8]) -> Int? {
+  @inline(never) func number(of word: Bytes) -> Int? {
     guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
     let bytes = unsafe UnsafeBufferPointer(
       start: literal.utf8Start, count: literal.utf8CodeUnitCount)
@@ -43,8 +45,8 @@ struct Words: Sendable {
   }
 
   /// The bytes of a word; nothing for a number that is too large.
-  @inline(never) func word(_ wanted: Int) -> [UInt8] {
-    guard literal.hasPointerRepresentation else { return [] }
+  @inline(never) func word(_ wanted: Int) -> Bytes {
+    guard literal.hasPointerRepresentation else { return Rows() }
     let bytes = unsafe UnsafeBufferPointer(
       start: literal.utf8Start, count: literal.utf8CodeUnitCount)
     var start = 0
@@ -53,7 +55,7 @@ struct Words: Sendable {
       if unsafe bytes[start] == 0x20 { number &+= 1 }
       start &+= 1
     }
-    var word: [UInt8] = []
+    var word: Bytes = Rows()
     while unsafe start < bytes.count, unsafe bytes[start] != 0x20 {
       unsafe word.add(bytes[start])
       start &+= 1
@@ -64,9 +66,9 @@ struct Words: Sendable {
   /// The word nearest to a misspelt one, nil when none is near enough to be worth a hint.
   ///
   /// Letter case and the usual prefixes count little: `CAP_NET_RAW` suggests `net_raw`.
-  @inline(never) func nearest(to word: [UInt8]) -> [UInt8]? {
+  @inline(never) func nearest(to word: Bytes) -> Bytes? {
     guard word.count <= EditDistance.longest else { return nil }
-    var best: [UInt8]?
+    var best: Bytes?
     var bestDistance = EditDistance.most(for: word) + 1
     var number = 0
     var start = 0
@@ -98,37 +100,38 @@ struct Words: Sendable {
 }
 
 /// How many letters one must insert, drop, replace or swap to make one word another.
-enum EditDistance {
+package enum EditDistance {
   /// The longest word that is compared at all.
   static let longest = 40
 
   /// How far a suggestion may be from a word: nothing is like a word of one or two letters.
-  static func most(for word: [UInt8]) -> Int { min(word.count / 3, 3) }
+  static func most(for word: Bytes) -> Int { min(word.count / 3, 3) }
 
   /// The distance without regard to letter case; large for words longer than `longest`.
-  @inline(never) static func between(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  @inline(never) package static func between(_ left: Bytes, _ right: Bytes) -> Int {
     guard left.count <= longest, right.count <= longest else { return .max }
-    var before: [Int] = []
-    var last: [Int] = []
-    var row: [Int] = []
-    for column in 0...right.count { row.add(column) }
-    before = row
-    for line in 0..<left.count {
-      before = last
-      last = row
-      row[0] = line + 1
-      for column in 0..<right.count {
+    // Three rows of the table of distances, used in turn.
+    let width = right.count + 1
+    var table = Rows(repeating: 0, count: 3 * width)
+    for column in 0..<width { table[column] = column }
+    var (before, last, row) = (2 * width, width, 0)
+    for line in left.indices {
+      (before, last, row) = (last, row, before)
+      table[row] = line + 1
+      for column in right.indices {
         let isSame = lower(left[line]) == lower(right[column])
-        var best = min(last[column] + (isSame ? 0 : 1), last[column + 1] + 1, row[column] + 1)
+        var best = min(
+          table[last + column] + (isSame ? 0 : 1), table[last + column + 1] + 1,
+          table[row + column] + 1)
         if line > 0, column > 0, lower(left[line]) == lower(right[column - 1]),
           lower(left[line - 1]) == lower(right[column])
         {
-          best = min(best, before[column - 1] + 1)
+          best = min(best, table[before + column - 1] + 1)
         }
-        row[column + 1] = best
+        table[row + column + 1] = best
       }
     }
-    return row[right.count]
+    return table[row + right.count]
   }
 
   private static func lower(_ byte: UInt8) -> UInt8 {

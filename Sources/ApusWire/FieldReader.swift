@@ -2,12 +2,12 @@ internal import ApusBase
 
 /// Reads the fields of a frame in order; past the end every field is zero and `isWhole` is false.
 struct FieldReader {
-  private let frame: [UInt8]
+  private let frame: Bytes
   private var offset = Frame.headerCount
   /// False once a field did not fit.
   private(set) var isGood = true
 
-  init(_ frame: [UInt8]) { self.frame = frame }
+  init(_ frame: Bytes) { self.frame = frame }
 
   /// True when every field was there and nothing is left.
   var isWhole: Bool { isGood && offset == frame.count }
@@ -46,13 +46,13 @@ struct FieldReader {
   }
 
   /// A string of at most `limit` bytes.
-  mutating func text(limit: Int) -> [UInt8] {
+  mutating func text(limit: Int) -> Bytes {
     let count = Int(number(bytes: 2))
     guard isGood, count <= limit, frame.count - offset >= count else {
       isGood = false
-      return []
+      return Rows()
     }
     offset += count
-    return Array(frame[offset - count..<offset])
+    return Rows(own: frame.part(offset - count, offset))
   }
 }

@@ -11,12 +11,12 @@ public struct LineReply: Equatable, Sendable {
   /// How many lines of the service before it are not there any more.
   public var lost: UInt32
   /// Whose it is.
-  public var service: [UInt8]
+  public var service: Bytes
   /// Its bytes, as they were written.
-  public var text: [UInt8]
+  public var text: Bytes
 
   /// Decodes a line of a service's output.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.line.fields(of: frame)
     isLine = fields.byte() == 1
     level = fields.byte()

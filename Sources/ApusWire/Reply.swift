@@ -249,7 +249,7 @@ extension ByteWriter {
   /// One line of a service's output, or with nil only how many were lost; needs a writer of
   /// `Frame.replyLimit` bytes. The supervisor sends these frames from C (log.c).
   public mutating func lineFrame(
-    at: Instant, lost: UInt32, level: UInt8, service: [UInt8], line: [UInt8]?
+    at: Instant, lost: UInt32, level: UInt8, service: Bytes, line: Bytes?
   ) {
     beginFrame(kind: ReplyKind.line.rawValue)
     byte(line == nil ? 0 : 1)
@@ -257,7 +257,7 @@ extension ByteWriter {
     signed(at.microseconds)
     little(UInt64(lost), bytes: 4)
     field(limit: Frame.nameLimit) { $0.bytes(service) }
-    field(limit: Frame.lineLimit) { $0.bytes(line ?? []) }
+    field(limit: Frame.lineLimit) { $0.bytes(line ?? Rows()) }
     endFrame()
   }
 

@@ -3,7 +3,7 @@ public import ApusBase
 /// The client's side of `ReplyKind`: which kind a frame is.
 extension ReplyKind {
   /// Looks at the header of a frame. Any bytes give a kind or an error.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     guard frame.count >= Frame.headerCount, frame.count <= Frame.replyLimit else { throw .length }
     guard frame[0] == Frame.version else { throw .version }
     guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
@@ -12,7 +12,7 @@ extension ReplyKind {
   }
 
   /// Checks the header and starts reading the fields.
-  func fields(of frame: [UInt8]) throws(FrameError) -> FieldReader {
+  func fields(of frame: Bytes) throws(FrameError) -> FieldReader {
     guard try ReplyKind(decoding: frame) == self else { throw .kind }
     return FieldReader(frame)
   }
@@ -23,12 +23,12 @@ public struct AnswerReply: Equatable, Sendable {
   /// The result.
   public var code: AnswerCode
   /// The service it is about, empty for none.
-  public var service: [UInt8]
+  public var service: Bytes
   /// Why, empty for nothing to say.
-  public var text: [UInt8]
+  public var text: Bytes
 
   /// Decodes an answer.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.answer.fields(of: frame)
     let code = AnswerCode(rawValue: fields.byte())
     service = fields.text(limit: Frame.nameLimit)
@@ -48,10 +48,10 @@ public struct SupervisorReply: Equatable, Sendable {
   /// How often it has allocated memory since it was up; never is right.
   public var allocations: UInt64
   /// Its version.
-  public var version: [UInt8]
+  public var version: Bytes
 
   /// Decodes the supervisor's own record.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.supervisor.fields(of: frame)
     pid = fields.pid()
     uptimeUs = fields.signed()
@@ -66,14 +66,14 @@ public struct ServiceReply: Equatable, Sendable {
   /// The numbers.
   public var record: ServiceRecord
   /// The name.
-  public var name: [UInt8]
+  public var name: Bytes
   /// Why it is in this state.
-  public var reason: [UInt8]
+  public var reason: Bytes
   /// What it says of itself.
-  public var status: [UInt8]
+  public var status: Bytes
 
   /// Decodes a service's record.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.service.fields(of: frame)
     let state = ServiceState(rawValue: fields.byte())
     var record = ServiceRecord(
@@ -105,18 +105,18 @@ public struct SocketReply: Equatable, Sendable {
   /// The numbers.
   public var record: SocketRecord
   /// The service it belongs to.
-  public var service: [UInt8]
+  public var service: Bytes
   /// Its LISTEN_FDNAMES entry.
-  public var name: [UInt8]
+  public var name: Bytes
   /// The address as the manifest spells it.
-  public var address: [UInt8]
+  public var address: Bytes
   /// Why it is paused or not bound.
-  public var reason: [UInt8]
+  public var reason: Bytes
   /// Who connected last, empty when that is not known.
-  public var peer: [UInt8]
+  public var peer: Bytes
 
   /// Decodes a listener's record.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.socket.fields(of: frame)
     let kind = SocketKind(rawValue: fields.byte())
     let state = ListenerState(rawValue: fields.byte())
@@ -146,7 +146,7 @@ public struct BootSummaryReply: Equatable, Sendable {
   public var initUs: Int64
 
   /// Decodes the summary of a boot.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.bootSummary.fields(of: frame)
     kernelUs = fields.signed()
     initUs = fields.signed()
@@ -163,10 +163,10 @@ public struct BootEntryReply: Equatable, Sendable {
   /// How long it took, in microseconds.
   public var durationUs: Int64
   /// To whom.
-  public var name: [UInt8]
+  public var name: Bytes
 
   /// Decodes a line of the time line.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.bootEntry.fields(of: frame)
     let stage = BootStage(rawValue: fields.byte())
     atUs = fields.signed()
@@ -187,12 +187,12 @@ public struct EventReply: Equatable, Sendable {
   /// The state after.
   public var new: ServiceState
   /// Whose.
-  public var name: [UInt8]
+  public var name: Bytes
   /// Why, empty for nothing to say.
-  public var reason: [UInt8]
+  public var reason: Bytes
 
   /// Decodes a change of state.
-  public init(decoding frame: [UInt8]) throws(FrameError) {
+  public init(decoding frame: Bytes) throws(FrameError) {
     var fields = try ReplyKind.event.fields(of: frame)
     at = Instant(microseconds: fields.signed())
     let old = ServiceState(rawValue: fields.byte())

@@ -88,7 +88,7 @@ public struct RequestFrame: Equatable, Sendable {
 
   /// Writes a request into an emptied writer.
   public static func encode(
-    _ command: Command, name: [UInt8] = [], noWait: Bool = false, now: Bool = false,
+    _ command: Command, name: Bytes = Rows(), noWait: Bool = false, now: Bool = false,
     onlyWait: Bool = false, into writer: inout ByteWriter
   ) {
     writer.beginFrame(kind: command.rawValue)

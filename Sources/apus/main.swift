@@ -1,3 +1,4 @@
+internal import ApusBase
 internal import ApusCommand
 internal import ApusLinux
 internal import CApus
@@ -7,20 +8,20 @@ internal import CApus
 // (`rescue`, `single`), so a PID 1 called `init` looks at no arguments.
 
 /// The command line as bytes: the name apus was called by, then its arguments.
-func commandLine() -> [[UInt8]] {
+func commandLine() -> Rows<Bytes> {
   var count: Int32 = 0
   let words = unsafe capus_arguments(&count)
-  var result: [[UInt8]] = []
+  var result: Rows<Bytes> = Rows()
   for index in 0..<Int(count) {
     if let words = unsafe words, let word = unsafe words[index] {
-      unsafe result.push([UInt8](string: word))
+      unsafe result.push(Bytes(string: word))
     }
   }
   return result
 }
 
 /// Reads `apus run`'s options, which follow the first two words; false when they are no such thing.
-func read(_ arguments: [[UInt8]], into options: inout SupervisorOptions) -> Bool {
+func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bool {
   if let path = Context.variable("APUS_CONTROL") {
     options.controlPath = path
   } else if let folder = Context.variable("XDG_RUNTIME_DIR") {
@@ -43,7 +44,7 @@ func read(_ arguments: [[UInt8]], into options: inout SupervisorOptions) -> Bool
 func run() -> Int32 {
   let arguments = commandLine()
   _ = capus_record_resume()
-  let isInit = (arguments.first ?? []).lastPathComponent.equals("init")
+  let isInit = (arguments.first ?? Rows()).lastPathComponent.equals("init")
   if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
   guard arguments.count > 1, arguments[1].equals("run"), !isInit else {
     return runCommand(arguments)

@@ -224,7 +224,7 @@ import Testing
   @Test func `Tables have no room to spare`() {
     let services = (0..<100).map { #""s\#($0)": {"exec": ["/bin/s", "-f", "x"], "user": "www"}"# }
     let loaded = load(#"{"apus": 1, "services": {\#(services.joined(separator: ","))}}"#)
-    let manifest = loaded.manifest
+    let manifest = loaded.owned().manifest
     #expect(loaded.lines == [])
     // An array may round its capacity up to the allocator's next size.
     #expect(manifest.services.capacity <= manifest.services.count + 1)
