@@ -103,7 +103,7 @@ extension LinuxKernel {
       if readyPipe >= 0 { _ = capus_close(readyPipe) }
       readyPipe = -1
     }
-    let group = try openGroup(of: service)
+    let group = try openGroup(of: service, again: isMain && !service.accepts)
     defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings,

@@ -185,7 +185,7 @@ static long make(const char *name) {
   return raw3(SYS_mkdirat, place, name, FRESH_MODE);
 }
 
-int32_t capus_cgroup_make(const char *service, const int64_t *limits) {
+int32_t capus_cgroup_make(const char *service, const int64_t *limits, int32_t again) {
   char name[NAME_BYTES];
   if (place < 0)
     return place;
@@ -199,7 +199,7 @@ int32_t capus_cgroup_make(const char *service, const int64_t *limits) {
   }
   if (made < 0 && made != -EEXIST) /* nothing can be opened either */
     return (int32_t)made;
-  if (group < 0 || made < 0 || limits == NULL)
+  if (group < 0 || (made < 0 && !again) || limits == NULL)
     return group;
   int result = set_limits(group, limits);
   if (result == 0)
