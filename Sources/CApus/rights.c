@@ -1,6 +1,6 @@
 /* The child's steps that need nothing but a system call or two: how it is scheduled, what it may
  * use, and as whom and with which capabilities it runs. All of it runs in the child. */
-#include "rights.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -9,8 +9,6 @@
 #include <stdbool.h>
 
 #include "raw.h"
-
-#define CHILD IN_CHILD static
 
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT 47
@@ -113,7 +111,7 @@ CHILD long verify(const struct capus_plan *plan) {
   return 0;
 }
 
-IN_CHILD long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
+CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
   case CAPUS_LIMIT:
     return set_limit(step);
