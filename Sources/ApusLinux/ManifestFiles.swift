@@ -7,7 +7,7 @@ internal import CApus
 /// The folder of drop-ins of `PATH/x.json` is `PATH/x.d`; a hidden file is none. Only at the start,
 /// where waiting for a file system is right.
 public func loadManifest(main path: [UInt8]) -> LoadedManifest {
-  var loader = ManifestLoader()
+  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
   _ = capus_record_begin()
   if isResumed {
     loadPreviousManifest(into: &loader)

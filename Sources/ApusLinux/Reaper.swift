@@ -49,6 +49,9 @@ extension LinuxKernel {
     if report.isSignal, report.number == 9 {
       report.ranOutOfMemory = memoryKills(ended.service) > ended.memoryKills
     }
+    if report.isSignal, report.number == 31 {
+      report.deniedCall = UInt16(clamping: 1 + capus_denied_call(ended.pid))
+    }
     events.append(.exited(id, report))
   }
 

@@ -46,6 +46,11 @@ extension LinuxKernel {
   private mutating func makeChild(
     _ id: InstanceID, service index: UInt16, command: TableRange?
   ) throws(SpawnRefusal) -> Int32 {
+    if let service = manifest.services.at(Int(index)),
+      accounts.account(of: service)?.failure != nil
+    {
+      resolveNames()
+    }
     guard var service = manifest.services.at(Int(index)),
       var account = accounts.account(of: service),
       var process = table.process(id) ?? table.unused(id)
