@@ -46,16 +46,15 @@ extension LinuxKernel {
   private mutating func makeChild(
     _ id: InstanceID, service index: UInt16, command: TableRange?
   ) throws(SpawnRefusal) -> Int32 {
-    if let service = manifest.services.at(Int(index)),
-      accounts.account(of: service)?.failure != nil
-    {
-      resolveNames()
-    }
     guard var service = manifest.services.at(Int(index)),
       var account = accounts.account(of: service),
       var process = table.process(id) ?? table.unused(id)
     else { throw SpawnRefusal(step: .clone, errno: .invalid) }
     guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
+    if account.failure != nil {
+      resolveNames()
+      account = accounts.account(of: service) ?? account
+    }
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }

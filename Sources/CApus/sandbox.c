@@ -18,9 +18,6 @@ enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_MOUNT_SETATTR = 442 };
 enum { TREE = 1 | O_CLOEXEC | 0x8000, ONTO = 4 | 0x10 | 0x20, RECURSIVE = 0x8000 };
 enum { NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
 
-/* What several steps call stays one copy; the inliner does not see that as smaller. */
-#define SHARED __attribute__((noinline)) CHILD
-
 /* Behind the end of a string in a list of strings. */
 SHARED const char *after(const char *text) {
   while (*text++)

@@ -82,13 +82,10 @@ int32_t capus_denied_call(int32_t pid) {
       break;
     text[count] = 0;
     for (const char *at = text; *at != 0; at++) {
-      const char *number = raw_behind(at, " syscall=");
-      if (*at == '\n')
-        is_its = 0;
-      else if (raw_behind(at, wanted))
-        is_its = 1;
-      else if (is_its && number)
+      const char *number = raw_behind(at, is_its ? " syscall=" : wanted);
+      if (number && is_its)
         call = raw_number(&number);
+      is_its = number ? !is_its : is_its && *at != '\n';
     }
   }
   return (int32_t)call;
