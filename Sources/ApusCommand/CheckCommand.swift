@@ -1,13 +1,14 @@
 internal import ApusBase
 internal import ApusJSON
 internal import ApusManifest
+internal import CApus
 
 /// `apus check`: everything there is to say about a manifest, before it meets a board.
 enum CheckCommand {
   static func run(
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
-    var loader = ManifestLoader()
+    var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
     var operands = invocation.operands
     if operands.isEmpty { operands.append(Bytes("/etc/apus.json")) }
     for file in operands { add(file, to: &loader) }

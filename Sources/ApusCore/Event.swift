@@ -11,6 +11,9 @@ public struct ExitReport: Equatable, Sendable {
   public var ranOutOfMemory = false
   /// Exit code 0 to 255, or the signal number.
   public var number: UInt8
+  /// One more than the number of the system call for which SIGSYS ended it; 0 when that is unknown.
+  /// Not kept in the crash record.
+  public var deniedCall: UInt16 = 0
 
   /// An end as waitid(2) tells it.
   public init(isSignal: Bool, number: UInt8, dumpedCore: Bool = false) {

@@ -99,7 +99,7 @@ extension Supervisor {
     guard let report else { return }
     let reason = Reason(
       report.isSignal ? .killed : .exited, step: report.ranOutOfMemory ? 1 : 0,
-      value: Int32(report.number))
+      value: Int32(report.deniedCall) << 8 | Int32(report.number))
     ended(service, manifest.classify(report, of: declared), report: report, reason)
   }
 

@@ -87,8 +87,15 @@ extension Reason {
     case .killed:
       writer.text("killed by ")
       writer.signal(UInt8(truncatingIfNeeded: value))
-      // Nothing else sends SIGSYS; the number of the call stands in the kernel's log alone.
-      if value == 31 { writer.text(" (a system call it may not make)") }
+      // Nothing else sends SIGSYS; the call's number stands above it, plus 1, if the kernel said it.
+      if value & 255 == 31 {
+        writer.text(" (a system call it may not make")
+        if value > 255 {
+          writer.text(": ")
+          writer.decimal(Int64(value >> 8 - 1))
+        }
+        writer.text(")")
+      }
       if step != 0 { writer.text(", out of memory") }
     case .spawnFailed: writeSpawn(into: &writer, manifest, service)
     case .bindFailed:

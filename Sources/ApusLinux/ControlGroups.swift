@@ -37,12 +37,14 @@ extension LinuxKernel {
     return needed
   }
 
-  /// The group of a service, -1 where there is none and it may do without.
+  /// The group of a service, -1 where there is none and it may do without. Its limits are set when
+  /// it is made, and `again` for each main process.
   @inline(never)
-  func openGroup(of service: Service) throws(SpawnRefusal) -> Int32 {
+  func openGroup(of service: Service, again: Bool) throws(SpawnRefusal) -> Int32 {
     let limits = manifest.extras(of: service).cgroup
     let group = unsafe capus_cgroup_make(
-      pointer(service.name), limits.isGiven ? numbers(limits.start) : nil)
+      pointer(service.name), limits.isGiven ? numbers(limits.start) : nil,
+      again ? 1 : 0)
     if group < 0, controllers(of: service) != 0, manifest.value(limits, 7) != 1 {
       throw SpawnRefusal(step: .group, errno: Errno(0 &- group))
     }

@@ -38,7 +38,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
   let manifest: Manifest
   let options: KernelOptions
   let own: Ownership
-  let accounts: AccountTable
+  var accounts: AccountTable
+  /// What `capus_users_stamp` said when names were resolved again.
+  var usersStamp: UInt64 = 0
   let surroundings: Surroundings
   var watches: WatchSet
   var table: ProcessTable

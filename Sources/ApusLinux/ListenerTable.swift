@@ -27,7 +27,13 @@ struct ListenerTable {
   /// Resolves the owners' names.
   init(_ manifest: Manifest, users: UserDatabase) {
     listeners = Rows(repeating: BoundListener(), count: manifest.listeners.count)
+    resolveOwners(manifest, users)
+  }
+
+  @inline(never)
+  mutating func resolveOwners(_ manifest: Manifest, _ users: UserDatabase) {
     for index in listeners.indices {
+      listeners[index].isUnknownOwner = false
       let declared = manifest.listeners[index]
       switch declared.user {
       case .none: break
@@ -49,6 +55,7 @@ struct ListenerTable {
 
 extension LinuxKernel {
   mutating func bind(_ index: UInt16) -> Outcome {
+    if listeners.listeners.at(Int(index))?.isUnknownOwner == true { resolveNames() }
     guard let bound = listeners.listeners.at(Int(index)) else { return .done }
     if bound.fd >= 0 { return .event(.bound(listener: index)) }
     if bound.isUnknownOwner {

@@ -16,7 +16,7 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
 }
 
 private func readManifest(main path: Bytes) -> LoadedManifest {
-  var loader = ManifestLoader()
+  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
   _ = capus_record_begin()
   if isResumed {
     loadPreviousManifest(into: &loader)

@@ -112,6 +112,7 @@ extension LinuxKernel {
     guard !channels.folder.isEmpty, NotifyChannels.reports(service, of: manifest) else { return }
     var start = unsafe writer.position
     writer.text("NOTIFY_SOCKET=")
+    unsafe result.channel = UnsafePointer(writer.position)
     for byte in channels.folder { writer.byte(byte) }
     if let name = unsafe pointer(service.name) { unsafe writer.string(name) }
     writer.byte(0)

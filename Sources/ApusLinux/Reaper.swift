@@ -49,6 +49,10 @@ extension LinuxKernel {
     if report.isSignal, report.number == 9 {
       report.ranOutOfMemory = memoryKills(ended.service) > ended.memoryKills
     }
+    // In a container another process may be the kernel's bearer of that number.
+    if report.isSignal, report.number == 31, options.role == .initProcess {
+      report.deniedCall = UInt16(clamping: 1 + capus_denied_call(ended.pid))
+    }
     events.append(.exited(id, report))
   }
 

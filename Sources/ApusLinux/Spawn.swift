@@ -51,6 +51,10 @@ extension LinuxKernel {
       var process = table.process(id) ?? table.unused(id)
     else { throw SpawnRefusal(step: .clone, errno: .invalid) }
     guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
+    if account.failure != nil {
+      resolveNames()
+      account = accounts.account(of: service) ?? account
+    }
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }
@@ -103,7 +107,7 @@ extension LinuxKernel {
       if readyPipe >= 0 { _ = capus_close(readyPipe) }
       readyPipe = -1
     }
-    let group = try openGroup(of: service)
+    let group = try openGroup(of: service, again: isMain && !service.accepts)
     defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings,

@@ -1,6 +1,7 @@
 internal import ApusBase
 internal import ApusCore
 internal import ApusManifest
+internal import CApus
 
 /// The rights of one entry of `Manifest.credentials`, every name resolved, or why they could not be.
 struct Account {
@@ -13,8 +14,8 @@ struct Account {
   var failure: (step: SpawnStepKind, errno: Errno)?
 }
 
-/// Who the services run as, decided once before anything starts: a user database that changes
-/// later, or a file system that hangs, changes nothing.
+/// Who the services run as, decided before anything starts: a user database that changes later
+/// changes nothing but for names that were not in it.
 struct AccountTable {
   /// By index of `Manifest.credentials`.
   private(set) var accounts: Rows<Account> = Rows()
@@ -153,6 +154,24 @@ struct AccountTable {
     text.append(key)
     for index in value { text.push(database.passwd[index]) }
     text.push(0)
+  }
+}
+
+extension LinuxKernel {
+  /// Resolves every name again, for one that does not exist, when the files have changed since: a
+  /// user that a package adds later is found at the next attempt.
+  @inline(never)
+  mutating func resolveNames() {
+    let stamp = capus_users_stamp()
+    if stamp == usersStamp { return }
+    usersStamp = stamp
+    // The table before this one, unless it is that of the boot, was the scratch's only content.
+    apus_arena_drop()
+    apus_arena_scratch(true)
+    let users = loadUsers()
+    accounts = AccountTable(manifest, own: own, database: users)
+    listeners.resolveOwners(manifest, users)
+    apus_arena_scratch(false)
   }
 }
 

@@ -57,6 +57,8 @@ struct Cursor {
 /// Decoding goes down a value and comes back by itself, never deeper than the shapes of the
 /// manifest, whatever the input. Errors are noted and decoding goes on.
 struct Decoder: ~Copyable, Sendable {
+  /// See `ManifestLoader.init`.
+  var knowsCall: (@convention(c) (UnsafePointer<CChar>?) -> Int32)?
   var files: Rows<SourceFile> = Rows()
   /// The file that is being decoded; change it with `open`.
   private(set) var file = -1

@@ -14,7 +14,12 @@ public struct ManifestLoader: ~Copyable, Sendable {
   private var mainFileUsable = false
 
   /// A loader without files.
-  public init() {}
+  ///
+  /// `knowsCall` answers 0 for a string that is no system call and no @group of them: the names
+  /// are a table of the kernel layer's. Without it every name is taken.
+  public init(knowsCall: (@convention(c) (UnsafePointer<CChar>?) -> Int32)? = nil) {
+    unsafe decoder.knowsCall = unsafe knowsCall
+  }
 
   /// Parses a file; `name` is for diagnostics only.
   public mutating func add(file name: Bytes, bytes: Bytes) {

@@ -243,6 +243,16 @@ extension Decoder {
     return keep(texts)
   }
 
+  @inline(never) private func isKnownCall(_ bytes: Bytes) -> Bool {
+    guard let knowsCall = unsafe knowsCall else { return true }
+    var name = bytes
+    name.add(0)
+    return unsafe name.withUnsafeBufferPointer { name in
+      unsafe knowsCall(
+        UnsafeRawPointer(name.baseAddress)?.assumingMemoryBound(to: CChar.self)) != 0
+    }
+  }
+
   /// One string of a list.
   @inline(never) mutating func text(_ node: JSONNode, _ rule: TextRule) -> Text? {
     guard let bytes = string(node) else { return nil }
@@ -253,7 +263,9 @@ extension Decoder {
       return isPath(path, node) ? strings.keep(bytes) : nil
     case .systemCall:
       let name = bytes.first == UInt8(ascii: "@") ? bytes.part(1) : bytes
-      if Scalar.isName(name, most: 32, also: "_-") { return strings.keep(bytes) }
+      if Scalar.isName(name, most: 32, also: "_-"), isKnownCall(bytes) {
+        return strings.keep(bytes)
+      }
       error(node, "not a system call or @group: ", bytes)
     case .capability:
       guard let number = capability(bytes, node) else { return nil }

@@ -44,14 +44,6 @@ static const char *name_of(const char *service, char *name) {
   return name;
 }
 
-/* Behind `key` when the text begins with it, else NULL. */
-static const char *behind(const char *text, const char *key) {
-  for (; *key != 0; text++, key++)
-    if (*text != *key)
-      return NULL;
-  return text;
-}
-
 static const char *next_line(const char *text) {
   while (*text != 0 && *text++ != '\n') {
   }
@@ -70,19 +62,19 @@ static int enter_own(int root) {
   const char *line = text;
   if (get(AT_FDCWD, "/proc/self/cgroup", text, sizeof text) < 0)
     return -ENOENT;
-  while (behind(line, "0::/") == NULL)
+  while (raw_behind(line, "0::/") == NULL)
     if (*(line = next_line(line)) == 0)
       return -ENOENT;
-  char *path = text + (behind(line, "0::/") - text);
+  char *path = text + (raw_behind(line, "0::/") - text);
   char *last = path;
-  if (behind(path, "..")) /* outside of what is seen here */
+  if (raw_behind(path, "..")) /* outside of what is seen here */
     return -ENOENT;
   char *end = path;
   for (; *end != 0 && *end != '\n'; end++)
     if (*end == '/')
       last = end + 1;
   *end = 0;
-  const char *rest = behind(last, mark);
+  const char *rest = raw_behind(last, mark);
   is_apart = rest != NULL && *rest == 0;
   if (is_apart)
     *last = 0;
@@ -185,7 +177,7 @@ static long make(const char *name) {
   return raw3(SYS_mkdirat, place, name, FRESH_MODE);
 }
 
-int32_t capus_cgroup_make(const char *service, const int64_t *limits) {
+int32_t capus_cgroup_make(const char *service, const int64_t *limits, int32_t again) {
   char name[NAME_BYTES];
   if (place < 0)
     return place;
@@ -199,7 +191,7 @@ int32_t capus_cgroup_make(const char *service, const int64_t *limits) {
   }
   if (made < 0 && made != -EEXIST) /* nothing can be opened either */
     return (int32_t)made;
-  if (group < 0 || made < 0 || limits == NULL)
+  if (group < 0 || (made < 0 && !again) || limits == NULL)
     return group;
   int result = set_limits(group, limits);
   if (result == 0)
@@ -266,7 +258,7 @@ static int64_t number_of(int group, const char *file, const char *key) {
   if (count < 0)
     return count;
   for (const char *at = text; *at != 0; at = next_line(at)) {
-    const char *value = behind(at, key);
+    const char *value = raw_behind(at, key);
     if (value != NULL && (*key == 0 || *value++ == ' '))
       return raw_number(&value);
   }

@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "childside.h"
 #include "raw.h"
+#include "steps.h"
 
 enum { FILE_BIT = 8, LINE_BIT = 14, MOST_LINES = 0x1ffff };
 
@@ -122,7 +122,7 @@ CHILD long parse(struct capus_plan *plan, char *at, const char *end, uint32_t *l
   return 0;
 }
 
-CHILD_SIDE long child_read_environment(struct capus_plan *plan, const struct capus_step *step) {
+CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step) {
   const char *path = step->text;
   const bool is_optional = *path == '-';
   uint32_t line = 0, count = 0;

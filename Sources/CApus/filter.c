@@ -165,6 +165,11 @@ static bool add(struct selection *selection, const char *name) {
   return false;
 }
 
+int32_t capus_filter_knows(const char *name) {
+  struct selection selection = {0};
+  return add(&selection, name);
+}
+
 struct builder {
   struct capus_instruction *program;
   uint32_t count;

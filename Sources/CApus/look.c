@@ -5,10 +5,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "childside.h"
 #include "raw.h"
+#include "steps.h"
 
-CHILD_SIDE long child_read_pid(struct capus_plan *plan, const struct capus_step *step) {
+CHILD_CODE long capus_read_pid(struct capus_plan *plan, const struct capus_step *step) {
   char text[16];
   const long fd =
       raw4(SYS_openat, AT_FDCWD, step->text, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
@@ -26,7 +26,7 @@ CHILD_SIDE long child_read_pid(struct capus_plan *plan, const struct capus_step 
   return pid <= 1;
 }
 
-CHILD_SIDE long child_connect(const struct capus_step *step) {
+CHILD_CODE long capus_connect(const struct capus_step *step) {
   enum { SEND_TIMEOUT = 21, WRONG_TYPE = -91 };
   static const int families[] = {AF_UNIX, AF_INET, AF_INET6};
   union {

@@ -79,7 +79,7 @@ static int64_t unix_queue_length(int32_t fd) {
     if (result >= 0)
       result = result == sizeof answer && answer.head.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
                        answer.attribute.nla_type == UNIX_DIAG_RQLEN
-                   ? answer.length.udiag_rqueue
+                   ? (int64_t)answer.length.udiag_rqueue
                    : -ENOENT;
     raw1(SYS_close, diag);
   }

@@ -105,6 +105,8 @@ char *raw_text(char *to, const char *from);
 char *raw_decimal(char *to, uint64_t value);
 /* Reads a number in decimal, with its sign, and goes behind it; 0 where there is none. */
 int64_t raw_number(const char **text);
+/* Behind `key` when the text begins with it, else NULL. */
+const char *raw_behind(const char *text, const char *key);
 
 /* Newer than some C libraries' headers; the same number on every architecture. */
 #define NR_PIDFD_SEND_SIGNAL 424
@@ -132,16 +134,18 @@ struct raw_status {
   uint16_t mode;
   uint16_t ignored2;
   uint64_t inode;
-  uint64_t ignored3[12];
+  uint64_t size;
+  uint64_t ignored3[6];
+  uint64_t changed; /* ctime: seconds, then nanoseconds */
+  uint32_t changed_part;
+  uint32_t ignored5[7];
   uint32_t device[2];
   uint64_t ignored4[14];
 };
 
 /* Writes what stands at a path; an empty one with AT_EMPTY_PATH is the descriptor itself. */
-static inline int raw_stat(int directory, const char *path, int flags, struct raw_status *status) {
-  enum { BASIC_STATS = 0x7ff };
-  return (int)raw5(SYS_statx, directory, path, flags, BASIC_STATS, status);
-}
+__attribute__((no_stack_protector)) int raw_stat(int directory, const char *path, int flags,
+                                                 struct raw_status *status);
 
 /* Signals as the kernel takes them: bit 0 is number 1. Every one but those of a fault (ILL, TRAP,
  * ABRT, BUS, FPE, SEGV, SYS), which blocked would end the process without its handler, and but

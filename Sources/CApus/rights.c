@@ -1,6 +1,6 @@
 /* The child's steps that need nothing but a system call or two: how it is scheduled, what it may
  * use, and as whom and with which capabilities it runs. All of it runs in the child. */
-#include "rights.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -10,13 +10,15 @@
 
 #include "raw.h"
 
-#define CHILD IN_CHILD static
-
 #ifndef PR_CAP_AMBIENT
 #define PR_CAP_AMBIENT 47
 #endif
 
 enum { GROUP_LIMIT = 64, IOPRIO_WHO_PROCESS = 1 };
+
+SHARED long control(long option, unsigned long second, unsigned long third) {
+  return raw5(SYS_prctl, option, second, third, 0, 0);
+}
 
 CHILD long set_limit(const struct capus_step *step) {
   struct {
@@ -29,7 +31,7 @@ CHILD long drop_bounding(uint64_t bits) {
   for (int capability = 0; capability < 64; capability++) {
     if (!(bits >> capability & 1))
       continue;
-    long result = raw5(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+    long result = control(PR_CAPBSET_DROP, capability, 0);
     if (result < 0)
       return result;
   }
@@ -48,10 +50,10 @@ CHILD long set_capabilities(uint64_t permitted, uint64_t inheritable) {
 }
 
 CHILD long set_ambient(uint64_t bits) {
-  long result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+  long result = control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0);
   for (int capability = 0; capability < 64 && result == 0; capability++)
     if (bits >> capability & 1)
-      result = raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+      result = control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability);
   return result;
 }
 
@@ -69,10 +71,10 @@ CHILD bool capabilities_match(const struct capus_expected *expected) {
   for (uint32_t capability = 0; capability <= expected->last_capability && capability < 64;
        capability++) {
     long bit = expected->ambient >> capability & 1;
-    if (raw5(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) != bit)
+    if (control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability) != bit)
       return false;
     if ((expected->bounding_dropped >> capability & 1) &&
-        raw5(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0) != 0)
+        control(PR_CAPBSET_READ, capability, 0) != 0)
       return false;
   }
   return true;
@@ -90,30 +92,31 @@ CHILD bool groups_match(const struct capus_plan *plan) {
   return true;
 }
 
+/* Real, effective and saved. */
+SHARED bool ids_are(long call, uint32_t id) {
+  uint32_t ids[3];
+  return raw3(call, &ids[0], &ids[1], &ids[2]) == 0 && ids[0] == id && ids[1] == id && ids[2] == id;
+}
+
 CHILD long verify(const struct capus_plan *plan) {
   const struct capus_expected *expected = &plan->expected;
-  uint32_t ids[3];
-  if (raw3(NR_GETRESUID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->uid ||
-      ids[1] != expected->uid || ids[2] != expected->uid)
-    return -EPERM;
-  if (raw3(NR_GETRESGID, &ids[0], &ids[1], &ids[2]) < 0 || ids[0] != expected->gid ||
-      ids[1] != expected->gid || ids[2] != expected->gid)
+  if (!ids_are(NR_GETRESUID, expected->uid) || !ids_are(NR_GETRESGID, expected->gid))
     return -EPERM;
   if (expected->check_groups && !groups_match(plan))
     return -EPERM;
   if (expected->check_capabilities && !capabilities_match(expected))
     return -EPERM;
-  if (expected->no_new_privileges && raw5(SYS_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
+  if (expected->no_new_privileges && control(PR_GET_NO_NEW_PRIVS, 0, 0) != 1)
     return -EPERM;
   if (expected->secure_bits) {
-    long bits = raw5(SYS_prctl, PR_GET_SECUREBITS, 0, 0, 0, 0);
+    long bits = control(PR_GET_SECUREBITS, 0, 0);
     if (bits < 0 || (bits & ~SECBIT_KEEP_CAPS) != (expected->secure_bits & ~SECBIT_KEEP_CAPS))
       return -EPERM;
   }
   return 0;
 }
 
-IN_CHILD long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
+CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
   case CAPUS_LIMIT:
     return set_limit(step);
@@ -130,7 +133,7 @@ IN_CHILD long capus_take_right(const struct capus_plan *plan, const struct capus
   case CAPUS_BOUNDING_SET:
     return drop_bounding(step->first);
   case CAPUS_KEEP:
-    return raw5(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
+    return control(PR_SET_KEEPCAPS, 1, 0);
   case CAPUS_GROUPS:
     return raw2(NR_SETGROUPS, plan->group_count, plan->groups);
   case CAPUS_GID:
@@ -142,9 +145,9 @@ IN_CHILD long capus_take_right(const struct capus_plan *plan, const struct capus
   case CAPUS_AMBIENT_SET:
     return set_ambient(step->first);
   case CAPUS_SECURE_BITS:
-    return raw5(SYS_prctl, PR_SET_SECUREBITS, step->first, 0, 0, 0);
+    return control(PR_SET_SECUREBITS, step->first, 0);
   case CAPUS_NO_NEW_PRIVILEGES:
-    return raw5(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return control(PR_SET_NO_NEW_PRIVS, 1, 0);
   case CAPUS_VERIFY:
     return verify(plan);
   default:

@@ -18,9 +18,6 @@ enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_MOUNT_SETATTR = 442 };
 enum { TREE = 1 | O_CLOEXEC | 0x8000, ONTO = 4 | 0x10 | 0x20, RECURSIVE = 0x8000 };
 enum { NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
 
-/* What several steps call stays one copy; the inliner does not see that as smaller. */
-#define SHARED __attribute__((noinline)) CHILD
-
 /* Behind the end of a string in a list of strings. */
 SHARED const char *after(const char *text) {
   while (*text++)
@@ -112,6 +109,47 @@ CHILD long enter_root(const struct capus_plan *plan) {
   return result < 0 ? result : raw1(SYS_chroot, ".");
 }
 
+CHILD long make_temporary(const char *path) {
+  return unless_missing(mount_new("tmpfs", path, MS_NODEV, "mode=1777"));
+}
+
+/* A file for something to be laid onto, with its directories. */
+CHILD long make_file(const char *path) {
+  char base[128];
+  unsigned name = 0;
+  for (unsigned at = 0; path[at]; at++) {
+    if (at == sizeof base)
+      return -ENAMETOOLONG;
+    base[at] = path[at];
+    if (path[at] == '/')
+      name = at + 1;
+  }
+  base[name] = 0;
+  long directory = capus_open_base(base);
+  if (directory < 0)
+    return directory;
+  long result = raw4(SYS_mknodat, directory, path + name, S_IFREG, 0);
+  raw1(SYS_close, directory);
+  return result == -EEXIST ? 0 : result;
+}
+
+/* Changes what is seen, with the notify channel in its place again if that is covered now. */
+CHILD long change_view(const struct capus_plan *plan, unsigned step) {
+  long channel = plan->channel ? copy_tree(AT_FDCWD, plan->channel) : -ENOENT;
+  long result;
+  if (step == CAPUS_SANDBOX_ROOT)
+    result = enter_root(plan);
+  else if ((result = make_temporary("/tmp")) == 0) {
+    result = make_temporary("/var/tmp");
+    /* Most channels are elsewhere. */
+    if (plan->channel && raw3(SYS_faccessat, AT_FDCWD, plan->channel, 0) == 0)
+      return result;
+  }
+  if (result == 0 && plan->channel)
+    result = make_file(plan->channel);
+  return result < 0 || !plan->channel ? result : place(channel, plan->channel);
+}
+
 CHILD long hole(bool is_placed, const char *path, int32_t *tree) {
   if (is_placed)
     return place(*tree, path);
@@ -153,10 +191,6 @@ CHILD long protect_kernel(const struct capus_plan *plan) {
       return result;
   }
   return hide(plan, "/lib/modules");
-}
-
-CHILD long make_temporary(const char *path) {
-  return unless_missing(mount_new("tmpfs", path, MS_NODEV, "mode=1777"));
 }
 
 /* Devices are the board's own, bound: making some is a right that is not always there. */
@@ -211,17 +245,14 @@ CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step) {
   case CAPUS_SANDBOX_NETWORK:
     return make_network();
   case CAPUS_SANDBOX_ROOT:
-    return enter_root(plan);
+  case CAPUS_SANDBOX_TEMPORARY:
+    return change_view(plan, step);
   case CAPUS_SANDBOX_PROCESSES:
     return unless_missing(mount_new("proc", "/proc", MS_NODEV | MS_NOEXEC, 0));
   case CAPUS_SANDBOX_READ_ONLY:
     return make_read_only(plan);
   case CAPUS_SANDBOX_KERNEL:
     return protect_kernel(plan);
-  case CAPUS_SANDBOX_TEMPORARY: {
-    long result = make_temporary("/tmp");
-    return result < 0 ? result : make_temporary("/var/tmp");
-  }
   case CAPUS_SANDBOX_DEVICES:
     return make_devices(plan);
   case CAPUS_SANDBOX_HIDE:

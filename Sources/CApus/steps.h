@@ -15,10 +15,32 @@
 #define CHILD_CODE __attribute__((no_stack_protector))
 #endif
 #define CHILD CHILD_CODE static
+/* What several steps call stays one copy; the inliner does not see that as smaller. */
+#define SHARED __attribute__((noinline)) CHILD
 
-/* One of enum capus_sandbox_step; 0 or -errno. */
+/* Each answers 0 or -errno. */
+
+/* One of enum capus_sandbox_step. */
 CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step);
-/* Leaves only the files of the plan's lists; 0 or -errno. */
+/* Leaves only the files of the plan's lists. */
 CHILD_CODE long capus_landlock(struct capus_plan *plan);
+/* One of the steps that say how and with which rights the child runs. */
+CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct capus_step *step);
+/* An unmet condition fails with its own number, counted from 1. */
+CHILD_CODE long capus_check_condition(const struct capus_step *step);
+/* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */
+CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
+/* Makes base/path with mode 0755 and gives its last directory to the user. */
+CHILD_CODE long capus_make_directory(const struct capus_step *step);
+/* The descriptor of a directory, which is made with all above it where it is not there. */
+CHILD_CODE long capus_open_base(const char *base);
+CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step);
+CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_step *step);
+CHILD_CODE long capus_place_descriptors(struct capus_plan *plan);
+
+/* The steps that take the place of a program, and answer its exit code; see CAPUS_READ_PID and
+ * CAPUS_CONNECT. */
+CHILD_CODE long capus_read_pid(struct capus_plan *plan, const struct capus_step *step);
+CHILD_CODE long capus_connect(const struct capus_step *step);
 
 #endif

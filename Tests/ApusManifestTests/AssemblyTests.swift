@@ -153,6 +153,21 @@ import Testing
     #expect(manifest.credentials(of: manifest.services[0]).umask == 0o077)
   }
 
+  @Test func `That nothing may be killed when memory runs out is a warning`() {
+    let both = load(
+      #"{"apus": 1, "defaults": {"oomScoreAdjust": -1000},"#
+        + #" "services": {"a": {"exec": ["/a"]}, "b": {"exec": ["/b"]}}}"#)
+    #expect(
+      both.lines == [
+        "apus.json:1:88: warning: services: every service has oomScoreAdjust -1000: the kernel panics"
+          + " when memory runs out"
+      ])
+    let one = load(
+      #"{"apus": 1, "services": {"a": {"exec": ["/a"], "oomScoreAdjust": -1000},"#
+        + #" "b": {"exec": ["/b"], "oomScoreAdjust": -999}}}"#)
+    #expect(one.lines == [])
+  }
+
   @Test func `An override of nothing is a warning`() {
     let loaded = load(
       #"{"apus": 1}"#, #"{"services": {"a": {"exec": ["/a"], "override": true}}}"#)

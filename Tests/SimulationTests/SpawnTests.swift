@@ -124,6 +124,24 @@ import Testing
     #expect(sim.starts(0) > 3)
   }
 
+  @Test("an end by SIGSYS says which system call was forbidden, when the kernel has said it")
+  func forbiddenCall() throws {
+    let sim = simulate { $0.service("confined") }
+    var script = Script.ending(after: 1000, signal: 31)
+    for (call, words) in [(0, ""), (1, ": 0"), (294, ": 293")] as [(UInt16, String)] {
+      script.end.deniedCall = call
+      sim.always(script)
+      let count = sim.starts(0)
+      while sim.starts(0) < count + 2 || sim.state(0) != .backoff {
+        try sim.run(for: .milliseconds(50))
+      }
+      var line = ByteWriter(capacity: 128)
+      sim.reason(0).write(into: &line, manifest: sim.world.manifest, service: 0)
+      let text = String(decoding: line.bytes, as: UTF8.self)
+      #expect(text == "killed by SIGSYS (a system call it may not make\(words))")
+    }
+  }
+
   @Test(
     "SPA-03: without descriptors for the report pipe nothing half made remains",
     arguments: [Errno.fileLimit, .systemFileLimit])

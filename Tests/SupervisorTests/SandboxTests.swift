@@ -172,7 +172,8 @@ import Testing
       """#)
     try FileManager.default.createDirectory(
       atPath: board.path("hole"), withIntermediateDirectories: true)
-    #expect(board.command(["start", "s"]).code == 0)
+    let start = board.command(["start", "s"])
+    #expect(start.code == 0, "\(start.errors) \(board.command(["logs"]).output)")
     #expect(board.command(["reload", "s"]).code == 0)
     #expect(try board.report("hole/x") == ["alive"])
     #expect(!FileManager.default.fileExists(atPath: board.path("y")))
@@ -220,6 +221,49 @@ import Testing
     #expect(lines(board) == ["/bin /run /../bin /../run", "web"])
     #expect(FileManager.default.fileExists(atPath: board.path("root/run/web/x")))
     #expect(!FileManager.default.fileExists(atPath: board.path("root/x")))
+  }
+
+  @Test(
+    "a service in another root or with a /tmp of its own reaches its notify channel",
+    arguments: [
+      #""root": "DIR/root""#, #""root": "DIR/root", "readOnly": true, "privateTmp": true"#,
+      #""privateTmp": true, "privateNetwork": true"#,
+    ])
+  func channel(sandbox: String) throws {
+    // The channels lie beside the control socket, which is below /tmp here.
+    let isRoot = sandbox.contains("root")
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"s": {
+        "exec": ["\#(isRoot ? "/probe" : "PROBE")", "notify", "READY=1\nSTATUS=here"],
+        "type": "notify", "start": "manual", "restart": "no", "user": 65534,
+        "umask": "0077", \#(isRoot ? #""environment": {"LD_LIBRARY_PATH": "/lib"},"# : "")
+        "sandbox": {\#(sandbox)}}}}
+      """#)
+    if isRoot { try copyProbe(to: board.path("root")) }
+    let start = board.command(["start", "s"])
+    #expect(start.code == 0, "\(start.errors) \(board.command(["logs"]).output)")
+    #expect(try board.service("s")["state"] as? String == "ready")
+    #expect(try board.service("s")["status"] as? String == "here")
+    // Again, with the file there that was made for it.
+    #expect(board.command(["restart", "s"]).code == 0)
+  }
+
+  /// The probe as /probe of a root, with what it is linked with.
+  private func copyProbe(to root: String) throws {
+    let script = #"""
+      mkdir -p "$1/lib" && cp "$0" "$1/probe"
+      for file in $(ldd "$0" | grep -o '/[^ ]*'); do
+        case $file in */ld-*) place=$1$file ;; *) place=$1/lib ;; esac
+        mkdir -p "${place%/*}" && cp -L "$file" "$place"
+      done
+      """#
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", script, Board.probe, root]
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
   }
 
   @Test("landlock leaves the files of its lists, also to root")

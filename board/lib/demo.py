@@ -170,6 +170,9 @@ class Story:
         who = self.access.ssh("id -un; cat /proc/1/comm")
         self.check(who.split() == ["root", "apus"] or who.split() == ["root", "init"],
                    "ssh: a session, by a process that apus started for this connection", who)
+        code, text = self.access._call(["ssh", *self.access.options, "-tt", "root@127.0.0.1",
+                                        "tty"], "tty", 30)
+        self.check(code == 0 and "/dev/pts/" in text, "ssh: a terminal of its own", text)
 
     def before(self):
         """Nothing that waits for traffic has run yet, and binding came before everything else."""
@@ -203,6 +206,7 @@ class Story:
         sets = re.findall(r"^Cap(?:Inh|Prm|Eff|Bnd|Amb):\t([0-9a-f]+)", status, re.M)
         self.check(ids == [("33",) * 4] * 2 and len(sets) == 5 and not any(int(x, 16) for x in sets),
                    "lighttpd runs as www-data without any capability", status)
+        self.confined(entry["mainPid"], status)
         # The second listener of the same service, reached from here through ssh.
         port = qemu.free_port(8081)
         subprocess.run(["ssh", *self.access.options, "-O", "forward", "-L",
@@ -211,6 +215,20 @@ class Story:
         self.access.page(f"http://127.0.0.1:{port}/")
         self.check(self.access.service("lighttpd")["mainPid"] == entry["mainPid"],
                    "the same process answers on the Unix socket")
+
+    def confined(self, pid, status):
+        """What the manifest takes from lighttpd is gone, as the kernel tells it."""
+        self.check("NoNewPrivs:\t1" in status and "Seccomp:\t2" in status,
+                   "its system calls are filtered, and it can gain no privileges", status)
+        mounts = self.access.ssh(f"cat /proc/{pid}/mountinfo")
+        roots = [line for line in mounts.splitlines() if line.split()[4] == "/"]
+        self.check(roots and roots[-1].split()[5].startswith("ro"),
+                   "all it sees is read-only but for a /tmp of its own", mounts)
+        network = self.access.ssh(f"cat /proc/{pid}/net/dev")
+        self.check(re.findall(r"^ *(\w+):", network, re.M) == ["lo"],
+                   "its network is its own: only the listeners reach the world", network)
+        limit = self.access.ssh("cat /sys/fs/cgroup/apus.lighttpd/memory.max 2>/dev/null || echo none")
+        self.check(limit.strip() in ("16777216", "none"), f"its limit of memory is {limit.strip()}")
 
     def bus(self):
         text = self.access.ssh("dbus-send --system --print-reply --dest=org.freedesktop.DBus / "

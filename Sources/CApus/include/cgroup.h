@@ -12,10 +12,11 @@ enum { CAPUS_MEMORY = 1, CAPUS_PIDS = 2, CAPUS_CPU = 4, CAPUS_IO = 8 };
 /* Enables controllers for the groups. Where the kernel wants no processes beside them, apus goes
  * into a group of its own; what others have there keeps it from that: -EBUSY. */
 int32_t capus_cgroup_enable(uint32_t controllers);
-/* The directory of a service's group, which is made with its limits unless it is there. `limits` is
- * NULL or memory.max, memory.high, pids.max, percent of cpu.max, cpu.weight, io.weight,
- * memory.oom.group and 1 where it may go on without: INT64_MIN sets none, INT64_MAX is "max". */
-int32_t capus_cgroup_make(const char *service, const int64_t *limits);
+/* The directory of a service's group, which is made with its limits unless it is there; `again`
+ * sets them in one that is there, too, so that they are those of today's manifest. `limits` is NULL
+ * or memory.max, memory.high, pids.max, percent of cpu.max, cpu.weight, io.weight, memory.oom.group
+ * and 1 where it may go on without: INT64_MIN sets none, INT64_MAX is "max". */
+int32_t capus_cgroup_make(const char *service, const int64_t *limits, int32_t again);
 int32_t capus_cgroup_open(const char *service);
 /* 1 when a child may be born in a group, 0 when it has to enter by itself. */
 int32_t capus_cgroup_bears(int32_t group);

@@ -120,6 +120,8 @@ struct capus_plan {
   struct capus_expected expected;
   char ***paths; /* by enum capus_path_list */
   const char *root;
+  const char
+      *channel; /* path of NOTIFY_SOCKET, which a new root or /tmp leaves in reach, or NULL */
   const struct capus_instruction *filter;
   uint16_t filter_count;     /* 0: a name is unknown, the step fails */
   uint8_t is_read_only;      /* CAPUS_SANDBOX_READ_ONLY follows */

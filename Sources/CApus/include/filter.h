@@ -20,4 +20,7 @@ enum { CAPUS_FILTER_MOST = 8 + 3 * 470 + 1 };
  * name; a name that only other architectures have allows nothing. */
 uint32_t capus_filter(char *const *names, struct capus_instruction *program);
 
+/* 1 for a name that such a list can have, on whatever architecture, else 0. */
+int32_t capus_filter_knows(const char *name);
+
 #endif

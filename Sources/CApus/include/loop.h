@@ -119,6 +119,12 @@ int32_t capus_own_groups(uint32_t *groups, int32_t capacity);
 void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard);
 /* Resident memory of a process in bytes (/proc/PID/statm), or -errno. */
 int64_t capus_resident_bytes(int32_t pid);
+/* The number of the system call for which SIGSYS has just ended a process, as the kernel's log has
+ * it, or -1: only root may read that, and it needs CONFIG_AUDIT. What writes there may be late, so
+ * this waits for up to 3 ms. */
+int32_t capus_denied_call(int32_t pid);
+/* Another number whenever /etc/passwd or /etc/group is another file or has changed; never 0. */
+uint64_t capus_users_stamp(void);
 /* Writes /proc/PID/oom_score_adj. */
 int32_t capus_set_oom_score(int32_t pid, int32_t value);
 /* The mode mask children start with. */

@@ -1,0 +1,88 @@
+#include <errno.h>
+#include <sys/ioctl.h>
+
+#include "steps.h"
+
+/* Everything in this file runs in the child. */
+
+CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step) {
+  if (step->small >= plan->source_count)
+    return -EINVAL;
+  static const int ways[] = {O_RDONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_APPEND};
+  if (step->first > 2)
+    return -EINVAL;
+  int flags = ways[step->first] | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+  long fd = raw4(SYS_openat, AT_FDCWD, step->text, flags, step->second);
+  if (fd < 0)
+    return fd;
+  plan->sources[step->small] = (int32_t)fd;
+  return 0;
+}
+
+/* Opened without waiting for a carrier, used with waiting, as getty expects it. */
+CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_step *step) {
+  if (plan->source_count < 3)
+    return -EINVAL;
+  long fd = raw4(SYS_openat, AT_FDCWD, step->text, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
+  if (fd < 0)
+    return fd;
+  long flags = raw2(NR_FCNTL, fd, F_GETFL);
+  if (flags < 0)
+    return flags;
+  long result = raw3(NR_FCNTL, fd, F_SETFL, flags & ~O_NONBLOCK);
+  if (result < 0)
+    return result;
+  result = raw3(SYS_ioctl, fd, TIOCSCTTY, 1);
+  if (result < 0)
+    return result;
+  for (int target = 0; target < 3; target++)
+    plan->sources[target] = (int32_t)fd;
+  return 0;
+}
+
+/* Closes from `first` on; one by one where there is no close_range(2) (before Linux 5.9). */
+CHILD long close_from(long first) {
+  struct {
+    uint64_t soft, hard;
+  } limit;
+  long result = raw3(NR_CLOSE_RANGE, first, ~0U, 0);
+  if (result != -ENOSYS)
+    return result;
+  result = raw4(SYS_prlimit64, 0, 7, 0, &limit);
+  if (result < 0)
+    return result;
+  for (uint64_t fd = (uint64_t)first; fd < limit.soft && fd < 1048576; fd++)
+    raw1(SYS_close, fd);
+  return 0;
+}
+
+/* First everything out of the way of the targets, then each to its place: no order of sources can
+ * overwrite one that is still needed. The report pipe comes right after them. */
+CHILD_CODE long capus_place_descriptors(struct capus_plan *plan) {
+  const int count = (int)plan->source_count;
+  long fd = raw3(NR_FCNTL, plan->report, F_DUPFD_CLOEXEC, count + 1);
+  if (fd < 0)
+    return fd;
+  plan->report = (int32_t)fd;
+  for (int target = 0; target < count; target++) {
+    if (plan->sources[target] < 0 || plan->sources[target] > count)
+      continue;
+    fd = raw3(NR_FCNTL, plan->sources[target], F_DUPFD_CLOEXEC, count + 1);
+    if (fd < 0)
+      return fd;
+    plan->sources[target] = (int32_t)fd;
+  }
+  for (int target = 0; target < count; target++) {
+    long result = plan->sources[target] < 0 ? raw1(SYS_close, target)
+                                            : raw3(SYS_dup3, plan->sources[target], target, 0);
+    if (result < 0 && result != -EBADF)
+      return result;
+    if (result < 0 && plan->sources[target] >= 0)
+      return result;
+  }
+  fd = raw3(SYS_dup3, plan->report, count, O_CLOEXEC);
+  if (fd < 0)
+    return fd;
+  plan->report = (int32_t)fd;
+  return close_from(count + 1);
+}
