@@ -81,7 +81,7 @@ import Testing
       + (0..<2).compactMap { _ in Client.connect(unix: board.path("u")) }
     #expect(clients.count == 5)
     try board.wait(for: "idle", "ready")
-    #expect(Client.send(unix: board.path("d"), Int32(SOCK_DGRAM.rawValue)))
+    #expect(Client.send(unix: board.path("d"), SOCK_DGRAM))
     #expect(try queued("127.0.0.1:\(port)") == 3)
     #expect(try queued(board.path("u")) == 2)
     #expect(try queued(board.path("q")) == 0)
