@@ -99,9 +99,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     while next < outcomes.elements.count {
       let event = outcomes.elements[next]
       next += 1
-      // The queue restarts whenever it has been emptied.
-      if next == outcomes.elements.count {
-        outcomes.removeAll()
+      // What has been stepped makes room: one outcome may lead to the next for long, as when
+      // thousands of listeners are bound.
+      if next > outcomes.capacity / 2 || next == outcomes.elements.count {
+        outcomes.removeFirst(next)
         next = 0
       }
       note(event)
