@@ -9,7 +9,8 @@ import Testing
   private func board(_ count: Int) throws -> Board {
     var services = [
       #"""
-      "once": {"exec": ["PROBE", "once"], "listen": [{"stream": "DIR/once"}], "restart": "no",
+      "once": {"exec": ["PROBE", "once"], "listen": [{"stream": "DIR/once"}],
+        "restart": {"policy": "no", "delay": "1ms", "factor": 1, "jitter": 0, "resetAfter": "0s"},
         "trigger": "100000/1s"}
       """#
     ]
@@ -51,7 +52,8 @@ import Testing
     // The next thing apus is asked for, which marks the end.
     #expect(board.command(["start", "once", "--no-wait"]).code == 0)
     #expect(board.command(["stop", "once"]).code == 0)
-    strace.interrupt()
+    // It may have come to life with other signals blocked.
+    kill(strace.processIdentifier, SIGKILL)
     strace.waitUntilExit()
     let calls = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
     let end = try #require(calls.firstIndex { $0.hasPrefix("accept4(") })
