@@ -26,13 +26,6 @@ public struct Buffer<Element: Sendable>: Sendable {
     return true
   }
 
-  /// Forgets the oldest ones.
-  @inline(never)
-  mutating func removeFirst(_ count: Int) {
-    for index in count..<elements.count { elements[index - count] = elements[index] }
-    for _ in 0..<count { _ = elements.popLast() }
-  }
-
   /// True when one more does not fit.
   public var isFull: Bool { elements.count >= capacity }
 
