@@ -63,17 +63,21 @@ let package = Package(
       swiftSettings: host),
     tests("CApusTests", ["CApus", "ApusWire", "ApusBase"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
-    tests("SupervisorTests", ["apus", "probe"]),
+    .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
+    tests("SupervisorTests", ["apus", "probe", "TestSockets"]),
     tests("GateTests", []),
     tests("ApusBaseTests", ["ApusBase"]),
-    tests("ApusLinuxTests", ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus"]),
+    tests(
+      "ApusLinuxTests",
+      ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus", "TestSockets"]),
     tests(
       "ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"], resources: [.copy("Golden")]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
     tests("FuzzTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
     tests(
-      "ApusCommandTests", ["ApusCommand", "ApusManifest", "ApusJSON", "ApusWire", "ApusBase"]),
+      "ApusCommandTests",
+      ["ApusCommand", "ApusManifest", "ApusJSON", "ApusWire", "ApusBase", "TestSockets"]),
     tests(
       "ApusCoreTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
       resources: [.copy("Golden")]),

@@ -28,9 +28,18 @@ public enum ControlDesk {
     guard rights == .change || rights == .look && isLook
     else { return .refused(client, .notPermitted) }
     var service: UInt16?
+    var connection: UInt32 = 0
     if !request.name.isEmpty {
-      guard let index = manifest.index(of: frame.extracting(request.name)),
-        !manifest.services[index].flags.contains(.template)
+      var found = manifest.index(of: frame.extracting(request.name))
+      if found == nil {
+        found = accepting(before: &connection, in: frame.extracting(request.name), manifest)
+        // What else is asked for is the whole service's.
+        switch request.command {
+        case .status, .logs, .stop, .kill: break
+        default: found = nil
+        }
+      }
+      guard let index = found, !manifest.services[index].flags.contains(.template)
       else { return .refused(client, .noSuchService) }
       service = UInt16(truncatingIfNeeded: index)
     }
@@ -58,6 +67,27 @@ public enum ControlDesk {
       client,
       Request(
         action: action, service: service, noWait: request.noWait, now: request.now,
-        onlyWait: request.onlyWait))
+        onlyWait: request.onlyWait, connection: connection))
+  }
+
+  /// The service of `name@N` that takes connections, and N, which is above 0.
+  @inline(never)
+  private static func accepting(
+    before number: inout UInt32, in name: borrowing Span<UInt8>, _ manifest: Manifest
+  ) -> Int? {
+    var end = name.count
+    var scale: UInt32 = 1
+    while end > 1, scale < 1_000_000_000 {
+      end -= 1
+      let digit = UInt32(name[end] ^ 0x30)
+      if digit > 9 { break }
+      number &+= digit &* scale
+      scale &*= 10
+    }
+    guard name[end] == UInt8(ascii: "@"), number > 0,
+      let index = manifest.index(of: name.extracting(0..<end)),
+      manifest.services[index].accepts
+    else { return nil }
+    return index
   }
 }

@@ -19,8 +19,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   var status = ByteWriter(capacity: Frame.statusLimit)
   private var events: EventBuffer
   private var effects: EffectBuffer
-  /// Outcomes that wait to be stepped. Supervisor bounds binds and spawns in flight, so that few do.
+  /// Outcomes that are being stepped, and those that come of them. Supervisor bounds binds and
+  /// spawns in flight, so that few do.
   private var outcomes: EventBuffer
+  private var following: EventBuffer
   private var record = FieldCodec(capacity: Supervisor.slotBytes)
   /// Who asked for another program, which comes after the turn.
   private var replacing: ClientID?
@@ -41,7 +43,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     history = StateHistory(services: supervisor.serviceCount())
     events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
     effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
-    outcomes = EventBuffer(capacity: 384)
+    outcomes = EventBuffer(capacity: Supervisor.effectsPerStep)
+    following = EventBuffer(capacity: Supervisor.effectsPerStep)
   }
 
   /// What is known of a service.
@@ -94,27 +97,26 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   /// Steps, and performs what that asks for; an outcome is stepped before the next event.
   @inline(never)
   private mutating func deliver(_ event: Event) {
-    outcomes.removeAll()
-    outcomes.append(event)
-    var next = 0
-    while next < outcomes.elements.count {
-      let event = outcomes.elements[next]
-      next += 1
-      // The queue restarts whenever it has been emptied.
-      if next == outcomes.elements.count {
-        outcomes.removeAll()
-        next = 0
-      }
-      note(event)
-      effects.removeAll()
-      supervisor.step(event, now: kernel.now, into: &effects)
-      // Before the effects, so that what is written is never behind what is done.
-      while let slot = supervisor.writeChanged(into: &record) {
-        kernel.keep(slot: slot, record)
-        noteState(slot)
-      }
-      for index in effects.elements.indices { perform(effects.elements[index]) }
+    following.append(event)
+    while !following.elements.isEmpty {
+      // One outcome may lead to the next for long, as when thousands of listeners are bound, so
+      // those that are stepped make room for what comes of them.
+      swap(&outcomes, &following)
+      following.removeAll()
+      for index in outcomes.elements.indices { step(outcomes.elements[index]) }
     }
+  }
+
+  private mutating func step(_ event: Event) {
+    note(event)
+    effects.removeAll()
+    supervisor.step(event, now: kernel.now, into: &effects)
+    // Before the effects, so that what is written is never behind what is done.
+    while let slot = supervisor.writeChanged(into: &record) {
+      kernel.keep(slot: slot, record)
+      noteState(slot)
+    }
+    for index in effects.elements.indices { perform(effects.elements[index]) }
   }
 
   /// Goes on as the program that is now at apus's path; the answer comes before that.
@@ -156,7 +158,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   }
 
   private mutating func take(_ outcome: Outcome) {
-    if case .event(let event) = outcome { outcomes.append(event) }
+    if case .event(let event) = outcome { following.append(event) }
   }
 
   private mutating func note(_ event: Event) {

@@ -140,6 +140,8 @@ public struct Request: Equatable, Sendable {
   public var action: Action
   /// To which service; nil for the board.
   public var service: UInt16?
+  /// The N of `name@N`, one connection of that service; 0 for the service itself.
+  public var connection: UInt32
   /// Answer at once instead of when it is done.
   public var noWait: Bool
   /// Skip the orderly part (`--now`).
@@ -150,8 +152,9 @@ public struct Request: Equatable, Sendable {
   /// A request.
   public init(
     action: Action, service: UInt16?, noWait: Bool = false, now: Bool = false,
-    onlyWait: Bool = false
+    onlyWait: Bool = false, connection: UInt32 = 0
   ) {
+    self.connection = connection
     self.onlyWait = onlyWait
     self.action = action
     self.service = service

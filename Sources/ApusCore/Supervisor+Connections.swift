@@ -18,6 +18,18 @@ extension Supervisor {
     return index
   }
 
+  /// The connection that is `name@number`, nil when it has ended.
+  @inline(never)
+  func connection(_ number: UInt32, of service: Int) -> Int? {
+    for index in connections.indices
+    where connections[index].stage != .free && connections[index].number == number
+      && Int(connections[index].service) == service
+    {
+      return index
+    }
+    return nil
+  }
+
   func instance(connection index: Int) -> InstanceID {
     InstanceID(
       slot: UInt16(truncatingIfNeeded: units.count + index),
@@ -173,6 +185,7 @@ extension Supervisor {
     connections[index].stage = .free
     units[service].connections -= 1
     lives -= 1
+    answerWaiters(of: service)
     for listener in manifest.services[service].listeners.indices {
       if listeners.at(listener)?.reason.kind == .connectionLimit {
         listeners[listener].reason = .none
@@ -188,18 +201,26 @@ extension Supervisor {
 
   /// Sends the stop signal to every connection's process.
   mutating func stopConnections(of service: Int) {
-    let stop = manifest.stop(of: manifest.services[service])
     for index in connections.indices
     where connections[index].stage != .free && Int(connections[index].service) == service
       && !connections[index].isStopping
     {
       guard out.elements.count < Self.effectReserve else { return work.push(service) }
-      connections[index].isStopping = true
-      guard connections[index].stage != .queued else { continue }
-      let id = instance(connection: index)
-      out.append(.signal(id, number: stop.signal, scope: stop.scope == .all ? .all : .main))
-      deadlines.set(deadlineKey(connection: index), to: now + stop.timeout)
+      stopConnection(index)
     }
+  }
+
+  /// Sends the stop signal to a connection's process, once.
+  @inline(never)
+  mutating func stopConnection(_ index: Int) {
+    guard !connections[index].isStopping else { return }
+    connections[index].isStopping = true
+    guard connections[index].stage != .queued else { return }
+    let stop = manifest.stop(of: manifest.services[Int(connections[index].service)])
+    out.append(
+      .signal(
+        instance(connection: index), number: stop.signal, scope: stop.scope == .all ? .all : .main))
+    deadlines.set(deadlineKey(connection: index), to: now + stop.timeout)
   }
 
   /// A connection's process did not reach execve(2), or did not stop, in time.

@@ -22,6 +22,7 @@ extension Supervisor {
     guard phase.rawValue <= Phase.running.rawValue else {
       return answer(client, .failed, service, Reason(.shutdown))
     }
+    if request.connection > 0 { return requestConnection(client, service, request) }
     if isInert(service) { return answer(client, .failed, service, units[service].reason) }
     if request.onlyWait { return wait(client, service, isForUp: request.action == .start) }
     switch request.action {
@@ -59,6 +60,28 @@ extension Supervisor {
       return answer(client, .failed, service, Reason(.connectionLimit))
     }
     waiters.append(waiter)
+  }
+
+  /// Ends one connection of a service that takes connections.
+  @inline(never)
+  private mutating func requestConnection(
+    _ client: ClientID, _ service: Int, _ request: Request
+  ) {
+    guard let index = connection(request.connection, of: service) else {
+      return answer(client, .noSuchService, nil, .none)
+    }
+    if request.action == .kill {
+      out.append(.signal(instance(connection: index), number: 9, scope: .all))
+    } else if !request.onlyWait {
+      stopConnection(index)
+    }
+    guard request.action == .stop, !request.noWait, waiters.count < Limits.clients else {
+      return answer(client, .done, service, .none)
+    }
+    waiters.append(
+      Waiter(
+        client: client, service: UInt16(truncatingIfNeeded: service), isForUp: false,
+        isPatient: true, connection: request.connection))
   }
 
   private mutating func end(_ client: ClientID, _ action: PowerAction, _ request: Request) {
@@ -130,6 +153,7 @@ extension Supervisor {
   func isFulfilled(_ waiter: Waiter) -> Bool {
     let service = Int(waiter.service)
     guard let unit = units.at(service) else { return true }
+    if waiter.connection > 0 { return connection(waiter.connection, of: service) == nil }
     if waiter.isForReload {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
     }

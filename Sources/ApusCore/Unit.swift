@@ -186,4 +186,6 @@ struct Waiter: Sendable {
   var isPatient = false
   /// Until it has reloaded; `isForUp` is true as well.
   var isForReload = false
+  /// Until this connection of the service has ended; 0 for the service itself.
+  var connection: UInt32 = 0
 }

@@ -19,6 +19,8 @@ extension LinuxKernel {
       return
     }
     for service in manifest.services { controllers |= controllers(of: service) }
+    // Who is the biggest is told by all processes of a service.
+    if manifest.system.pressureStall != .never { controllers |= UInt32(CAPUS_MEMORY) }
     let answer = capus_cgroup_enable(controllers)
     if answer < 0, !isResumed {
       log.write(.warning, "cannot enable a controller of control groups", Errno(0 &- answer))

@@ -104,6 +104,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
         throw errno
       }
       if capus_pid() != 1 { _ = capus_become_subreaper() }
+      // The kernel gives PID 1 a thousand. Children get the kernel's own limit again.
+      capus_raise_files(
+        UInt64(4096 &+ 2 &* manifest.listeners.count &+ 4 &* manifest.services.count))
       // Children start with this, and so do files of apus's own.
       capus_set_umask(0o022)
     }

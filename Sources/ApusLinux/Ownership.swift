@@ -56,10 +56,11 @@ struct Ownership {
   /// What children must not inherit: limits and a nice value that are not the kernel's own.
   ///
   /// A shell's `ulimit` before `apus run` must not reach services (SPA-07). PID 1 has the kernel's
-  /// own values, so its children need no step. Where apus may not raise a limit, its own stays.
+  /// own values, all but for descriptors (RLIMIT_NOFILE), of which it takes more, so its children
+  /// need no other step. Where apus may not raise a limit, its own stays.
   func surroundings(isInit: Bool) -> Surroundings {
     var reset: Rows<ResourceLimit> = Rows()
-    for limit in selfLimits where !isInit {
+    for limit in selfLimits where !isInit || limit.resource == 7 {
       guard let standard = Ownership.standard(limit.resource) else { continue }
       var wanted = ResourceLimit(
         resource: limit.resource, soft: standard.soft, hard: standard.hard)

@@ -178,6 +178,7 @@ extension ByteWriter {
       client(id)
       word(request.action)
       if let service = request.service { pair("s", service) }
+      if request.connection > 0 { pair("connection", request.connection) }
       if request.noWait { text(" no-wait") }
       if request.now { text(" now") }
     case .listing(let id, let listing, let service):

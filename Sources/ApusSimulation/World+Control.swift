@@ -7,14 +7,15 @@ extension World {
   @discardableResult
   public func request(
     _ action: Request.Action, _ service: ServiceIndex? = nil, noWait: Bool = false,
-    now: Bool = false
+    now: Bool = false, connection: UInt32 = 0
   ) -> Int {
     let slot = nextClient
     nextClient = (nextClient + 1) % Limits.clients
     clientGenerations[slot] &+= 1
     let client = ClientID(slot: UInt8(slot), generation: clientGenerations[slot])
     let request = Request(
-      action: action, service: service.map { UInt16($0) }, noWait: noWait, now: now)
+      action: action, service: service.map { UInt16($0) }, noWait: noWait, now: now,
+      connection: connection)
     // A slot that is needed again belongs to a client that has gone.
     for index in requests.indices
     where requests[index].client.slot == client.slot && !requests[index].isGone {

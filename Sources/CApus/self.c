@@ -171,6 +171,20 @@ void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard) {
   *hard = limits[1];
 }
 
+void capus_raise_files(uint64_t least) {
+  uint64_t limit[2] = {least, least}, old[2] = {0, 0};
+  raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, old);
+  if (old[0] >= least)
+    return;
+  if (old[1] > least)
+    limit[1] = old[1];
+  /* Without CAP_SYS_RESOURCE the hard limit is as far as it goes. */
+  if (raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, limit, 0) < 0) {
+    old[0] = old[1];
+    raw4(SYS_prlimit64, 0, RLIMIT_NOFILE, old, 0);
+  }
+}
+
 char **capus_arguments(int32_t *count) {
   extern char **environ;
   static char **first;

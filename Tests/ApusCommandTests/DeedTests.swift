@@ -1,5 +1,6 @@
 import ApusWire
 import Foundation
+import TestSockets
 import Testing
 
 @Suite struct DeedTests {
@@ -104,16 +105,8 @@ import Testing
 
   @Test("a supervisor that does not answer a listing is given up") func silence() throws {
     let path = NSTemporaryDirectory() + "apus-\(UUID().uuidString.prefix(8))"
-    let fd = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0)
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    let bound = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    try #require(bound == 0 && listen(fd, 4) == 0)
+    let fd = Endpoint.path(path).listen(SOCK_SEQPACKET)
+    try #require(fd >= 0)
     defer {
       close(fd)
       unlink(path)

@@ -2,6 +2,7 @@ import ApusBase
 import ApusWire
 import Foundation
 import Synchronization
+import TestSockets
 
 /// The other end of the control socket: a real one, with the answers a test gives it.
 final class FakeSupervisor: Sendable {
@@ -14,17 +15,8 @@ final class FakeSupervisor: Sendable {
   /// Listens and answers one connection after the other with the frames of `replies`, in order.
   init(_ replies: [[[UInt8]]]) throws {
     path = NSTemporaryDirectory() + "apus-\(UUID().uuidString.prefix(8))"
-    let fd = socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0)
-    listener = fd
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
-    let bound = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    guard bound == 0, listen(fd, 8) == 0 else { throw Errno(errno) }
+    listener = Endpoint.path(path).listen(SOCK_SEQPACKET)
+    guard listener >= 0 else { throw Errno(-listener) }
     Thread.detachNewThread { [self] in
       for frames in replies {
         let client = accept(listener, nil, nil)

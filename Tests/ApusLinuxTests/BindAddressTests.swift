@@ -3,6 +3,7 @@ import ApusCore
 import ApusLinux
 import ApusManifest
 import Foundation
+import TestSockets
 import Testing
 
 @Suite("Binding internet addresses")
@@ -103,16 +104,8 @@ struct BindAddressTests {
 
   /// True when a connection to 127.0.0.1 is taken.
   private func connectLoopback(port: UInt16) -> Bool {
-    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(fd) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-      }
-    }
+    let fd = Endpoint.port(port).connect()
+    if fd >= 0 { close(fd) }
+    return fd >= 0
   }
 }

@@ -3,6 +3,7 @@ import ApusCore
 import ApusLinux
 import ApusManifest
 import Foundation
+import TestSockets
 import Testing
 
 /// Sets options with values, as the decoder leaves them.
@@ -116,7 +117,7 @@ extension BindTests {
     #expect(lseek(fd, 0, SEEK_CUR) == 0)
     close(fd)
     #expect(open("/proc") == .failed(.bind, Errno(EISDIR)))
-    close(listenUnix(scratch["s"]))
+    close(Endpoint.path(scratch["s"]).listen())
     #expect(open(scratch["s"]) == .failed(.bind, Errno(ENXIO)))
     #expect(open("/dev/none") == .failed(.bind, .noEntry))
   }

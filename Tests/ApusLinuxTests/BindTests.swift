@@ -3,6 +3,7 @@ import ApusCore
 import ApusLinux
 import ApusManifest
 import Foundation
+import TestSockets
 import Testing
 
 /// Binds the only listener of a manifest; fails the test when it can not.
@@ -39,7 +40,7 @@ struct BindTests {
     let path = scratch["web.sock"]
     let fd = try bind(manifest(path: path))
     defer { close(fd) }
-    let client = connectUnix(path)
+    let client = Endpoint.path(path).connect()
     #expect(client >= 0)
     close(client)
     #expect(BoundName(fd).bytes == Array(path.utf8) + [0])
@@ -57,11 +58,11 @@ struct BindTests {
   @Test("SOC-06 a stale socket is replaced")
   func stale() throws {
     let path = scratch["stale.sock"]
-    close(listenUnix(path))
-    #expect(connectUnix(path) == -ECONNREFUSED)
+    close(Endpoint.path(path).listen())
+    #expect(Endpoint.path(path).connect() == -ECONNREFUSED)
     let fd = try bind(manifest(path: path))
     defer { close(fd) }
-    let client = connectUnix(path)
+    let client = Endpoint.path(path).connect()
     #expect(client >= 0)
     close(client)
   }
@@ -69,7 +70,7 @@ struct BindTests {
   @Test("SOC-06 a live socket is left alone")
   func live() {
     let path = scratch["live.sock"]
-    let other = listenUnix(path)
+    let other = Endpoint.path(path).listen()
     defer { close(other) }
     let before = status(path)?.st_ino
     #expect(
@@ -222,7 +223,7 @@ struct BindTests {
 
     let ours = try bind(removed)
     unlink(path)
-    let theirs = listenUnix(path)
+    let theirs = Endpoint.path(path).listen()
     defer { close(theirs) }
     unbindListener(ours, 0, of: removed)
     #expect(status(path) != nil)

@@ -52,38 +52,6 @@ func status(_ path: String) -> stat? {
   return lstat(path, &status) == 0 ? status : nil
 }
 
-/// Connects to a unix path; the descriptor or -errno.
-func connectUnix(_ path: String) -> Int32 {
-  let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-  var address = sockaddr_un()
-  address.sun_family = sa_family_t(AF_UNIX)
-  withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-  let answer = withUnsafePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      connect(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-    }
-  }
-  if answer == 0 { return fd }
-  let code = errno
-  close(fd)
-  return -code
-}
-
-/// Makes a unix socket at a path that listens, as another program would.
-func listenUnix(_ path: String) -> Int32 {
-  let fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-  var address = sockaddr_un()
-  address.sun_family = sa_family_t(AF_UNIX)
-  withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
-  _ = withUnsafePointer(to: &address) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-    }
-  }
-  listen(fd, 8)
-  return fd
-}
-
 /// The name getsockname(2) gives: family, port and address bytes, or the path.
 struct BoundName {
   var family: Int32 = -1

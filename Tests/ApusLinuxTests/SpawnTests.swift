@@ -3,6 +3,7 @@ import ApusCore
 import ApusLinux
 import ApusManifest
 import Foundation
+import TestSockets
 import Testing
 
 /// The kernel layer with real processes, inside this one: it takes no signals and reaps only its own.
@@ -78,41 +79,6 @@ final class Workshop {
     }
     Issue.record("no end within 30 s")
   }
-}
-
-private func address(_ port: UInt16) -> sockaddr_in {
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_port = port.bigEndian
-  address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-  return address
-}
-
-/// A TCP port nobody used a moment ago.
-private func freePort() -> UInt16? {
-  let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-  defer { close(fd) }
-  var local = address(0)
-  var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let done = withUnsafeMutablePointer(to: &local) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      bind(fd, $0, size) == 0 && getsockname(fd, $0, &size) == 0
-    }
-  }
-  return done ? UInt16(bigEndian: local.sin_port) : nil
-}
-
-private func connectLocal(_ port: UInt16) -> Int32? {
-  let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-  var remote = address(port)
-  let result = withUnsafePointer(to: &remote) {
-    $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-    }
-  }
-  if result == 0 { return fd }
-  close(fd)
-  return nil
 }
 
 @Suite struct SpawnTests {
@@ -280,7 +246,7 @@ private func connectLocal(_ port: UInt16) -> Int32? {
 
   @Test("accept gives the connection on the standard streams, and says who connected")
   func accepting() throws {
-    let port = try #require(freePort())
+    let port = Endpoint.freePort()
     let workshop = try Workshop(
       #"""
       {"apus": 1, "services": {"s": {"exec": ["/usr/bin/env"], "accept": true, "stdio": "socket",
@@ -291,7 +257,8 @@ private func connectLocal(_ port: UInt16) -> Int32? {
     #expect(
       workshop.perform(.accept(listener: 0, early))
         == .event(.acceptFailed(early, listener: 0, errno: .again)))
-    let client = try #require(connectLocal(port))
+    let client = Endpoint.port(port).connect()
+    try #require(client >= 0)
     defer { close(client) }
     let id = workshop.begin(0, slot: 1)
     let source = ConnectionSource(

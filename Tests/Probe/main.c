@@ -121,7 +121,7 @@ static int listeners(void) {
 }
 
 static void answer(int listener) {
-  char text[128];
+  char text[8192];
   const char *names = getenv("LISTEN_FDNAMES");
   int client = accept(listener, NULL, NULL);
   if (client < 0)

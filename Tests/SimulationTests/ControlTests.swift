@@ -100,4 +100,30 @@ import Testing
     try sim.run(for: .seconds(1))
     #expect(sim.world.requests[start].answer?.code == .failed)
   }
+
+  @Test("a connection is stopped alone, and the answer comes with its end")
+  func oneConnection() throws {
+    let sim = simulate {
+      $0.service("each") {
+        $0.listen()
+        $0.accept()
+      }
+    }
+    sim.always(Script().with { $0.manners = .dies(after: 700_000) })
+    try sim.run(for: .seconds(1))
+    sim.world.connect(0, count: 3)
+    try sim.run(for: .milliseconds(100))
+    let before = (0..<3).compactMap { sim.supervisor.report(connection: $0)?.pid }
+    #expect(before.count == 3)
+    let stop = sim.world.request(.stop, 0, connection: 2)
+    let missing = sim.world.request(.stop, 0, connection: 9)
+    try sim.run(for: .milliseconds(500))
+    #expect(sim.world.requests[stop].answer == nil)
+    #expect(sim.world.requests[missing].answer?.code == .noSuchService)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.requests[stop].answer?.code == .done)
+    let left = (0..<3).compactMap { sim.supervisor.report(connection: $0)?.number }
+    #expect(left.sorted() == [1, 3])
+    #expect(sim.state(0) == .listening)
+  }
 }

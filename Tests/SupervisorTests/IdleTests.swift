@@ -1,4 +1,5 @@
 import Foundation
+import TestSockets
 import Testing
 
 @Suite struct IdleTests {
@@ -44,6 +45,58 @@ import Testing
       #expect(triggers > 50, "\(service): \(triggers)")
       try board.wait(for: service, "listening")
       #expect(try board.service(service)["reason"] as? String == "idle")
+    }
+  }
+
+  @Test("lighttpd is stopped and started under its clients, and each of thousands gets its page")
+  func lighttpd() async throws {
+    let ports = (0..<3).map { _ in Client.freePort() }
+    // The first stays open for another request, which the client does not make.
+    let requests = ports.indices.map {
+      $0 == 0 ? "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" : "GET / HTTP/1.0\r\n\r\n"
+    }
+    let services = ports.indices.map {
+      #"""
+      "web\#($0)": {"exec": ["CLIENTS/lighttpd", "-D", "-f", "DIR/conf\#($0)", "-m",
+          "\#(RealClients.folder)/tree/usr/lib/lighttpd"],
+        "listen": [{"stream": "127.0.0.1:\#(ports[$0])"}],
+        "idleStop": "20ms", "trigger": "100000/1s"}
+      """#
+    }
+    let board = try RealClients.board(
+      #"{"apus": 1, "services": {\#(services.joined(separator: ", "))}}"#)
+    let page = "<p>the page of lighttpd</p>\n"
+    try page.write(toFile: board.path("index.html"), atomically: true, encoding: .utf8)
+    for (index, port) in ports.enumerated() {
+      try #"""
+      server.systemd-socket-activation = "enable"
+      server.bind = "127.0.0.1"
+      server.port = \#(port)
+      server.document-root = "\#(board.directory.path)"
+      server.modules = ("mod_indexfile", "mod_staticfile")
+      server.compat-module-load = "disable"
+      index-file.names = ("index.html")
+      """#.write(toFile: board.path("conf\(index)"), atomically: true, encoding: .utf8)
+    }
+    let first = Client.ask(.port(ports[0]), requests[0])
+    try #require(first.hasSuffix("\r\n\r\n\(page)"), "\(first)\n\(board.log)")
+    let failures = await withTaskGroup(of: Int.self) { group in
+      for (port, request) in zip(ports, requests) {
+        group.addTask {
+          self.connect(1000, gap: 10_000...45_000) {
+            let answer = Client.ask(.port(port), request)
+            return answer.hasPrefix("HTTP/1.") && answer.hasSuffix(page) ? answer : ""
+          }
+        }
+      }
+      return await group.reduce(0, +)
+    }
+    #expect(failures == 0, "log:\n\(board.log)")
+    for (index, port) in ports.enumerated() {
+      let triggers = try #require(try board.socket("127.0.0.1:\(port)")["triggers"] as? Int)
+      #expect(triggers > 50, "\(triggers)")
+      try board.wait(for: "web\(index)", "listening")
+      #expect(try board.service("web\(index)")["reason"] as? String == "idle")
     }
   }
 

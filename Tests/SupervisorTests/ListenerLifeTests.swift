@@ -61,6 +61,49 @@ import Testing
     close(other)
   }
 
+  @Test("name@N is one connection: it is shown, stopped and killed alone")
+  func instances() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "each": {"exec": ["PROBE", "hold"], "accept": true, "stdio": "socket",
+          "listen": [{"stream": "DIR/each"}]},
+        "web": {"exec": ["PROBE", "sleep"]}}}
+      """#)
+    var clients: [Int32] = []
+    for _ in 0..<3 {
+      clients.append(try #require(Client.connect(unix: board.path("each"))))
+      #expect(Client.readLine(clients[clients.count - 1]).hasPrefix("- "))
+    }
+    let second = try #require(try board.service("each@2")["mainPid"] as? Int32)
+    let shown = board.command(["status", "each@2"])
+    #expect(shown.code == 0 && shown.output.hasPrefix("each@2: ready for "), "\(shown)")
+    #expect(shown.output.contains("main pid: \(second)\n"))
+    #expect(!shown.output.contains("each@1"))
+    // Answered once it has ended.
+    #expect(board.command(["stop", "each@2"]).code == 0)
+    #expect(kill(second, 0) != 0)
+    #expect(Client.readAll(clients[1]) == "")
+    for name in ["each@2", "each@0", "each@", "each@x", "each@02x", "web@1", "each@4294967299"] {
+      let refused = board.command(["stop", name])
+      #expect(refused.code == 4 && refused.errors.contains("no such service: \(name)"))
+      #expect(board.command(["status", name]).code == 4, "\(name)")
+    }
+    // What has no meaning for one connection is refused.
+    for deed in ["start", "restart", "reload", "reset"] {
+      #expect(board.command([deed, "each@1"]).code == 4, "\(deed)")
+    }
+    let first = try #require(try board.service("each@1")["mainPid"] as? Int32)
+    #expect(board.command(["kill", "each@1"]).code == 0)
+    try board.wait("the end of the first") { kill(first, 0) != 0 }
+    #expect(board.command(["wait", "each@3", "stopped", "--timeout", "50ms"]).code != 0)
+    #expect(board.command(["status", "each@3"]).code == 0)
+    close(clients[2])
+    try board.wait("the end of the last") { board.command(["status", "each@3"]).code == 4 }
+    #expect(try board.state("each") == "listening")
+    close(clients[0])
+  }
+
   @Test("queued tells what waits at TCP and unix listeners, and flush drops it at the end")
   func queueAndFlush() throws {
     let port = Client.freePort()
@@ -81,7 +124,7 @@ import Testing
       + (0..<2).compactMap { _ in Client.connect(unix: board.path("u")) }
     #expect(clients.count == 5)
     try board.wait(for: "idle", "ready")
-    #expect(Client.send(unix: board.path("d"), Int32(SOCK_DGRAM.rawValue)))
+    #expect(Client.send(unix: board.path("d"), SOCK_DGRAM))
     #expect(try queued("127.0.0.1:\(port)") == 3)
     #expect(try queued(board.path("u")) == 2)
     #expect(try queued(board.path("q")) == 0)

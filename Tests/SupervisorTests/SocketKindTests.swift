@@ -214,8 +214,8 @@ import Testing
       #expect(try board.state(name) == "listening")
     }
     #expect(Client.send(port: port))
-    #expect(Client.send(unix: board.path("d"), Int32(SOCK_DGRAM.rawValue)))
-    #expect(Client.send(unix: board.path("q"), Int32(SOCK_SEQPACKET.rawValue)))
+    #expect(Client.send(unix: board.path("d"), SOCK_DGRAM))
+    #expect(Client.send(unix: board.path("q"), SOCK_SEQPACKET))
     let pipe = open(board.path("f"), O_WRONLY | O_NONBLOCK)
     #expect(write(pipe, "x", 1) == 1)
     close(pipe)

@@ -89,11 +89,14 @@ def device_tree(machine):
     return patched
 
 
-def command(machine, initramfs, ports=None, append="", network=True):
-    """The QEMU command line; PORTS maps ports of the board to ports of this machine's loopback."""
+def command(machine, initramfs, ports=None, append="", network=True, options=()):
+    """The QEMU command line; PORTS maps ports of the board to ports of this machine's loopback.
+
+    Of OPTIONS those that the machine has as well win.
+    """
     kernel = debian.kernel(machine.architecture)
     words = f"console={machine.console},115200 quiet panic=-1 {machine.append} {append}".split()
-    argv = [machine.program, *machine.options, "-display", "none", "-nodefaults", "-no-reboot",
+    argv = [machine.program, *machine.options, *options, "-display", "none", "-nodefaults", "-no-reboot",
             "-kernel", str(kernel / "vmlinuz"), "-initrd", str(initramfs),
             "-append", " ".join(words)]
     if machine.tree:

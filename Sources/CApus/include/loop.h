@@ -117,6 +117,9 @@ void capus_inspect(struct capus_self *self);
 /* Its supplementary groups, how many there are, or -errno; and its limits by RLIMIT_* number. */
 int32_t capus_own_groups(uint32_t *groups, int32_t capacity);
 void capus_own_limit(int32_t resource, uint64_t *soft, uint64_t *hard);
+
+/* Lets this process have that many descriptors, or as many as it may. */
+void capus_raise_files(uint64_t least);
 /* Resident memory of a process in bytes (/proc/PID/statm), or -errno. */
 int64_t capus_resident_bytes(int32_t pid);
 /* The number of the system call for which SIGSYS has just ended a process, as the kernel's log has
