@@ -36,7 +36,7 @@
     }
 
     /// Where an element lies.
-    @inline(never)
+    @inline(__always)
     func place(_ index: Int, _ stride: Int) -> UnsafeMutableRawPointer {
       precondition(UInt(bitPattern: index) < UInt(used))
       return unsafe base + index &* stride

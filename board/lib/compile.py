@@ -26,9 +26,11 @@ LINK_TIME = [
     "--lto-O2",
     *(f"--mllvm={option}" for option in (
         "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
-        "-inline-max-stacksize=64", "-inline-threshold=-20", "-disable-lsr",
+        "-inline-max-stacksize=64", "-inline-threshold=0", "-disable-lsr",
         "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
-        "-force-attribute=minsize", "-force-attribute=optsize")),
+        "-force-attribute=minsize", "-force-attribute=optsize",
+        # The next of a range of numbers: `for index in 0..<count` is no call.
+        "-force-attribute=$es16IndexingIteratorV4next7ElementQzSgyFSnySiG_Tg5:alwaysinline")),
     "--lto-newpm-passes=forceattrs,lto<Oz>,lto<Oz>,"
     "function(gvn-sink,simplifycfg<hoist-common-insts;sink-common-insts>),"
     "mergefunc,iroutliner,globaldce"]
