@@ -131,10 +131,7 @@ import Testing
     let end = try #require(try board.service("leaves")["lastExit"] as? [String: Any])
     #expect(end["kind"] as? String == "exit" && end["code"] as? Int == 0)
   }
-}
 
-/// By itself, so that the half minute passes beside everything else.
-@Suite struct RestTests {
   @Test("EXH-05 a hundred services and a hundred listeners that rest cost no wake-up in 30 s")
   func rest() async throws {
     let services = (0..<100).map {
