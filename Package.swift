@@ -15,6 +15,12 @@ let device: [SwiftSetting] = [
   .strictMemorySafety(),
 ]
 
+/// Optimised even where the tests are built: thousands of random lives and texts go through these.
+/// Checks stay in, and so do the internals that tests look at.
+let quick: [SwiftSetting] = [
+  .unsafeFlags(["-O"], .when(configuration: .debug))
+]
+
 let host: [SwiftSetting] = [
   .enableUpcomingFeature("InternalImportsByDefault")
 ]
@@ -28,6 +34,10 @@ let shim: [CSetting] = [
 
 func deviceTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: device)
+}
+
+func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: device + quick)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
@@ -48,11 +58,11 @@ let package = Package(
   targets: [
     .target(name: "CApus", cSettings: shim),
     .systemLibrary(name: "CCapability"),
-    deviceTarget("ApusBase", []),
-    deviceTarget("ApusJSON", ["ApusBase"]),
-    deviceTarget("ApusManifest", ["ApusBase", "ApusJSON"]),
-    deviceTarget("ApusWire", ["ApusBase"]),
-    deviceTarget("ApusCore", ["ApusManifest", "ApusWire", "ApusBase"]),
+    pureTarget("ApusBase", []),
+    pureTarget("ApusJSON", ["ApusBase"]),
+    pureTarget("ApusManifest", ["ApusBase", "ApusJSON"]),
+    pureTarget("ApusWire", ["ApusBase"]),
+    pureTarget("ApusCore", ["ApusManifest", "ApusWire", "ApusBase"]),
     deviceTarget(
       "ApusLinux", ["ApusCore", "ApusManifest", "ApusWire", "ApusBase", "CApus", "CCapability"]),
     deviceTarget("ApusCommand", ["ApusManifest", "ApusJSON", "ApusWire", "ApusBase", "CApus"]),
@@ -60,7 +70,7 @@ let package = Package(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
     .target(
       name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
-      swiftSettings: host),
+      swiftSettings: host + quick),
     tests("CApusTests", ["CApus", "ApusWire", "ApusBase"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),

@@ -174,7 +174,6 @@ public struct Message: Equatable, Sendable {
     case bound
     case bindFailed
     case waiting
-    case notInForce
     case invalid
     case shutdown
     case leftBehind

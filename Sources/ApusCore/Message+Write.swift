@@ -19,7 +19,7 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused, .notInForce: .warning
+    case .exited, .backoff, .paused: .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
       .error
@@ -56,7 +56,6 @@ extension Message {
       writeAddress(into: &writer, manifest)
     case .bindFailed: writeReason(into: &writer, manifest)
     case .waiting: writeReason(into: &writer, manifest)
-    case .notInForce: writer.text("uses keys that are accepted but not in force yet")
     case .invalid: writer.text("invalid, see apus check")
     case .shutdown:
       writer.text("going down: ")

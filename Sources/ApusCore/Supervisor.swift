@@ -260,7 +260,7 @@ extension Supervisor {
 }
 
 /// What a status line says of a service.
-public struct ServiceReport: Sendable {
+public struct ServiceReport: Equatable, Sendable {
   /// The state.
   public var state: ServiceState
   /// Since when.

@@ -19,7 +19,7 @@ extension Simulation {
     var new = Supervisor(manifest: world.manifest, mode: old.mode, seed: world.seed &+ 1)
     for slot in 0..<new.slotCount {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
-      for (index, byte) in bytes.enumerated() { codec.bytes[index] = byte }
+      codec.bytes.replaceSubrange(..<bytes.count, with: bytes)
       codec.read(bytes.count)
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
@@ -42,7 +42,7 @@ extension Simulation {
       if isSaidAnew, let reason = before?.reason {
         after?.reason = reason
       }
-      if "\(String(describing: before))" != "\(String(describing: after))" {
+      if before != after {
         throw failure(
           Violation(
             13,

@@ -7,18 +7,10 @@ import Testing
 
 /// Readiness, watchdogs, helpers and timers, from manifests as people write them.
 @Suite struct HelperTests {
-  private func sim(_ services: String) throws -> Simulation {
-    var loader = ManifestLoader()
-    loader.add(
-      file: Array("test.json".utf8), bytes: Array("{\"apus\":1,\"services\":{\(services)}}".utf8))
-    let loaded = loader.finish()
-    #expect(loaded.diagnostics.filter { $0.severity == .error }.isEmpty)
-    return Simulation(loaded.manifest)
-  }
-
   @Test("NOT-08 a service that never says READY=1 is ended as its stop plan says, and tried again")
   func notReady() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "notify", "ready": {"timeout": "5s"}}"#)
+    let sim = try simulate(
+      services: #""a": {"exec": ["/a"], "type": "notify", "ready": {"timeout": "5s"}}"#)
     try sim.run(for: .seconds(4))
     #expect(sim.state(0) == .starting)
     try sim.run(for: .seconds(2))
@@ -28,8 +20,9 @@ import Testing
 
   @Test("NOT-04 READY=1 and an exit that are pending together are seen in that order")
   func readyThenExit() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "notify", "restart": "no"}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "notify", "restart": "no"}, "#
         + #""b": {"exec": ["/b"], "needs": ["a"], "start": "manual"}"#)
     sim.always(.ending(after: 1_000, code: 1))
     sim.world.at(sim.world.time + Interval(microseconds: 1_100)) {
@@ -42,7 +35,7 @@ import Testing
 
   @Test("READY=1 that overtakes the report of execve is not lost")
   func overtaking() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "notify"}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "type": "notify"}"#)
     var script = Script()
     script.saysReady = true
     sim.always(script)
@@ -52,7 +45,7 @@ import Testing
 
   @Test("NOT-09 a watchdog that runs out sends ABRT, then KILL, once")
   func watchdog() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "notify", "watchdog": "2s"}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "type": "notify", "watchdog": "2s"}"#)
     var deaf = Script()
     deaf.manners = .ignores
     sim.always(deaf)
@@ -68,13 +61,15 @@ import Testing
 
   @Test("commands run in order around the main process, and a failing one fails the start")
   func helpers() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "post": [["/z"]], "restart": "no"}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "post": [["/z"]], "restart": "no"}"#)
     sim.always(.ending(after: 10_000, code: 0))
     try sim.run(for: .seconds(1))
     #expect(sim.world.helperStarts == 3)
     #expect(sim.state(0) == .stopped)
-    let failing = try self.sim(#""a": {"exec": ["/a"], "pre": [["/x"]], "restart": "no"}"#)
+    let failing = try simulate(
+      services: #""a": {"exec": ["/a"], "pre": [["/x"]], "restart": "no"}"#)
     failing.world.helperCodes[0] = 3
     try failing.run(for: .seconds(1))
     #expect(failing.state(0) == .failed)
@@ -83,8 +78,9 @@ import Testing
 
   @Test("SHU-02 a board goes down in every stage of a helper", arguments: 0..<40)
   func shutdown(_ step: Int) throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "post": [["/z"]], "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "post": [["/z"]], "#
         + #""stop": {"exec": ["/s"]}}"#)
     sim.always(.ending(after: 3_000, code: 1))
     sim.world.at(sim.world.time + Interval(microseconds: Int64(step) * 250)) { $0.signalSelf(15) }
@@ -94,8 +90,9 @@ import Testing
 
   @Test("SHU-02 a probe that runs when the stop comes holds nothing up", arguments: 0..<16)
   func shutdownBesideProbe(_ step: Int) throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "ready": {"exec": ["/p"], "interval": "1ms"}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "ready": {"exec": ["/p"], "interval": "1ms"}, "#
         + #""stop": {"exec": ["/s"]}}"#)
     sim.world.helperCodes[0] = 1
     let start = sim.world.time
@@ -109,8 +106,9 @@ import Testing
 
   @Test("timers start what is not running, again and again")
   func timers() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "oneshot", "timer": {"afterBoot": "10s", "every": "1h"}}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "oneshot", "timer": {"afterBoot": "10s", "every": "1h"}}"#)
     sim.always(.ending(after: 1_000, code: 0))
     try sim.run(for: .hours(3))
     #expect(sim.world.services[0].starts.count == 3)

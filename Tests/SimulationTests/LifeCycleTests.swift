@@ -7,21 +7,13 @@ import Testing
 
 /// Conditions, readiness by descriptor, daemons that leave their parent, parked descriptors.
 @Suite struct LifeCycleTests {
-  private func sim(_ services: String) throws -> Simulation {
-    var loader = ManifestLoader()
-    loader.add(
-      file: Array("test.json".utf8), bytes: Array("{\"apus\":1,\"services\":{\(services)}}".utf8))
-    let loaded = loader.finish()
-    #expect(loaded.diagnostics.filter { $0.severity == .error }.isEmpty)
-    return Simulation(loaded.manifest)
-  }
-
   private static let unmet = Script.failing(.condition, Errno(2))
 
   @Test("a condition that is not met skips the start, fails nobody, and is looked at again")
   func condition() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "conditions": {"missing": "/x"}, "post": [["/z"]]}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "conditions": {"missing": "/x"}, "post": [["/z"]]}, "#
         + #""b": {"exec": ["/b"], "conditions": {"missing": "/x"}}, "#
         + #""c": {"exec": ["/c"], "needs": ["a", "b"]}"#)
     sim.world.behaviour = { service, starts, _ in
@@ -43,7 +35,7 @@ import Testing
 
   @Test("asking for a service that is skipped is answered as done")
   func skippedRequest() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "start": "manual"}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "start": "manual"}"#)
     sim.always(Self.unmet)
     try sim.run(for: .seconds(1))
     sim.world.request(.start, 0)
@@ -57,8 +49,9 @@ import Testing
 
   @Test("conditions come before the commands before a start")
   func conditionBeforeCommands() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "conditions": {"exists": "/x"}, "pre": [["/y"]]}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "conditions": {"exists": "/x"}, "pre": [["/y"]]}"#)
     sim.world.helperFailures[0] = Script.Failure(.condition, Errno(1))
     try sim.run(for: .seconds(5))
     #expect(sim.state(0) == .skipped)
@@ -71,8 +64,9 @@ import Testing
 
   @Test("clients of a service that is skipped wait; it is tried again with growing pauses")
   func conditionOfListener() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "listen": [{"stream": "/run/a"}], "conditions": {"exists": "/x"}}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "listen": [{"stream": "/run/a"}], "conditions": {"exists": "/x"}}"#)
     sim.world.behaviour = { _, starts, _ in starts < 5 ? Self.unmet : Script() }
     try sim.run(for: .seconds(1))
     sim.world.connect(0)
@@ -86,8 +80,9 @@ import Testing
 
   @Test("SHU-02 a board goes down while services are skipped", arguments: 0..<12)
   func shutdownWhileSkipped(_ step: Int) throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "listen": [{"stream": "/run/a"}]}, "b": {"exec": ["/b"]}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "listen": [{"stream": "/run/a"}]}, "b": {"exec": ["/b"]}"#)
     sim.always(Self.unmet)
     let start = sim.world.time
     sim.world.at(start) { $0.connect(0) }
@@ -106,8 +101,9 @@ import Testing
 
   @Test("a daemon is up when its parent has exited and left it, and is the main process")
   func forking() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "forking"}, "b": {"exec": ["/b"], "needs": ["a"]}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "forking"}, "b": {"exec": ["/b"], "needs": ["a"]}"#)
     sim.world.behaviour = { service, _, _ in
       service == 0 ? Self.daemon(after: 500_000) : Script()
     }
@@ -133,8 +129,9 @@ import Testing
 
   @Test("a daemon that leaves nothing has ended, and one whose parent fails has failed")
   func forkingFailure() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "forking"}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "forking"}, "#
         + #""b": {"exec": ["/b"], "type": "forking", "restart": "no"}, "#
         + #""c": {"exec": ["/c"], "type": "forking", "restart": "no", "ready": {"timeout": "2s"}}"#)
     sim.world.behaviour = { service, _, _ in
@@ -150,7 +147,7 @@ import Testing
 
   @Test("what ends between a parent and its daemon is not taken for the daemon's end")
   func doubleFork() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "forking"}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "type": "forking"}"#)
     sim.always(Self.daemon(stragglerLife: nil).with { $0.stragglers = 2 })
     try sim.run(for: .seconds(1))
     #expect(sim.state(0) == .ready)
@@ -168,8 +165,10 @@ import Testing
 
   @Test("a pid file is waited for, and believed only when it names a process of the service")
   func pidFile() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "forking", "pidFile": "/run/a.pid"}, "b": {"exec": ["/b"]}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "forking", "pidFile": "/run/a.pid"}, "b": {"exec": ["/b"]}"#
+    )
     sim.world.behaviour = { service, _, _ in
       service == 0 ? Self.daemon().with { $0.stragglers = 2 } : Script()
     }
@@ -188,7 +187,8 @@ import Testing
 
   @Test("NOT-05 MAINPID is believed within the service's tree only, and a late end is not mistaken")
   func mainPid() throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "notify"}, "b": {"exec": ["/b"]}"#)
+    let sim = try simulate(
+      services: #""a": {"exec": ["/a"], "type": "notify"}, "b": {"exec": ["/b"]}"#)
     sim.always(Script().with { $0.stragglers = 1 })
     try sim.run(for: .seconds(1))
     sim.world.notify(0, .ready, mainPid: sim.world.mainPid(of: 1))
@@ -214,8 +214,9 @@ import Testing
 
   @Test("SHU-02 a board goes down in every stage of a daemon's start", arguments: 0..<40)
   func shutdownOfDaemon(_ step: Int) throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "type": "forking", "pidFile": "/run/a.pid"}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "type": "forking", "pidFile": "/run/a.pid"}, "#
         + #""b": {"exec": ["/b"], "type": "forking"}"#)
     sim.always(Self.daemon(after: 2_000))
     sim.world.pidFiles[0] = 5
@@ -228,7 +229,7 @@ import Testing
 
   @Test("PID-01 a daemon's next supervisor goes on with it", arguments: 0..<30)
   func replacedBesideDaemon(_ step: Int) throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "type": "forking"}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "type": "forking"}"#)
     sim.always(Self.daemon(after: 2_000))
     var turns = 0
     sim.replaces = {
@@ -242,8 +243,9 @@ import Testing
 
   @Test("a newline on the descriptor of ready.fd makes ready, READY=1 does not")
   func readyByDescriptor() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "ready": {"fd": 3, "timeout": "5s"}, "watchdog": "1h"}"#)
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "ready": {"fd": 3, "timeout": "5s"}, "watchdog": "1h"}"#)
     try sim.run(for: .seconds(1))
     sim.world.notify(0, .ready)
     try sim.run(for: .seconds(1))
@@ -251,8 +253,9 @@ import Testing
     sim.world.notify(0, .announced)
     try sim.run(for: .seconds(1))
     #expect(sim.state(0) == .ready)
-    let silent = try self.sim(
-      #""a": {"exec": ["/a"], "ready": {"fd": 3, "timeout": "5s"}, "restart": "no"}"#)
+    let silent = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "ready": {"fd": 3, "timeout": "5s"}, "restart": "no"}"#)
     try silent.run(for: .seconds(10))
     #expect(silent.state(0) == .failed)
   }
@@ -263,7 +266,7 @@ import Testing
       #"{"tcp": "127.0.0.1:80"}"#, #"{"unix": "/run/a"}"#,
     ])
   func readyByAddress(_ ready: String) throws {
-    let sim = try sim(#""a": {"exec": ["/a"], "ready": \#(ready)}"#)
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "ready": \#(ready)}"#)
     sim.world.helperCodes[0] = 1
     try sim.run(for: .seconds(3))
     #expect(sim.state(0) == .starting)
@@ -275,8 +278,9 @@ import Testing
 
   @Test("what is parked is kept over every kind of restart, and given up with the service")
   func store() throws {
-    let sim = try sim(
-      #""a": {"exec": ["/a"], "fdStore": 2}, "b": {"exec": ["/b"]}, "#
+    let sim = try simulate(
+      services:
+        #""a": {"exec": ["/a"], "fdStore": 2}, "b": {"exec": ["/b"]}, "#
         + #""c": {"exec": ["/c"], "fdStore": 2, "restart": {"policy": "always", "limit": "3/1h"}}"#)
     sim.world.behaviour = { service, _, _ in
       service == 2 ? .ending(after: 1_000, code: 1) : Script()

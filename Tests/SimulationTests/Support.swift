@@ -3,6 +3,7 @@ import ApusCore
 import ApusManifest
 import ApusSimulation
 import ApusWire
+import Testing
 
 /// A simulation of a manifest that is built in place.
 func simulate(
@@ -12,6 +13,16 @@ func simulate(
   var builder = ManifestBuilder()
   build(&builder)
   return Simulation(builder.manifest, seed: seed, mode: mode, traceLimit: traceLimit)
+}
+
+/// A simulation of services written as people write them.
+func simulate(services: String) throws -> Simulation {
+  var loader = ManifestLoader()
+  loader.add(
+    file: Array("test.json".utf8), bytes: Array("{\"apus\":1,\"services\":{\(services)}}".utf8))
+  let loaded = loader.finish()
+  #expect(loaded.diagnostics.filter { $0.severity == .error }.isEmpty)
+  return Simulation(loaded.manifest)
 }
 
 extension Simulation {

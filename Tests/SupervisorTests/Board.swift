@@ -8,8 +8,8 @@ import Testing
 final class Board: @unchecked Sendable {
   let directory: URL
   let control: String
-  private(set) var process = Process()
-  private let isIsolated: Bool
+  let process: Child
+  let isIsolated: Bool
 
   static var products: URL {
     Bundle.allBundles.first { $0.bundlePath.hasSuffix(".xctest") }?.bundleURL
@@ -44,6 +44,8 @@ final class Board: @unchecked Sendable {
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
+    let folder = directory
+    let path = { (name: String) in folder.appendingPathComponent(name).path }
     control = directory.appendingPathComponent("control").path
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: directory.path)
@@ -61,15 +63,10 @@ final class Board: @unchecked Sendable {
     }
     let program = ownProgram ? path("apus") : program
     arguments += [program, "run", "--manifest", path("apus.json"), "--control", control]
-    process.executableURL = URL(fileURLWithPath: arguments[0])
-    process.arguments = Array(arguments.dropFirst())
-    if let environment { process.environment = environment }
-    FileManager.default.createFile(atPath: path("log"), contents: nil)
-    let log = FileHandle(forWritingAtPath: path("log"))
-    process.standardOutput = log
-    process.standardError = echoes ? log : FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
+    let log = Child.Sink.file(path("log"))
+    process = try Child(
+      arguments, environment: environment, output: log,
+      errors: echoes ? .descriptor(1) : .none)
     try wait("the control socket") { FileManager.default.fileExists(atPath: control) }
     try wait("an answer") { command(["status"]).code == 0 }
   }
@@ -77,11 +74,12 @@ final class Board: @unchecked Sendable {
   deinit {
     if process.isRunning {
       // unshare --kill-child takes apus, and that its namespace, with it.
-      if isIsolated { kill(process.processIdentifier, SIGKILL) } else { process.terminate() }
+      if isIsolated { process.kill() } else { process.terminate() }
     }
     let deadline = Date(timeIntervalSinceNow: 20)
     while process.isRunning && Date() < deadline { usleep(2000) }
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    process.kill()
+    process.wait()
     try? FileManager.default.removeItem(at: directory)
   }
 
@@ -93,7 +91,7 @@ final class Board: @unchecked Sendable {
   /// unshare(1) keeps SIGTERM from itself and passes none on, so an isolated apus, its only child,
   /// is signalled by its own pid; unshare takes over its exit status.
   func end() -> Int32 {
-    let pid = process.processIdentifier
+    let pid = process.pid
     let children = try? String(
       contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
     if isIsolated, let child = children?.split(separator: " ").first.flatMap({ Int32($0) }) {
@@ -101,43 +99,36 @@ final class Board: @unchecked Sendable {
     } else {
       process.terminate()
     }
-    process.waitUntilExit()
-    return process.terminationStatus
+    return process.wait()
   }
 
   /// Runs a program in the network namespace of an isolated board.
   func inside(_ arguments: [String]) throws {
-    let pid = process.processIdentifier
+    let pid = process.pid
     let children = try String(
       contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
     let apus = try #require(children.split(separator: " ").first)
-    let program = Process()
-    program.executableURL = URL(fileURLWithPath: "/usr/bin/nsenter")
-    program.arguments = ["--target", String(apus), "--net"] + arguments
-    try program.run()
-    program.waitUntilExit()
-    #expect(program.terminationStatus == 0, "\(arguments)")
+    let program = try Child(
+      ["/usr/bin/nsenter", "--target", String(apus), "--net"] + arguments,
+      errors: .descriptor(2))
+    #expect(program.wait() == 0, "\(arguments)")
   }
 
   /// Runs a command against this board.
   @discardableResult
   func command(_ arguments: [String]) -> (code: Int32, output: String, errors: String) {
-    let command = Process()
-    command.executableURL = URL(fileURLWithPath: Self.binary)
-    command.arguments = [arguments[0], "--control", control] + arguments.dropFirst()
-    // Files, not pipes: a daemon started by another test at this moment may inherit a pipe's end and
-    // keep it open for ever.
+    // Files, not pipes: nobody has to read while the command runs.
     let name = "command-\(UUID().uuidString.prefix(8))"
     let (output, errors) = (path(name + ".out"), path(name + ".err"))
-    for file in [output, errors] { FileManager.default.createFile(atPath: file, contents: nil) }
-    command.standardOutput = FileHandle(forWritingAtPath: output)
-    command.standardError = FileHandle(forWritingAtPath: errors)
-    command.standardInput = FileHandle.nullDevice
-    do { try command.run() } catch { return (127, "", "\(error)") }
-    command.waitUntilExit()
+    let words = [Self.binary, arguments[0], "--control", control] + arguments.dropFirst()
+    let command: Child
+    do { command = try Child(words, output: .file(output), errors: .file(errors)) } catch {
+      return (127, "", "\(error)")
+    }
+    let code = command.wait()
     defer { for file in [output, errors] { try? FileManager.default.removeItem(atPath: file) } }
     return (
-      command.terminationStatus, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "",
+      code, (try? String(contentsOfFile: output, encoding: .utf8)) ?? "",
       (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
     )
   }

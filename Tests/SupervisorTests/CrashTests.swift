@@ -206,6 +206,7 @@ import Testing
   func changedManifest() throws {
     let board = try Board(Self.manifest)
     try board.wait(for: "plain", "ready")
+    try board.wait(for: "false", "backoff")
     let before = try picture(board)
     try "no manifest".write(toFile: board.path("apus.json"), atomically: true, encoding: .utf8)
     #expect(board.command(["reexec"]).code == 0)
@@ -225,7 +226,7 @@ import Testing
       try board.wait("program \(round)") {
         board.log.components(separatedBy: "goes on as a new program").count == round + 1
       }
-      _ = board.command(["status"])
+      try board.waitUntilAlone()
       counts.append(try FileManager.default.contentsOfDirectory(atPath: "/proc/\(apus)/fd").count)
     }
     #expect(Set(counts.dropFirst()).count == 1, "\(counts)")
@@ -296,8 +297,8 @@ import Testing
 extension Board {
   /// The pid of apus, as the tests see it.
   var apus: Int32? {
-    let pid = process.processIdentifier
-    guard process.executableURL?.lastPathComponent == "unshare" else { return pid }
+    let pid = process.pid
+    guard isIsolated else { return pid }
     let children = try? String(
       contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
     return children?.split(separator: " ").first.flatMap { Int32($0) }

@@ -4,12 +4,12 @@ import Testing
 
 @Suite struct IdleTests {
   /// Connects at random moments around the idle limit; gives how many were not answered.
-  private func connect(_ count: Int, gap: ClosedRange<UInt32>, _ talk: () -> String) -> Int {
+  private func connect(_ count: Int, gap: ClosedRange<UInt32>, _ talk: () -> String) async -> Int {
     var failures = 0
     for _ in 0..<count {
       if talk().isEmpty { failures += 1 }
       // The experiment itself: no condition is waited for.
-      usleep(UInt32.random(in: gap))
+      try? await Task.sleep(for: .microseconds(UInt32.random(in: gap)))
     }
     return failures
   }
@@ -32,7 +32,7 @@ import Testing
     ]
     let failures = await withTaskGroup(of: Int.self) { group in
       for talk in talks {
-        group.addTask { self.connect(1000, gap: 10_000...45_000, talk) }
+        group.addTask { await self.connect(1000, gap: 10_000...45_000, talk) }
       }
       return await group.reduce(0, +)
     }

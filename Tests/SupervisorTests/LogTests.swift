@@ -96,14 +96,13 @@ import Testing
     let board = try Board(
       #"{"apus": 1, "services": {\#(names.map { Self.parrot($0) }.joined(separator: ", "))}}"#)
     for name in names { try board.wait("\(name) up") { lines(board, name) == ["\(name): up"] } }
-    let follower = Process()
-    follower.executableURL = URL(fileURLWithPath: Board.binary)
-    follower.arguments = ["logs", "--control", board.control, "-f", "-n", "1", "--json", "a", "c"]
-    FileManager.default.createFile(atPath: board.path("seen"), contents: nil)
-    follower.standardOutput = FileHandle(forWritingAtPath: board.path("seen"))
-    follower.standardError = FileHandle.nullDevice
-    try follower.run()
-    defer { follower.terminate() }
+    let follower = try Child(
+      [Board.binary, "logs", "--control", board.control, "-f", "-n", "1", "--json", "a", "c"],
+      output: .file(board.path("seen")))
+    defer {
+      follower.terminate()
+      follower.wait()
+    }
     func seen() throws -> [String] {
       try String(contentsOfFile: board.path("seen"), encoding: .utf8).split(separator: "\n").map {
         let object = try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
@@ -191,16 +190,18 @@ import Testing
       {"apus": 1, "services": {
         "often": {"exec": ["/bin/sh", "-c", "seq 200000; echo done"], "type": "oneshot", "start": "manual"}}}
       """#, echoes: false)
-    let follower = Process()
     let pipe = Pipe()
-    follower.executableURL = URL(fileURLWithPath: Board.binary)
-    follower.arguments = ["logs", "--control", board.control, "-f"]
-    follower.standardOutput = pipe
-    try follower.run()
-    defer { follower.terminate() }
-    kill(follower.processIdentifier, SIGSTOP)
+    let follower = try Child(
+      [Board.binary, "logs", "--control", board.control, "-f"],
+      output: .descriptor(pipe.fileHandleForWriting.fileDescriptor))
+    try pipe.fileHandleForWriting.close()
+    defer {
+      follower.terminate()
+      follower.wait()
+    }
+    kill(follower.pid, SIGSTOP)
     #expect(board.command(["start", "often"]).code == 0)
-    kill(follower.processIdentifier, SIGCONT)
+    kill(follower.pid, SIGCONT)
     var seen = Data()
     while !seen.suffix(40).contains("often: done\n".data(using: .utf8) ?? Data()) {
       let more = pipe.fileHandleForReading.availableData

@@ -51,18 +51,15 @@ private struct TightGroup {
     let kept = board.talk("kept.sock")
     let client = try #require(Client.connect(unix: board.path("hold.sock")))
     for service in ["idle", "hold", "kept"] { try board.wait(for: service, "ready") }
-    let hungry = Process()
-    hungry.executableURL = URL(fileURLWithPath: "/bin/sh")
     let file = board.path("big")
-    hungry.arguments = [
-      "-c",
+    let hungry = try Child([
+      "/bin/sh", "-c",
       "echo $$ > \(group.folder)/cgroup.procs; until [ -e \(file).stop ]; do "
         + "dd if=/dev/zero of=\(file) bs=1M count=16 conv=fsync 2>/dev/null; done",
-    ]
-    try hungry.run()
+    ])
     defer {
       FileManager.default.createFile(atPath: file + ".stop", contents: nil)
-      hungry.waitUntilExit()
+      hungry.wait()
       rmdir(group.folder)
     }
     try board.wait("the idle service to go", 60) {

@@ -49,7 +49,7 @@ import Testing
 
   /// Descriptors of apus and what is behind each; sockets and pipes with their numbers.
   private func descriptors(_ board: Board) throws -> [String: String] {
-    let folder = "/proc/\(board.process.processIdentifier)/fd"
+    let folder = "/proc/\(board.process.pid)/fd"
     var found: [String: String] = [:]
     for name in try FileManager.default.contentsOfDirectory(atPath: folder) {
       found[name] = try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)")
@@ -57,23 +57,8 @@ import Testing
     return found
   }
 
-  /// Waits until apus has closed the last control client: the listener alone has the socket's path.
-  private func waitUntilAlone(_ board: Board) throws {
-    try board.wait("the last client to be gone") {
-      // Line by line: the kernel gives such a file in parts, and others' names may be any bytes.
-      guard let file = fopen("/proc/net/unix", "r") else { return false }
-      defer { fclose(file) }
-      var line = [CChar](repeating: 0, count: 512)
-      var count = 0
-      while fgets(&line, Int32(line.count), file) != nil {
-        if strstr(&line, " \(board.control)\n") != nil { count += 1 }
-      }
-      return count == 1
-    }
-  }
-
   private func children(_ board: Board) throws -> Int {
-    let pid = board.process.processIdentifier
+    let pid = board.process.pid
     return try String(contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
       .split(separator: " ").count
   }
@@ -92,7 +77,7 @@ import Testing
     // So is the pipe of each service's log.
     #expect(board.talk("flash.sock").hasSuffix("\n"))
     _ = try cycle(board, 1)
-    try waitUntilAlone(board)
+    try board.waitUntilAlone()
     let before = try descriptors(board)
     // Each wait for readiness counts the messages: the last one is READY=1.
     #expect(board.command(["start", "chatter"]).code == 0)
@@ -111,7 +96,7 @@ import Testing
     let status = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]
     let supervisor = try #require(status?["supervisor"] as? [String: Any])
     #expect(supervisor["allocations"] as? Int == 0)
-    try waitUntilAlone(board)
+    try board.waitUntilAlone()
     #expect(try descriptors(board) == before)
     #expect(try children(board) == 0)
   }
@@ -148,7 +133,7 @@ import Testing
   }
 
   @Test("EXH-05 a hundred services and a hundred listeners that rest cost no wake-up in 30 s")
-  func rest() throws {
+  func rest() async throws {
     let services = (0..<100).map {
       #"""
       "run\#($0)": {"exec": ["/bin/sleep", "100000"]},
@@ -162,10 +147,32 @@ import Testing
       let states = board.command(["status"]).output
       return states.components(separatedBy: " ready ").count == 101
     }
-    try waitUntilAlone(board)
+    try board.waitUntilAlone()
+    // Until it sleeps, the turn that let the last client go is not over.
+    let pid = board.process.pid
+    try board.wait("apus to sleep") {
+      try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") S ")
+    }
     let before = try board.count("voluntary_ctxt_switches:")
     // The one thing under test here is that nothing happens.
-    Thread.sleep(forTimeInterval: 30)
+    try await Task.sleep(for: .seconds(30))
     #expect(try board.count("voluntary_ctxt_switches:") == before)
+  }
+}
+
+extension Board {
+  /// Waits until apus has closed the last control client: the listener alone has the socket's path.
+  func waitUntilAlone() throws {
+    try wait("the last client to be gone") {
+      // Line by line: the kernel gives such a file in parts, and others' names may be any bytes.
+      guard let file = fopen("/proc/net/unix", "r") else { return false }
+      defer { fclose(file) }
+      var line = [CChar](repeating: 0, count: 512)
+      var count = 0
+      while fgets(&line, Int32(line.count), file) != nil {
+        if strstr(&line, " \(control)\n") != nil { count += 1 }
+      }
+      return count == 1
+    }
   }
 }

@@ -29,8 +29,12 @@ import Testing
     #expect(lines(board, "few.txt").last == "1:2 FDSTORE=1|FDNAME=1 FDSTORE=1|FDNAME=2")
     try board.wait(for: "web", "ready")
     #expect(lines(board) == ["http ?"])
-    let expected =
-      "http:one:stored:kept:last ? FDSTORE=1|FDNAME=one FDSTORE=1 ? FDSTORE=1|FDNAME=last"
+    // One whose other end is gone gives its place to the next, whenever that is seen: `last` may
+    // come before `kept`.
+    let orders = [
+      "http:one:stored:kept:last ? FDSTORE=1|FDNAME=one FDSTORE=1 ? FDSTORE=1|FDNAME=last",
+      "http:one:stored:last:kept ? FDSTORE=1|FDNAME=one FDSTORE=1 FDSTORE=1|FDNAME=last ?",
+    ]
     func restart(_ count: Int, _ how: () throws -> Void) throws {
       let pid = try board.pid("web")
       try how()
@@ -40,7 +44,8 @@ import Testing
       #expect(lines(board).count == count)
     }
     try restart(2) { kill(try board.pid("web"), SIGKILL) }
-    #expect(lines(board)[1] == expected)
+    let expected = lines(board)[1]
+    #expect(orders.contains(expected))
     #expect(board.command(["reexec"]).code == 0)
     try board.wait("the next program") { board.command(["status"]).code == 0 }
     try restart(3) { #expect(board.command(["restart", "web"]).code == 0) }
@@ -69,10 +74,10 @@ import Testing
     // Answered in a turn that has heard the channels before.
     #expect(board.command(["status"]).code == 0)
     let open = try FileManager.default.contentsOfDirectory(
-      atPath: "/proc/\(board.process.processIdentifier)/fd"
+      atPath: "/proc/\(board.process.pid)/fd"
     ).compactMap {
       try? FileManager.default.destinationOfSymbolicLink(
-        atPath: "/proc/\(board.process.processIdentifier)/fd/\($0)")
+        atPath: "/proc/\(board.process.pid)/fd/\($0)")
     }
     #expect(!open.contains { $0.contains("memfd:probe") })
     for name in ["none", "junk"] {

@@ -67,9 +67,9 @@ import Testing
     // The second holds a copy of what apus had open for the first.
     #expect(board.command(["stop", "first"]).code == 0)
     #expect(try board.state("second") == "starting")
-    let before = try processorTicks(board.process.processIdentifier)
+    let before = try processorTicks(board.process.pid)
     usleep(1_000_000)
-    #expect(try processorTicks(board.process.processIdentifier) - before < 20)
+    #expect(try processorTicks(board.process.pid) - before < 20)
   }
 
   /// User and system time of a process, in hundredths of a second (proc(5)).

@@ -59,7 +59,7 @@ extension Board {
   /// A number of apus's own /proc/PID/status.
   func count(_ word: String) throws -> Int {
     let status = try String(
-      contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+      contentsOfFile: "/proc/\(process.pid)/status", encoding: .utf8)
     let line = try #require(status.split(separator: "\n").first { $0.hasPrefix(word) })
     return try #require(
       line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) })
