@@ -83,7 +83,7 @@ import Testing
     let failures = await withTaskGroup(of: Int.self) { group in
       for (port, request) in zip(ports, requests) {
         group.addTask {
-          self.connect(1000, gap: 10_000...45_000) {
+          await self.connect(1000, gap: 10_000...45_000) {
             let answer = Client.ask(.port(port), request)
             return answer.hasPrefix("HTTP/1.") && answer.hasSuffix(page) ? answer : ""
           }

@@ -38,13 +38,9 @@ import Testing
 
   /// The names of the system calls of apus in one activation, up to its next look at the sockets.
   private func trace(_ board: Board) throws -> [Substring] {
-    let strace = Process()
-    strace.executableURL = URL(fileURLWithPath: "/usr/bin/strace")
     let (file, said) = (board.path("trace"), board.path("strace"))
-    strace.arguments = ["-o", file, "-p", String(board.process.processIdentifier)]
-    FileManager.default.createFile(atPath: said, contents: nil)
-    strace.standardError = FileHandle(forWritingAtPath: said)
-    try strace.run()
+    let strace = try Child(
+      ["/usr/bin/strace", "-o", file, "-p", String(board.process.pid)], errors: .file(said))
     try board.wait("strace") {
       try String(contentsOfFile: said, encoding: .utf8).contains("attached")
     }
@@ -52,8 +48,8 @@ import Testing
     // The next thing apus is asked for, which marks the end.
     #expect(board.command(["status"]).code == 0)
     // It may have come to life with other signals blocked.
-    kill(strace.processIdentifier, SIGKILL)
-    strace.waitUntilExit()
+    strace.kill()
+    strace.wait()
     let calls = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
     let end = try #require(calls.firstIndex { $0.hasPrefix("accept4(") })
     // Each turn reads the clock and waits, and turns differ with what has come together by chance.
@@ -64,13 +60,13 @@ import Testing
   /// Nanoseconds on a processor so far (/proc/PID/schedstat).
   private func time(_ board: Board) throws -> Int {
     let text = try String(
-      contentsOfFile: "/proc/\(board.process.processIdentifier)/schedstat", encoding: .utf8)
+      contentsOfFile: "/proc/\(board.process.pid)/schedstat", encoding: .utf8)
     return try #require(text.split(separator: " ").first.flatMap { Int($0) })
   }
 
   private func anonymous(_ board: Board) throws -> Int {
     let text = try String(
-      contentsOfFile: "/proc/\(board.process.processIdentifier)/smaps_rollup", encoding: .utf8)
+      contentsOfFile: "/proc/\(board.process.pid)/smaps_rollup", encoding: .utf8)
     let line = try #require(text.split(separator: "\n").first { $0.hasPrefix("Anonymous:") })
     return try #require(line.split(separator: " ").dropLast().last.flatMap { Int($0) })
   }
