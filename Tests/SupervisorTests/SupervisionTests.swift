@@ -109,6 +109,11 @@ import Testing
         "calm": {"exec": ["PROBE", "sleep"]}}}
       """#)
     try board.wait(for: "deaf", "ready")
+    let pid = try board.pid("deaf")
+    try board.wait("it to ignore SIGTERM") {
+      let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+      return status.contains("SigIgn:\t0000000000004000")
+    }
     #expect(board.command(["stop", "deaf"]).code == 0)
     #expect(try board.state("deaf") == "stopped")
     let last = try #require(try board.service("deaf")["lastExit"] as? [String: Any])
