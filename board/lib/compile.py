@@ -26,7 +26,7 @@ LINK_TIME = [
     "--lto-O2",
     *(f"--mllvm={option}" for option in (
         "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
-        "-inline-max-stacksize=64", "-inline-threshold=0", "-disable-lsr",
+        "-inline-max-stacksize=256", "-inline-threshold=10", "-disable-lsr",
         "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
         "-force-attribute=minsize", "-force-attribute=optsize",
         # The next of a range of numbers: `for index in 0..<count` is no call.
