@@ -92,7 +92,16 @@ extension Reason {
         writer.text(" (a system call it may not make")
         if value > 255 {
           writer.text(": ")
-          writer.decimal(Int64(value >> 8 - 1))
+          let number = value >> 8 - 1
+          if let name = unsafe manifest.callName?(UInt32(number)) {
+            var at = 0
+            while unsafe name[at] != 0 {
+              writer.byte(UInt8(bitPattern: unsafe name[at]))
+              at += 1
+            }
+          } else {
+            writer.decimal(Int64(number))
+          }
         }
         writer.text(")")
       }
