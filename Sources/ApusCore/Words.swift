@@ -132,7 +132,6 @@ extension Reason {
     case .shutdown: writer.text("going down")
     case .invalid: writer.text("its manifest entry is invalid")
     case .mask: writer.text("masked on the kernel command line")
-    case .notInForce: writer.text("accepted, not in force yet")
     case .brokenListener: writer.text("the socket was shut down")
     case .unknownUser: writer.text("unknown user")
     case .notReady: writer.text("not ready in time")
