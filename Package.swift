@@ -71,7 +71,7 @@ let package = Package(
     .target(
       name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
       swiftSettings: host + quick),
-    tests("CApusTests", ["CApus", "ApusWire", "ApusBase"]),
+    tests("CApusTests", ["CApus", "ApusWire", "ApusBase", "TestSockets"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
     tests("SupervisorTests", ["apus", "probe", "TestSockets"]),

@@ -16,7 +16,7 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
 }
 
 private func readManifest(main path: Bytes) -> LoadedManifest {
-  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
+  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
   _ = capus_record_begin()
   if isResumed {
     loadPreviousManifest(into: &loader)
