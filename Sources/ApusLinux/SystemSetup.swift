@@ -36,9 +36,6 @@ public struct SystemSetup {
   public mutating func prepare() {
     mountInterfaces(&self)
     openConsole(bytes("/dev/console"))
-    // Services get their own at each start (oom_score_adj of proc(5)); the kernel never takes PID 1,
-    // but the tools that look for victims before it do.
-    _ = capus_set_oom_score(1, -1000)
     let answer = capus_take_ctrl_alt_del()
     if answer < 0 { complain("take over", "Ctrl-Alt-Del", Errno(0 &- answer)) }
   }

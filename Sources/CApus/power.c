@@ -1,6 +1,5 @@
 /* The end of the board, and the shell that is left when nothing else is. */
 #include "board.h"
-#include "loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,10 +50,8 @@ int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t 
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
       "TERM=linux", NULL};
   int32_t pid = make_child();
-  if (pid != 0) {
-    capus_set_oom_score(pid, 0);
+  if (pid != 0)
     return pid;
-  }
   const struct raw_action standard = {.handler = SIG_DFL};
   for (int number = 1; number < 65; number++)
     raw_action(number, &standard, NULL);
