@@ -99,6 +99,10 @@ public struct Supervisor: Sendable {
   var wantsClock = false
   /// Until when reclaimable services are looked at: memory was short.
   var pressureUntil = Instant.zero
+  /// How long the hardware watchdog waits, and when it is put off if anything happens; never without
+  /// one.
+  var watchdogTimeout = Interval.never
+  private var watchdogDue = Instant.never
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
@@ -122,7 +126,11 @@ public struct Supervisor: Sendable {
     helperBase = units.count + connections.count
     let helpers = Self.usesHelpers(manifest) ? units.count : 0
     let slots = helperBase + helpers
-    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 1 + 2 * units.count)
+    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 3 + 2 * units.count)
+    if mode == .system, !manifest.system.watchdogDevice.isEmpty {
+      watchdogTimeout = manifest.system.watchdogTimeout
+      watchdogDue = .zero
+    }
     work = SlotQueue(slots: units.count)
     starts = SlotQueue(slots: slots)
     out = EffectBuffer(capacity: Self.effectsPerStep)
@@ -158,6 +166,7 @@ public struct Supervisor: Sendable {
     isBoardWritten = false
     swap(&out, &effects)
     handle(event)
+    if now >= watchdogDue { petWatchdog() }
     for _ in 0..<Limits.eventsPerTurn where out.elements.count < Self.effectReserve {
       guard phase != .ended, let key = deadlines.pop(until: now) else { break }
       expire(key)
@@ -206,6 +215,9 @@ public struct Supervisor: Sendable {
     case .clock(let offset): clock(offset)
     case .idle(let id, let found, let kilobytes): idle(id, found, kilobytes)
     case .pressure: pressure()
+    case .watchdogTimeout(let timeout):
+      watchdogTimeout = timeout
+      petWatchdog()
     }
   }
 
@@ -235,8 +247,19 @@ public struct Supervisor: Sendable {
       return connectionDue(key - units.count - listeners.count)
     }
     if key == boardKey { return boardDue() }
+    if key == watchdogKey { return petWatchdog() }
+    if key == uptimeKey { return longEnoughUp() }
     let rest = key - boardKey - 1
     if rest < units.count { overdue(rest) } else { timerDue(rest - units.count) }
+  }
+
+  /// Half of the watchdog's time is the latest; a quarter is early enough when apus is awake anyway.
+  private mutating func petWatchdog() {
+    guard phase != .ended else { return }
+    out.append(.petWatchdog)
+    let quarter = Interval(microseconds: watchdogTimeout.microseconds / 4)
+    watchdogDue = now + quarter
+    deadlines.set(watchdogKey, to: watchdogDue + quarter)
   }
 
   /// A pseudo-random number below `bound` (xorshift64*); for jitter only.
@@ -257,6 +280,9 @@ extension Supervisor {
   /// What a running process has to keep: `watchdog`, `runtimeMax`, `idleStop`.
   func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
   func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
+  var watchdogKey: Int { boardKey + 1 + 2 * units.count }
+  /// The end of `minimumUptime`, once somebody waits for it.
+  var uptimeKey: Int { watchdogKey + 1 }
 }
 
 /// What a status line says of a service.

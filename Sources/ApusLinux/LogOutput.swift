@@ -51,6 +51,7 @@ struct LogOutput {
   /// One record for the kernel's log, with the severity and the facility of daemons (syslog(2)),
   /// and one line for people.
   private mutating func emit(_ severity: ApusCore.Severity) {
+    guard severity <= least else { return }
     if kernelLog >= 0 {
       line.empty()
       line.byte(UInt8(ascii: "<"))
