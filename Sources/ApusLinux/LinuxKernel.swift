@@ -226,7 +226,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let error = unsafe capus_watchdog_pet(&seconds)
     if error < 0 { log.write(.error, "hardware watchdog", Errno(0 &- error)) }
     if seconds == 0 { return .done }
-    log.say("the hardware watchdog's timeout in seconds is ", UInt64(seconds))
+    log.say("the hardware watchdog's timeout in seconds is ", UInt64(seconds), .info)
     return .event(.watchdogTimeout(.seconds(Int64(seconds))))
   }
 
