@@ -102,7 +102,7 @@ public struct Supervisor: Sendable {
   /// How long the hardware watchdog waits, and when it is put off if anything happens; never without
   /// one.
   var watchdogTimeout = Interval.never
-  private var watchdogDue = Instant.never
+  var watchdogDue = Instant.never
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
@@ -253,15 +253,6 @@ public struct Supervisor: Sendable {
     if rest < units.count { overdue(rest) } else { timerDue(rest - units.count) }
   }
 
-  /// Half of the watchdog's time is the latest; a quarter is early enough when apus is awake anyway.
-  private mutating func petWatchdog() {
-    guard phase != .ended else { return }
-    out.append(.petWatchdog)
-    let quarter = Interval(microseconds: watchdogTimeout.microseconds / 4)
-    watchdogDue = now + quarter
-    deadlines.set(watchdogKey, to: watchdogDue + quarter)
-  }
-
   /// A pseudo-random number below `bound` (xorshift64*); for jitter only.
   mutating func random(below bound: Int64) -> Int64 {
     random ^= random >> 12
@@ -270,19 +261,6 @@ public struct Supervisor: Sendable {
     guard bound > 0 else { return 0 }
     return Int64((random &* 0x2545_F491_4F6C_DD1D) >> 33) % bound
   }
-}
-
-// Keys of the deadline heap.
-extension Supervisor {
-  func deadlineKey(listener: Int) -> Int { units.count + listener }
-  func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
-  var boardKey: Int { units.count + listeners.count + connections.count }
-  /// What a running process has to keep: `watchdog`, `runtimeMax`, `idleStop`.
-  func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
-  func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
-  var watchdogKey: Int { boardKey + 1 + 2 * units.count }
-  /// The end of `minimumUptime`, once somebody waits for it.
-  var uptimeKey: Int { watchdogKey + 1 }
 }
 
 /// What a status line says of a service.
