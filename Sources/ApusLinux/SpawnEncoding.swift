@@ -229,6 +229,11 @@ extension LinuxKernel {
       operation = CAPUS_SESSION
       unsafe result.first = mark
     case .group: operation = CAPUS_GROUP
+    case .score(let score):
+      operation = CAPUS_SCORE
+      unsafe result.first = UInt64(bitPattern: Int64(score))
+      // Only who is privileged may go below what apus has.
+      unsafe result.small = Int32(score) < own.oomScoreAdjust ? 1 : 0
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask

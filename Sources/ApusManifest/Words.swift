@@ -45,6 +45,16 @@ struct Words: Sendable {
     return nil
   }
 
+  /// Writes a word, the number itself where there is none; allocates nothing.
+  @inline(never) func write(_ wanted: Int, into writer: inout ByteWriter) {
+    var number = 0
+    for index in 0..<literal.utf8CodeUnitCount {
+      let byte = byte(index)
+      if byte == 0x20 { number &+= 1 } else if number == wanted { writer.byte(byte) }
+    }
+    if number < wanted { writer.decimal(Int64(wanted)) }
+  }
+
   /// The bytes of a word; nothing for a number that is too large.
   @inline(never) func word(_ wanted: Int) -> Bytes {
     guard literal.hasPointerRepresentation else { return Rows() }

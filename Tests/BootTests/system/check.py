@@ -1,6 +1,8 @@
 """PID-07: the kernel's file systems with their flags and modes, and what `system` asks for.
 
 What can not be had (a setting, a module, a mount) is said on the console and stops nothing.
+PID 1 is spared when memory runs out, and nobody inherits that. EXH-11: a real-time service that never
+waits does not keep apus from an answer.
 RES-07: the wall clock is set forward and back, under timers of both kinds.
 """
 
@@ -67,6 +69,37 @@ def check_clock(board):
         raise board.failure("the steps of days made an interval of an hour elapse")
 
 
+def check_scores(board):
+    """PID 1 has its own score, and what a service forks at once the service's, whatever others get."""
+    for name, count, score in (("exempt", 1, "-1000"), ("zero", 8, "0"), ("high", 8, "700")):
+        board.shell(f"until [ $(wc -l < /run/{name}) = {count} ]; do usleep 50000; done", 20)
+        shown = board.shell(f"sort -u /run/{name}").split()
+        if shown != [score]:
+            raise board.failure(f"what {name} has forked has the scores {shown}, not {score}")
+    for process, score in (("1", "-1000"), ("self", "0"), ("$(pidof sleep)", "0")):
+        if board.shell(f"cat /proc/{process}/oom_score_adj").split() != [score]:
+            raise board.failure(f"{process} has not the score {score}")
+
+
+def check_starved(board):
+    """The kernel leaves the rest a twentieth of each second (kernel.sched_rt_runtime_us)."""
+    board.shell("apus start spinner", 60)
+    pid = board.services()["spinner"]["mainPid"]
+    if board.shell(f"cut -d' ' -f40,41 /proc/{pid}/stat").split() != ["50", "1"]:
+        raise board.failure("spinner is not real-time")
+    now = "cut -d' ' -f1 /proc/uptime"
+    slowest = 0
+    for _ in range(5):
+        shown = board.shell(f"{now}; apus status spinner >/dev/null; {now}", 60).split()
+        slowest = max(slowest, float(shown[-1]) - float(shown[0]))
+    # Two seconds are declared; the emulated processor is slower than any real one.
+    if slowest > 4:
+        raise board.failure(f"an answer took {slowest} s")
+    board.shell("apus stop spinner", 60)
+    if board.services()["spinner"]["state"] != "stopped":
+        raise board.failure("spinner is not stopped")
+
+
 def check(board, ports):
     for complaint in (r"cannot write /proc/sys/kernel/no_such_key: ENOENT \(2\)",
                       r"cannot load module no_such_module: ENOENT \(2\)",
@@ -109,6 +142,8 @@ def check(board, ports):
     services = board.services()
     if services["kept"]["state"] != "ready" or services["masked"]["mainPid"] != 0:
         raise board.failure(f"masked is not masked: {services}")
+    check_scores(board)
+    check_starved(board)
     check_clock(board)
     board.send("apus poweroff\n")
     board.expect(r"reboot: Power down", 40)
