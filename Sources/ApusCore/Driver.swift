@@ -26,6 +26,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   private var record = FieldCodec(capacity: Supervisor.slotBytes)
   /// Who asked for another program, which comes after the turn.
   private var replacing: ClientID?
+  /// Another life of this program comes after the turn, and reads the manifest anew.
+  private var isApplying = false
   private var hasBegun = false
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
@@ -67,6 +69,10 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     if let client = replacing {
       replacing = nil
       replaceProgram(for: client)
+    }
+    if isApplying {
+      isApplying = false
+      if let errno = kernel.applyManifest() { complain(errno) }
     }
     return !supervisor.isFinished
   }
@@ -127,15 +133,18 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
         Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client)
     }
     send(Answer(.done, service: nil, reason: .none), to: client)
-    if let errno = kernel.replaceProgram(onlyLooks: false) {
-      let reason = Reason(.notReplaced, value: errno.code)
-      take(kernel.perform(.log(Message(.waiting, reason: reason))))
-    }
+    if let errno = kernel.replaceProgram(onlyLooks: false) { complain(errno) }
+  }
+
+  private mutating func complain(_ errno: Errno) {
+    let reason = Reason(.notReplaced, value: errno.code)
+    take(kernel.perform(.log(Message(.waiting, reason: reason))))
   }
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
     case .replaceProgram(let client): replacing = client
+    case .applyManifest: isApplying = true
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
     case .bind(let listener) where timeline.end == nil:

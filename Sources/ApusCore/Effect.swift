@@ -68,6 +68,9 @@ public enum Effect: Equatable, Sendable {
   /// Go on as the program that is now at apus's own path, and answer the client. The driver's
   /// business.
   case replaceProgram(ClientID)
+  /// Go on as a new life of this program that reads the manifest anew.
+  /// The driver's business.
+  case applyManifest
   /// Read the wall clock. Comes back as `clock`, and from now on again whenever it is set.
   case readClock
   /// The board is up: everything that starts with it has started.

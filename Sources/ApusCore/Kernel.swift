@@ -133,6 +133,14 @@ public protocol Kernel: ~Copyable {
   /// when that is not possible. With `onlyLooks` nothing happens but the look at that program.
   mutating func replaceProgram(onlyLooks: Bool) -> Errno?
 
+  /// Executes this program in place of itself, with what was kept, to apply the manifest on the disk;
+  /// returns only when that is not possible.
+  mutating func applyManifest() -> Errno?
+
+  /// The main file of the manifest; a name that does not begin with a slash is meant from apus's own
+  /// working directory.
+  var manifestPath: Bytes { get }
+
   /// Writes what a service has last said of itself (STATUS of sd_notify(3)), at most
   /// `Frame.statusLimit` bytes.
   func writeStatus(of service: Int, into writer: inout ByteWriter)
@@ -159,6 +167,12 @@ extension Kernel {
 
   /// Writes nothing.
   public func writeStatus(of service: Int, into writer: inout ByteWriter) {}
+
+  /// There is none.
+  public var manifestPath: Bytes { Rows() }
+
+  /// Is not possible.
+  public mutating func applyManifest() -> Errno? { .notImplemented }
 
   /// Is not possible.
   public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }

@@ -12,6 +12,7 @@ extension Supervisor {
       if units[service].goal == .down || units[service].cycle { proceedStop(service) }
       return
     }
+    if units[service].isLeaving { return makeRoom(service) }
     if units[service].helper == .preDone, units[service].goal != .up {
       units[service].helper = .none
     }
@@ -61,6 +62,7 @@ extension Supervisor {
       }
       return
     }
+    if units[service].isLeaving { return makeRoom(service) }
     guard units[service].alarm == .none else { return }
     if let reason = unsatisfied(service, ownListeners: false) {
       setState(service, .waiting, reason)

@@ -10,6 +10,8 @@ public struct HeldResources: Sendable {
   public var generation: UInt32
   /// True when there is a descriptor: a bound listener, an accepted connection.
   public var isOpen: Bool
+  /// Of a connection: its service and listener, which may stand elsewhere now.
+  public var owner: ConnectionOwner?
 
   /// What is held.
   public init(pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false) {
@@ -111,6 +113,7 @@ extension Supervisor {
   }
 
   private mutating func restore(service: Int, isTorn: Bool, _ held: HeldResources) -> Bool {
+    units[service].isRestored = true
     if isTorn {
       // Torn. A child that is there is what the service is meant to be.
       units[service].generation = held.generation
@@ -130,6 +133,10 @@ extension Supervisor {
   }
 
   private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
+    if let owner = held.owner {
+      connections[index].service = owner.service
+      connections[index].listener = owner.listener
+    }
     let connection = connections[index]
     let service = Int(connection.service)
     guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
@@ -181,6 +188,11 @@ extension Supervisor {
       && !isInert(Int(manifest.listeners[index].service))
     {
       deadlines.set(deadlineKey(listener: index), to: now)
+    }
+    for service in units.indices where !isInert(service) && !units[service].isRestored {
+      units[service].since = now
+      announce(service)
+      deadlines.set(boardKey, to: now + .seconds(15))
     }
     for service in units.indices {
       if units[service].isAlive { resume(service) }

@@ -49,6 +49,7 @@ extension Supervisor {
   /// Looks whether a phase of the end is over.
   mutating func settlePhase() {
     finishBootIfSettled()
+    settleApply()
     guard phase == .stopping, cursor >= units.count, lives <= 0, work.isEmpty else { return }
     terminateOthers()
   }
@@ -111,6 +112,7 @@ extension Supervisor {
 
   /// A signal to apus itself.
   mutating func signal(_ number: UInt8) {
+    if number == 1 { wantsApply = true }
     guard mode == .system else {
       if number == 15 || number == 2 { shutDown(.exit) }
       return

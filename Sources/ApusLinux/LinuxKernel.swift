@@ -19,6 +19,13 @@ public struct KernelOptions: Sendable {
   public var role: KernelRole
   /// Path of the control socket; empty for none.
   public var controlPath: Bytes
+  /// The main file of the manifest.
+  public var manifestPath: Bytes = Rows()
+  /// What of the manifest before this one is not the same in this one, or with `isApplied` false of
+  /// this one in that on the disk; see `LoadedManifest`.
+  var changes: Rows<Bool> = Rows()
+  /// True when the manifest is another one than that of the program before this one.
+  var isApplied = false
   /// The least important line that is logged.
   public var logLevel = Severity.info
 
@@ -26,6 +33,14 @@ public struct KernelOptions: Sendable {
   public init(role: KernelRole, controlPath: Bytes) {
     self.role = role
     self.controlPath = controlPath
+  }
+
+  /// Notes which manifest it is and what that changes.
+  @inline(never)
+  mutating func take(_ loaded: LoadedManifest, _ path: Bytes) {
+    manifestPath = path
+    changes = loaded.changes
+    isApplied = loaded.isApplied
   }
 }
 
@@ -84,6 +99,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// The pid apus runs as.
   public var pid: Int32 { own.pid }
+
+  /// The main file of the manifest.
+  public var manifestPath: Bytes { options.manifestPath }
 
   /// Allocations since the loop began.
   public var allocations: UInt64 { apus_arena_allocations_after_seal() }
@@ -201,7 +219,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return lookIdle(id, service: service, isFrozen: isFrozen)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
-    case .answer, .replaceProgram: break
+    case .answer, .replaceProgram, .applyManifest: break
     case .log(let message): log.write(message, manifest: manifest)
     case .readClock: return .event(.clock(offset: watches.readClock()))
     case .rescue: board.rescue()

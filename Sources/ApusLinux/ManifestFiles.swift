@@ -15,12 +15,41 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
   return owned
 }
 
+/// The manifest of the program before this one, without what it has said of it already; else that on
+/// the disk. When it is to be applied, what has changed is told, and it is taken as soon as no
+/// process of that is left; a mistake in it leaves everything as it is.
 private func readManifest(main path: Bytes) -> LoadedManifest {
+  let stage = capus_record_stage()
+  if stage == 0 { return readManifest(main: path, again: isResumed) }
+  let old = readManifest(main: path, again: true).manifest
+  var new = readManifest(main: path, again: false)
+  if !new.hasErrors {
+    new.changes = old.changes(to: new.manifest)
+    // The first program of the two only looks, the last one does not wait for ever.
+    var isInTheWay = false
+    for index in old.services.indices where new.changes[index] && stage < 3 {
+      if stage == 1 || hasProcess(index) { isInTheWay = true }
+    }
+    new.diagnostics = Rows()
+    new.isApplied = !isInTheWay
+    if !isInTheWay { return new }
+    capus_record_set_stage(stage)
+  }
+  var loaded = readManifest(main: path, again: true)
+  loaded.diagnostics = new.diagnostics
+  loaded.changes = new.changes
+  return loaded
+}
+
+@inline(never)
+private func readManifest(main path: Bytes, again: Bool) -> LoadedManifest {
   var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
   _ = capus_record_begin()
-  if isResumed {
+  if again {
     loadPreviousManifest(into: &loader)
-    return loader.finish()
+    var loaded = loader.finish()
+    loaded.diagnostics = Rows()
+    return loaded
   }
   add(path, to: &loader)
   var names: Bytes = Rows()

@@ -3,6 +3,12 @@ public import ApusCore
 internal import ApusManifest
 internal import CApus
 
+/// True when a service of the record that is read has a process.
+func hasProcess(_ service: Int) -> Bool {
+  var codec = FieldCodec(capacity: Supervisor.slotBytes)
+  return held(UInt32(truncatingIfNeeded: service), &codec.bytes).held.pid != 0
+}
+
 /// True when the program before this one, in the same process, left its state.
 var isResumed: Bool { capus_record_state() != CAPUS_FRESH }
 
@@ -89,10 +95,10 @@ extension LinuxKernel {
     for slot in 0..<table.mainCount + table.listenerCount {
       identify(slot)
     }
-    let board = UInt32(
-      truncatingIfNeeded: table.mainCount + table.peers.count + table.listenerCount)
-    capus_record_hold(board, control.listener, 0, 0)
+    capus_record_hold(UInt32(truncatingIfNeeded: boardSlot), control.listener, 0, 0)
   }
+
+  private var boardSlot: Int { table.mainCount + table.listenerCount + table.peers.count }
 
   /// A service is known by its name, a listener by its service's and its address.
   private func identify(_ slot: Int) {
@@ -119,44 +125,103 @@ extension LinuxKernel {
     var codec = FieldCodec(capacity: Supervisor.slotBytes)
     let (services, listeners) = (Int(previous.services), Int(previous.listeners))
     let count = services + listeners + Int(previous.connections)
+    var place = table.mainCount + table.listenerCount
     for old in 0...count {
       let (held, bytes) = held(UInt32(truncatingIfNeeded: old), &codec.bytes)
       codec.read(bytes)
       if old < services {
-        let slot = capus_record_find(
-          UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: old), 0,
-          UInt32(truncatingIfNeeded: table.mainCount))
-        if slot >= 0 { adopt(held, Int(slot), &codec, &supervisor) }
+        let slot = find(old, services)
+        if slot >= 0, !hasChanged(old) {
+          adopt(held, slot, nil, &codec, &supervisor)
+        } else if options.isApplied {
+          drop(held)
+          if slot >= 0 { supervisor.renew(service: slot, from: &codec) }
+        }
       } else if old < services + listeners {
-        let end = table.mainCount + table.listenerCount
-        let slot = capus_record_find(
-          UInt32(truncatingIfNeeded: old),
-          UInt32(truncatingIfNeeded: old - services + table.mainCount),
-          UInt32(truncatingIfNeeded: table.mainCount),
-          UInt32(truncatingIfNeeded: end))
+        let slot = hasChanged(old) ? -1 : find(old, services)
         if slot >= 0 {
-          adopt(listener: held, Int(slot), &codec, &supervisor)
-        } else if held.fd > 2 {
-          _ = capus_close(held.fd)
+          adopt(listener: held, slot, &codec, &supervisor)
+        } else {
+          drop(held)
         }
       } else if old < count {
-        // The places of connections say nothing of whose they are in another table.
-        if services == table.mainCount { adopt(held, old, &codec, &supervisor) }
+        guard let owner = Supervisor.owner(ofConnection: &codec) else { continue }
+        let slot = find(Int(owner.service), services)
+        let listener = find(services + Int(owner.listener), services) - table.mainCount
+        if slot < 0 || listener < 0 || hasChanged(Int(owner.service)) || place >= boardSlot {
+          drop(held)
+          continue
+        }
+        codec.read(bytes)
+        // In another table the places of connections are others', too.
+        let moved = ConnectionOwner(
+          service: UInt16(truncatingIfNeeded: slot), listener: UInt16(truncatingIfNeeded: listener))
+        adopt(held, options.isApplied ? place : old, moved, &codec, &supervisor)
+        place += 1
       } else {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
+    }
+    for service in manifest.services.indices
+    where !options.isApplied && options.changes.at(service) == true {
+      supervisor.leave(service: service)
     }
     capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.
     looksForEnds = true
     hasToldBound = true
     if capus_record_state() == CAPUS_REPLACED {
-      log.say("goes on as a new program")
+      log.say(
+        options.isApplied ? "goes on with another manifest" : "goes on as a new program")
     } else {
       log.say(
         "goes on after a crash; the event at hand is lost, number ", UInt64(previous.lost))
     }
     capus_record_leave()
+  }
+
+  /// Where a service or a listener of the program before this one is now; -1 for nowhere.
+  @inline(never)
+  private func find(_ old: Int, _ services: Int) -> Int {
+    let isService = old < services
+    let near = isService ? old : old - services + table.mainCount
+    return Int(
+      capus_record_find(
+        UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: near),
+        UInt32(truncatingIfNeeded: isService ? 0 : table.mainCount),
+        UInt32(
+          truncatingIfNeeded: isService ? table.mainCount : table.mainCount + table.listenerCount)))
+  }
+
+  /// True for what the manifest before this one says otherwise.
+  private func hasChanged(_ old: Int) -> Bool {
+    options.isApplied && options.changes.at(old) == true
+  }
+
+  /// Lets go of what nothing of this manifest is. Only a process that did not end in time is left.
+  @inline(never)
+  private func drop(_ held: capus_held) {
+    if options.isApplied, held.pid > 1 {
+      _ = capus_kill(0 &- held.pid, 9)
+      _ = capus_kill(held.pid, 9)
+    }
+    if capus_is_open(held.fd) == 1 { _ = capus_close(held.fd) }
+  }
+
+  /// Executes this program anew to apply the manifest on the disk. What has made room for it leaves no
+  /// node and no group behind.
+  public mutating func applyManifest() -> Errno? {
+    var path = ByteWriter(capacity: 256)
+    for slot in options.changes.indices where options.changes[slot] && !options.isApplied {
+      if slot < table.mainCount {
+        removeChannel(slot, &path)
+        unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
+        _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
+      } else {
+        unbind(UInt16(truncatingIfNeeded: slot - table.mainCount), gone: true)
+      }
+    }
+    return failure(capus_replace(1))
   }
 
   @inline(never)
@@ -171,7 +236,8 @@ extension LinuxKernel {
 
   @inline(never)
   private mutating func adopt(
-    _ held: capus_held, _ slot: Int, _ codec: inout FieldCodec, _ supervisor: inout Supervisor
+    _ held: capus_held, _ slot: Int, _ owner: ConnectionOwner?, _ codec: inout FieldCodec,
+    _ supervisor: inout Supervisor
   ) {
     var process = Process()
     process.generation = held.generation
@@ -187,8 +253,9 @@ extension LinuxKernel {
       process.pidfd = -1
     }
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
-    let resources = HeldResources(
+    var resources = HeldResources(
       pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
+    resources.owner = owner
     let index = UInt16(slot < table.mainCount ? slot : slot - table.listenerCount)
     guard supervisor.restore(slot: slot, from: &codec, held: resources) else {
       // It is buried as an orphan.
@@ -201,8 +268,8 @@ extension LinuxKernel {
       process.connection = -1
     }
     guard process.pid > 0 || process.connection >= 0 else { return }
-    process.service = index
-    process.memoryKills = memoryKills(index)
+    process.service = owner?.service ?? index
+    process.memoryKills = memoryKills(process.service)
     process.isUsed = true
     if !table.isMain(index), process.pid > 0, process.connection >= 0 {
       // The child has its own.
@@ -244,6 +311,6 @@ extension LinuxKernel {
 
   /// Executes the program at apus's own path in place of this one.
   public mutating func replaceProgram(onlyLooks: Bool) -> Errno? {
-    failure(onlyLooks ? capus_check_program() : capus_replace())
+    failure(onlyLooks ? capus_check_program() : capus_replace(0))
   }
 }

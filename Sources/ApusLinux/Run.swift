@@ -33,13 +33,14 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   }
   let start = startOfApus()
   let loaded = loadManifest(main: options.manifestPath)
-  for index in loaded.diagnostics.indices where !isResumed {
+  for index in loaded.diagnostics.indices {
     var line = ByteWriter.room(1024)
     loaded.diagnostics[index].write(into: &line)
     finishNow(&line)
   }
   guard loaded.mainFileUsable else { return 1 }
-  let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
+  var kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
+  kernelOptions.take(loaded, options.manifestPath)
   do throws(Errno) {
     let end = try supervise(
       loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: Rows())

@@ -283,6 +283,7 @@ extension ByteWriter {
     case .replaceProgram(let client):
       text("replaceProgram")
       pair("client", client.slot)
+    case .applyManifest: text("applyManifest")
     case .bootFinished: text("bootFinished")
     case .readClock: text("readClock")
     case .power(let action):

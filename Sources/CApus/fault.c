@@ -219,11 +219,17 @@ int32_t capus_check_program(void) {
   return result;
 }
 
-int32_t capus_replace(void) {
+int32_t capus_replace(int32_t applies) {
   if (capus_kept == NULL)
     return -ENOMEM;
+  const uint32_t stage = capus_kept->stage;
   capus_keep_descriptors(1);
+  if (applies) {
+    capus_kept->stage = stage + 1;
+    execute("/proc/self/exe");
+  }
   long error = execute(capus_kept->path);
+  capus_kept->stage = stage;
   capus_keep_descriptors(0);
   return (int32_t)error;
 }

@@ -23,6 +23,7 @@ int32_t capus_kept_fd = -1;
 static struct record *current;
 static int32_t current_fd = -1;
 static enum capus_resume state;
+static uint32_t next_stage;
 
 int32_t capus_record_begin(void) {
   if (current_fd >= 0 && current == NULL)
@@ -99,7 +100,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .slots_at = slots_at,
                             .files_at = page,
                             .files_end = files_end,
-                            .start_us = start_us};
+                            .start_us = start_us,
+                            .stage = next_stage};
   set_path(record);
   current = record;
   if (capus_kept == NULL) {
@@ -231,6 +233,14 @@ enum capus_resume capus_record_resume(void) {
 
 enum capus_resume capus_record_state(void) {
   return state;
+}
+
+uint32_t capus_record_stage(void) {
+  return state == CAPUS_FRESH ? 0 : capus_kept->stage;
+}
+
+void capus_record_set_stage(uint32_t stage) {
+  next_stage = stage;
 }
 
 void capus_record_previous(struct capus_previous *previous) {

@@ -16,7 +16,8 @@ func word(_ verb: Verb) -> String { verb.word.description }
     case .run: #expect(bare.code == 2)
     case .help, .version: #expect(bare.code == 0 && !bare.output.isEmpty)
     case .check: #expect(outcome.code == 1 && outcome.error.contains("web:1:1: error: "))
-    case .status, .listSockets, .boot, .events, .logs, .reboot, .poweroff, .halt, .kexec, .reexec:
+    case .status, .listSockets, .boot, .events, .logs, .reboot, .poweroff, .halt, .kexec, .apply,
+      .reexec:
       #expect(bare.code == 6)
       #expect(bare.error == "apus: no supervisor answers at \(nowhere): ENOENT (2)\n")
     case .wait:

@@ -52,6 +52,10 @@ enum capus_resume {
  * is none leaves a fresh start without inherited descriptors. */
 enum capus_resume capus_record_resume(void);
 enum capus_resume capus_record_state(void);
+/* How often it was executed to apply the manifest on the disk, 0 when it is not to; and what the
+ * record that is begun says of that, 0 without. */
+uint32_t capus_record_stage(void);
+void capus_record_set_stage(uint32_t stage);
 struct capus_previous {
   uint32_t services, listeners, connections;
   uint32_t lost; /* events that were at hand at a crash, so far */
@@ -91,8 +95,9 @@ int32_t capus_adopt_child(int32_t pid, int32_t *pidfd);
 void capus_fault_log(int32_t fd);
 /* Is there a program of this machine at the path apus was started from? 0 or -errno. */
 int32_t capus_check_program(void);
-/* Executes it with the record; returns -errno when that fails, with nothing changed. */
-int32_t capus_replace(void);
+/* Executes it with the record, or the program that runs, to apply the manifest on the disk; returns
+ * -errno when that fails, with nothing changed. */
+int32_t capus_replace(int32_t applies);
 
 /* Deliberate faults, for tests only: defined where APUS_CRASHES is. */
 void capus_abort(void) __attribute__((noreturn));
