@@ -52,10 +52,10 @@ enum ApplyCommand {
   private static func plan(
     _ services: Rows<ServiceReply>, _ manifest: Manifest, context: inout Context
   ) {
-    var seen = Rows<Bool>(repeating: false, count: manifest.services.count)
+    var seen = Bytes(repeating: 0, count: manifest.services.count)
     for service in services where service.record.digest != 0 {
       if let index = manifest.index(of: service.name.span) {
-        seen[index] = true
+        seen[index] = 1
         if manifest.services[index].digest != service.record.digest {
           tell(service.name, "changed", context: &context)
         }
@@ -64,7 +64,7 @@ enum ApplyCommand {
       }
     }
     for index in seen.indices
-    where !seen[index] && !manifest.services[index].flags.contains(.template) {
+    where seen[index] == 0 && !manifest.services[index].flags.contains(.template) {
       let name = manifest.services[index].name
       let start = Int(name.offset)
       tell(manifest.pool.part(start, start + Int(name.count)), "added", context: &context)

@@ -37,9 +37,11 @@ extension Supervisor {
 
   /// Takes of a service that the manifest describes anew only whether it was meant to be up.
   public mutating func renew(service: Int, from codec: inout FieldCodec) {
-    var old = Unit()
-    old.exchange(&codec)
-    if old.goal == .up, !manifest.services[service].accepts { units[service].goal = .up }
+    // The first two fields of a unit.
+    var (state, goal) = (ServiceState.stopped, Goal.down)
+    codec.field(&state)
+    codec.field(&goal)
+    if goal == .up, !manifest.services[service].accepts { units[service].goal = .up }
   }
 
   /// A service that leaves, and has no process: nothing starts it any more.

@@ -23,7 +23,7 @@ public struct KernelOptions: Sendable {
   public var manifestPath: Bytes = Rows()
   /// What of the manifest before this one is not the same in this one, or with `isApplied` false of
   /// this one in that on the disk; see `LoadedManifest`.
-  var changes: Rows<Bool> = Rows()
+  var changes: Bytes = Rows()
   /// True when the manifest is another one than that of the program before this one.
   var isApplied = false
   /// The least important line that is logged.

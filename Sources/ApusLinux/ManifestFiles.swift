@@ -27,7 +27,7 @@ private func readManifest(main path: Bytes) -> LoadedManifest {
     new.changes = old.changes(to: new.manifest)
     // The first program of the two only looks, the last one does not wait for ever.
     var isInTheWay = false
-    for index in old.services.indices where new.changes[index] && stage < 3 {
+    for index in old.services.indices where new.changes[index] != 0 && stage < 3 {
       if stage == 1 || hasProcess(index) { isInTheWay = true }
     }
     new.diagnostics = Rows()
@@ -47,10 +47,15 @@ private func readManifest(main path: Bytes, again: Bool) -> LoadedManifest {
   _ = capus_record_begin()
   if again {
     loadPreviousManifest(into: &loader)
-    var loaded = loader.finish()
-    loaded.diagnostics = Rows()
-    return loaded
+  } else {
+    addFromDisk(path, to: &loader)
   }
+  var loaded = loader.finish()
+  if again { loaded.diagnostics = Rows() }
+  return loaded
+}
+
+private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {
   add(path, to: &loader)
   var names: Bytes = Rows()
   var file = dropInFolder(of: path)
@@ -73,7 +78,6 @@ private func readManifest(main path: Bytes, again: Bool) -> LoadedManifest {
       file.removeLast(file.count - folder)
     }
   }
-  return loader.finish()
 }
 
 /// The users and groups of this machine.

@@ -163,7 +163,7 @@ extension LinuxKernel {
       }
     }
     for service in manifest.services.indices
-    where !options.isApplied && options.changes.at(service) == true {
+    where !options.isApplied && options.changes.at(service) == 1 {
       supervisor.leave(service: service)
     }
     capus_store_resume(watches.epoll, Watch(.stored).data)
@@ -195,7 +195,7 @@ extension LinuxKernel {
 
   /// True for what the manifest before this one says otherwise.
   private func hasChanged(_ old: Int) -> Bool {
-    options.isApplied && options.changes.at(old) == true
+    options.isApplied && options.changes.at(old) == 1
   }
 
   /// Lets go of what nothing of this manifest is. Only a process that did not end in time is left.
@@ -212,7 +212,7 @@ extension LinuxKernel {
   /// node and no group behind.
   public mutating func applyManifest() -> Errno? {
     var path = ByteWriter(capacity: 256)
-    for slot in options.changes.indices where options.changes[slot] && !options.isApplied {
+    for slot in options.changes.indices where options.changes[slot] != 0 && !options.isApplied {
       if slot < table.mainCount {
         removeChannel(slot, &path)
         unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)

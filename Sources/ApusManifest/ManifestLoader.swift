@@ -91,7 +91,7 @@ public struct LoadedManifest: Sendable {
   public var errors: Int
   /// What is to change, as `Manifest.changes` of the manifest that was in force says it; empty when
   /// nothing is.
-  public var changes: Rows<Bool> = Rows()
+  public var changes: Bytes = Rows()
   /// True when `manifest` is the one that it changes to.
   public var isApplied = false
 
