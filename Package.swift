@@ -68,10 +68,9 @@ let package = Package(
     deviceTarget("ApusCommand", ["ApusManifest", "ApusJSON", "ApusWire", "ApusBase", "CApus"]),
     .executableTarget(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
-    .target(
-      name: "ApusSimulation", dependencies: ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
-      swiftSettings: host + quick),
-    tests("CApusTests", ["CApus", "ApusWire", "ApusBase"]),
+    pureTarget("ApusSimulation", ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
+    .executableTarget(name: "trace", dependencies: ["ApusSimulation"], path: "Tests/Trace"),
+    tests("CApusTests", ["CApus", "ApusWire", "ApusBase", "TestSockets"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
     tests("SupervisorTests", ["apus", "probe", "TestSockets"]),

@@ -43,7 +43,7 @@
     }
 
     /// A look at the elements from `start` to before `end`, as far as there are any.
-    @inline(never)
+    @inline(__always)
     func part(_ start: Int, _ end: Int, _ stride: Int) -> RowMemory {
       var part = RowMemory()
       let low = min(max(start, 0), count)

@@ -73,16 +73,10 @@ extension ByteWriter {
   @inline(never) package mutating func date(_ microseconds: Int64) {
     let milliseconds = max(0, microseconds) / 1000
     let seconds = milliseconds / 1000
-    // Since 1 March of the year 0: such a year ends with the odd day, and such 400 years with another.
-    let days = seconds / 86_400 + 719_468
-    let era = days / 146_097
-    let day = days % 146_097
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365
-    let dayOfYear = day - (365 * year + year / 4 - year / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    decimal(year + era * 400 + (month > 9 ? 1 : 0))
-    pair(month > 9 ? month - 9 : month + 3, "-")
-    pair(dayOfYear - (153 * month + 2) / 5 + 1, "-")
+    let date = CivilDate(day: Int(seconds / 86_400))
+    decimal(Int64(date.year))
+    pair(Int64(date.month), "-")
+    pair(Int64(date.day), "-")
     pair(seconds / 3600 % 24, " ")
     pair(seconds / 60 % 60, ":")
     pair(seconds % 60, ":")

@@ -1,7 +1,8 @@
 internal import ApusBase
 internal import ApusManifest
 
-/// `apus check --security`: what each service could do to the board, and who can reach it.
+/// `apus check --security`: what each service could do to the board, and who can reach it. A service
+/// that is invalid can do nothing, and is left out; the mistakes that make it so stand above.
 enum SecurityReport {
   static func table(_ manifest: Manifest, context: inout Context) {
     var table = Table()
@@ -18,7 +19,7 @@ enum SecurityReport {
 
   private static func row(_ index: Int, _ manifest: Manifest, _ table: inout Table) {
     let service = manifest.services[index]
-    if service.flags.contains(.template) { return }
+    if !service.flags.isDisjoint(with: [.template, .invalid]) { return }
     let rights = manifest.credentials(of: service)
     table.row(tint: isRoot(rights.user, manifest) ? .warning : .plain, column: 1)
     table.cell.text(service.name, of: manifest)
@@ -54,7 +55,7 @@ enum SecurityReport {
 
   private static func object(_ index: Int, _ manifest: Manifest, _ json: inout JSONStream) {
     let service = manifest.services[index]
-    if service.flags.contains(.template) { return }
+    if !service.flags.isDisjoint(with: [.template, .invalid]) { return }
     let rights = manifest.credentials(of: service)
     var text = ByteWriter.room(8192)
     json.beginObject()

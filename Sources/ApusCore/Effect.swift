@@ -127,8 +127,8 @@ public struct Reason: Equatable, Sendable {
     case shutdown
     case invalid
     case mask
-    case notInForce
-    case brokenListener
+    /// Number 18 was another one, which the state that an older apus has left might still hold.
+    case brokenListener = 19
     case unknownUser
     case notReady
     case watchdog

@@ -44,13 +44,7 @@ extension Supervisor {
       listeners[listener].reason = Reason(.connectionLimit)
       return
     }
-    connections[index].generation &+= 1
-    connections[index].stage = .queued
-    connections[index].isStopping = false
-    connections[index].hasBeenKilled = false
-    connections[index].service = UInt16(truncatingIfNeeded: service)
-    connections[index].listener = UInt16(truncatingIfNeeded: listener)
-    connections[index].pid = 0
+    connections[index].begin(service: service, listener: listener)
     units[service].connections += 1
     lives += 1
     out.append(
@@ -70,8 +64,7 @@ extension Supervisor {
     }
     let service = Int(connections[index].service)
     listeners[listener].accepted &+= 1
-    listeners[listener].triggers &+= 1
-    listeners[listener].lastTrigger = now
+    listeners[listener].count(trigger: now)
     listeners[listener].lastPeer = source
     connections[index].source = source
     connections[index].since = now

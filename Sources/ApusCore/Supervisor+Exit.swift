@@ -68,10 +68,7 @@ extension Supervisor {
       units[service].lastExit = report
     }
     deadlines.clear(deadlineKey(run: service))
-    units[service].runtimeAt = .never
-    units[service].watchdogAt = .never
-    units[service].idleAt = .never
-    units[service].idleSince = .never
+    units[service].clearRunTimes()
     mainEnded(service)
   }
 

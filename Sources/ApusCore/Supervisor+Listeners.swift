@@ -14,10 +14,7 @@ extension Supervisor {
   mutating func bound(_ listener: Int) {
     guard listeners.at(listener)?.isBound == false else { return }
     settleBind()
-    listeners[listener].isBound = true
-    listeners[listener].isPaused = false
-    listeners[listener].delay = .zero
-    listeners[listener].reason = .none
+    listeners[listener].begin()
     deadlines.clear(deadlineKey(listener: listener))
     out.append(
       .log(
@@ -169,8 +166,7 @@ extension Supervisor {
   }
 
   private mutating func trigger(_ index: Int, _ service: Int) {
-    listeners[index].triggers &+= 1
-    listeners[index].lastTrigger = now
+    listeners[index].count(trigger: now)
     units[service].goal = .up
     unwatchAll(service)
     work.push(service)

@@ -117,9 +117,7 @@ extension Supervisor {
 
   /// Forgets failures: back-off, limits, the state `failed`.
   private mutating func reset(_ service: Int) {
-    units[service].delay = .zero
-    units[service].windowCount = 0
-    units[service].restarts = 0
+    units[service].forgive()
     if units[service].alarm == .retry { clearAlarm(service) }
     if units[service].state == .failed || units[service].state == .skipped {
       units[service].state = .stopped

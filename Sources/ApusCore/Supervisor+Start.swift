@@ -98,20 +98,10 @@ extension Supervisor {
     unwatchAll(service)
     if units[service].helper == .none, startHelper(.pre, of: service) { return }
     guard units[service].helper == .none || units[service].helper == .preDone else { return }
-    units[service].helper = .none
-    units[service].generation &+= 1
-    units[service].isAlive = true
-    units[service].isInFlight = true
-    units[service].hasSucceeded = false
-    units[service].forcedEnd = nil
-    units[service].stopStage = .none
-    units[service].startedAt = now
     inFlight += 1
     lives += 1
     let extras = manifest.extras(of: manifest.services[service])
-    units[service].isReloading = false
-    units[service].isMainNamed = false
-    units[service].watchdog = extras.watchdog
+    units[service].begin(at: now, watchdog: extras.watchdog)
     setAlarm(
       service, .start, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
     out.append(

@@ -125,10 +125,7 @@ extension Supervisor {
 
   /// A stop that was asked for has ended the process.
   mutating func stopFinished(_ service: Int) {
-    units[service].stopStage = .none
-    units[service].forcedEnd = nil
-    units[service].cycle = false
-    units[service].delay = .zero
+    units[service].finishStop()
     out.append(log(.stopped, service))
     if units[service].goal != .down {
       // On the way to the next start this is the moment at which it was down.

@@ -135,6 +135,48 @@ struct Unit: Sendable {
   var endedAt = Instant.zero
   /// How the last process ended.
   var lastExit: ExitReport?
+
+  /// A new process: nothing of the last one counts any more.
+  @inline(never)
+  mutating func begin(at now: Instant, watchdog: Interval) {
+    helper = .none
+    generation &+= 1
+    isAlive = true
+    isInFlight = true
+    hasSucceeded = false
+    forcedEnd = nil
+    stopStage = .none
+    startedAt = now
+    isReloading = false
+    isMainNamed = false
+    self.watchdog = watchdog
+  }
+
+  /// Nothing that is due while a process runs is due any more.
+  @inline(never)
+  mutating func clearRunTimes() {
+    runtimeAt = .never
+    watchdogAt = .never
+    idleAt = .never
+    idleSince = .never
+  }
+
+  /// A stop that was asked for is over.
+  @inline(never)
+  mutating func finishStop() {
+    stopStage = .none
+    forcedEnd = nil
+    cycle = false
+    delay = .zero
+  }
+
+  /// Forgets failures.
+  @inline(never)
+  mutating func forgive() {
+    delay = .zero
+    windowCount = 0
+    restarts = 0
+  }
 }
 
 /// The changing side of a listener.
@@ -154,6 +196,22 @@ struct ListenerUnit: Sendable {
   var lastTrigger = Instant.never
   /// Who connected last, of an `accept` service.
   var lastPeer = ConnectionSource(family: 0, key: 0)
+
+  /// It is bound, and nothing that was wrong with it counts any more.
+  @inline(never)
+  mutating func begin() {
+    isBound = true
+    isPaused = false
+    delay = .zero
+    reason = .none
+  }
+
+  /// Counts what woke its service.
+  @inline(never)
+  mutating func count(trigger now: Instant) {
+    triggers &+= 1
+    lastTrigger = now
+  }
 }
 
 /// One connection of an `accept` service.
@@ -178,6 +236,18 @@ struct Connection: Sendable {
   var source = ConnectionSource(family: 0, key: 0)
   /// When it was accepted.
   var since = Instant.zero
+
+  /// A new connection takes the slot.
+  @inline(never)
+  mutating func begin(service: Int, listener: Int) {
+    generation &+= 1
+    stage = .queued
+    isStopping = false
+    hasBeenKilled = false
+    self.service = UInt16(truncatingIfNeeded: service)
+    self.listener = UInt16(truncatingIfNeeded: listener)
+    pid = 0
+  }
 }
 
 /// A control client that waits for a service.

@@ -92,7 +92,16 @@ extension Reason {
         writer.text(" (a system call it may not make")
         if value > 255 {
           writer.text(": ")
-          writer.decimal(Int64(value >> 8 - 1))
+          let number = value >> 8 - 1
+          if let name = unsafe manifest.callName?(UInt32(number)) {
+            var at = 0
+            while unsafe name[at] != 0 {
+              writer.byte(UInt8(bitPattern: unsafe name[at]))
+              at += 1
+            }
+          } else {
+            writer.decimal(Int64(number))
+          }
         }
         writer.text(")")
       }
@@ -123,7 +132,6 @@ extension Reason {
     case .shutdown: writer.text("going down")
     case .invalid: writer.text("its manifest entry is invalid")
     case .mask: writer.text("masked on the kernel command line")
-    case .notInForce: writer.text("accepted, not in force yet")
     case .brokenListener: writer.text("the socket was shut down")
     case .unknownUser: writer.text("unknown user")
     case .notReady: writer.text("not ready in time")

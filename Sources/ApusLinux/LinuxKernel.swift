@@ -149,7 +149,10 @@ public struct LinuxKernel: ~Copyable, Kernel {
     self.watches = watches
     self.signalFd = signalFd
     surroundings = own.surroundings(isInit: options.role == .initProcess)
-    accounts = AccountTable(manifest, own: own, database: users)
+    apus_arena_scratch(true)
+    let accounts = AccountTable(manifest, own: own, database: users)
+    apus_arena_scratch(false)
+    self.accounts = accounts.owned()
     files = FixedDescriptors(console: manifest.system.console, of: manifest, role: options.role)
     log = LogOutput(files: files, role: options.role, least: options.logLevel)
     table = ProcessTable(

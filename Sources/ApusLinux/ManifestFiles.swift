@@ -43,7 +43,7 @@ private func readManifest(main path: Bytes) -> LoadedManifest {
 
 @inline(never)
 private func readManifest(main path: Bytes, again: Bool) -> LoadedManifest {
-  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
+  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
   _ = capus_record_begin()
   if again {
     loadPreviousManifest(into: &loader)

@@ -62,8 +62,12 @@ public func supervise(
   _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
   setup: Rows<SetupEntry>
 ) throws(Errno) -> SupervisorEnd {
+  apus_arena_scratch(true)
+  let users = loadUsers()
+  apus_arena_scratch(false)
   let kernel = try LinuxKernel.make(
-    manifest: manifest, users: loadUsers(), options: options, board: board)
+    manifest: manifest, users: users, options: options, board: board)
+  apus_arena_drop()
   return run(kernel, manifest, options, start: start, setup: setup)
 }
 

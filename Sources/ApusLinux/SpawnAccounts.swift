@@ -22,7 +22,7 @@ struct AccountTable {
   private(set) var groups: Rows<UInt32> = Rows()
   private(set) var text: Bytes = Rows()
   private let own: Ownership
-  private let database: UserDatabase
+  private var database: UserDatabase
 
   /// Resolves every entry.
   init(_ manifest: Manifest, own: Ownership, database: UserDatabase) {
@@ -33,6 +33,15 @@ struct AccountTable {
       let account = resolve(credentials, of: manifest)
       accounts.append(account)
     }
+  }
+
+  /// The same in memory of its own, without the database.
+  consuming func owned() -> AccountTable {
+    accounts = Rows(own: accounts)
+    groups = Rows(own: groups)
+    text = Rows(own: text)
+    database = UserDatabase(passwd: Rows(), group: Rows())
+    return self
   }
 
   /// The account of a service.

@@ -108,7 +108,7 @@ extension Rows where Element == UInt8 {
   }
 
   /// Where a byte first stands, `count` where it does not.
-  @inline(never) func place(of byte: UInt8, from start: Int = 0) -> Int {
+  @inline(__always) func place(of byte: UInt8, from start: Int = 0) -> Int {
     var index = start
     while index < count, self[index] != byte { index += 1 }
     return index

@@ -4,7 +4,7 @@ public import ApusBase
 ///
 /// Loaded once before anything runs and only read afterwards; see `ManifestLoader` for how bytes
 /// become one. Reading outside a table gives its default, never a trap.
-public struct Manifest: Sendable {
+@safe public struct Manifest: Sendable {
   /// Every string, each followed by a NUL; byte 0 is a NUL of its own.
   public var pool: Bytes = Rows(repeating: 0, count: 1)
   /// Lists of strings.
@@ -37,6 +37,8 @@ public struct Manifest: Sendable {
   public var values: Rows<Int64> = Rows(repeating: 0, count: 1)
   /// What only PID 1 does.
   public var system = System()
+  /// Tells the name of a system call's number, see `ManifestLoader.init`.
+  @unsafe public var callName: CallName?
 
   /// An empty table.
   @inline(never) public init() {}

@@ -1,6 +1,10 @@
 public import ApusBase
 internal import ApusJSON
 
+/// The name of a system call of this architecture, ended by a NUL and good until the next call; NULL
+/// for a number without one.
+public typealias CallName = @convention(c) (UInt32) -> UnsafePointer<CChar>?
+
 /// Loads a manifest from its files: the main file first, then the drop-ins in byte order of name.
 ///
 /// A load never fails as a whole but for the main file: when that is unreadable, is not JSON, is
@@ -16,9 +20,13 @@ public struct ManifestLoader: ~Copyable, Sendable {
   /// A loader without files.
   ///
   /// `knowsCall` answers 0 for a string that is no system call and no @group of them: the names
-  /// are a table of the kernel layer's. Without it every name is taken.
-  public init(knowsCall: (@convention(c) (UnsafePointer<CChar>?) -> Int32)? = nil) {
+  /// are a table of the kernel layer's. Without it every name is taken. `callName` goes the other
+  /// way, for whoever has the manifest later; without it calls are told by their numbers.
+  public init(
+    knowsCall: (@convention(c) (UnsafePointer<CChar>?) -> Int32)? = nil, callName: CallName? = nil
+  ) {
     unsafe decoder.knowsCall = unsafe knowsCall
+    unsafe decoder.tables.callName = unsafe callName
   }
 
   /// Parses a file; `name` is for diagnostics only.

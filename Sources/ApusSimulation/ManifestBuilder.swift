@@ -1,3 +1,4 @@
+internal import ApusBase
 public import ApusManifest
 
 /// Writes a manifest's tables directly, for worlds that no file describes.
@@ -88,7 +89,7 @@ public struct ManifestBuilder {
 
   private mutating func text(_ string: String) -> Text {
     let offset = manifest.pool.count
-    manifest.pool.append(contentsOf: string.utf8)
+    for byte in string.utf8 { manifest.pool.append(byte) }
     manifest.pool.append(0)
     return Text(offset: UInt32(offset), count: UInt32(string.utf8.count))
   }
@@ -96,19 +97,19 @@ public struct ManifestBuilder {
   private mutating func texts(_ strings: [String]) -> TableRange {
     let entries = strings.map { text($0) }
     let start = manifest.texts.count
-    manifest.texts.append(contentsOf: entries)
+    for entry in entries { manifest.texts.append(entry) }
     return TableRange(start: UInt32(start), count: UInt32(entries.count))
   }
 
   private mutating func links(_ services: [ServiceIndex]) -> TableRange {
     let start = manifest.links.count
-    manifest.links.append(contentsOf: services.map { UInt16($0) })
+    for service in services { manifest.links.append(UInt16(service)) }
     return TableRange(start: UInt32(start), count: UInt32(services.count))
   }
 
   private mutating func statuses(_ list: [ExitStatus]) -> TableRange {
     let start = manifest.exitStatuses.count
-    manifest.exitStatuses.append(contentsOf: list)
+    for status in list { manifest.exitStatuses.append(status) }
     return TableRange(start: UInt32(start), count: UInt32(list.count))
   }
 }

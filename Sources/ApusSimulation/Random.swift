@@ -27,7 +27,7 @@ public struct Random: Sendable {
 
   /// A length of time from `shortest` to `longest` microseconds, both included.
   public mutating func time(_ shortest: Int64, _ longest: Int64) -> Int64 {
-    shortest + Int64(below(Int(longest - shortest + 1)))
+    shortest + Int64(next() % UInt64(longest - shortest + 1))
   }
 
   /// One of the elements.

@@ -1,13 +1,22 @@
-public import ApusCore
+internal import ApusBase
+internal import ApusCore
 internal import ApusManifest
+internal import ApusWire
 
 // Executing apus anew: another supervisor in the same world, from the record alone.
 extension Simulation {
   /// Writes down what the step has changed, as the driver does.
   func keepRecord() {
     while let slot = supervisor.writeChanged(into: &codec) {
-      let bytes = Array(codec.bytes[..<codec.count])
+      var bytes: [UInt8] = []
+      for index in 0..<codec.count { bytes.append(codec.bytes[index]) }
       record[slot] = tamperRecord?(slot, bytes) ?? bytes
+      world.trace.write(at: world.time.microseconds) { line in
+        line.text("= ")
+        line.decimal(UInt64(slot))
+        line.byte(UInt8(ascii: " "))
+        line.hex(Trace.digest(bytes))
+      }
     }
   }
 
@@ -19,7 +28,7 @@ extension Simulation {
     var new = Supervisor(manifest: world.manifest, mode: old.mode, seed: world.seed &+ 1)
     for slot in 0..<new.slotCount {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
-      codec.bytes.replaceSubrange(..<bytes.count, with: bytes)
+      for index in bytes.indices { codec.bytes[index] = bytes[index] }
       codec.read(bytes.count)
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
@@ -46,8 +55,7 @@ extension Simulation {
         throw failure(
           Violation(
             13,
-            "service \(service) became another: \(String(describing: before))\n"
-              + "\(String(describing: after))"))
+            "service \(service) became another: \(text(before))\n\(text(after))"))
       }
     }
   }
@@ -72,8 +80,8 @@ extension World {
 
   /// Watches and clients go with the program, and children on their way are waited for no more.
   /// Says whose they are.
-  func forgetSupervisor() -> Set<Int> {
-    var inFlight: Set<Int> = []
+  func forgetSupervisor() -> [Int] {
+    var inFlight: [Int] = []
     for index in listeners.indices where listeners[index].isWatched {
       listeners[index].isWatched = false
       listeners[index].unwatchedSince = time
@@ -85,7 +93,7 @@ extension World {
     }
     for slot in instances.indices {
       guard let instance = instances[slot], !instance.hasLanded else { continue }
-      inFlight.insert(instance.service)
+      inFlight.append(instance.service)
       instances[slot]?.isInFlight = false
       instances[slot]?.hasLanded = true
       // The new supervisor takes it as executed.

@@ -1,6 +1,7 @@
 public import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 
 /// A supervisor and the world it lives in, with the invariants checked after every step.
 ///
@@ -25,7 +26,7 @@ public final class Simulation {
   public var isTorn: (Int) -> Bool = { _ in false }
   /// Changes what is written down of a slot: a record that says something else than what is.
   public var tamperRecord: ((Int, [UInt8]) -> [UInt8])?
-  var record: [Int: [UInt8]] = [:]
+  var record = Pairs<Int, [UInt8]>()
   var codec = FieldCodec(capacity: Supervisor.slotBytes)
 
   private var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
@@ -126,7 +127,9 @@ public final class Simulation {
       supervisor.step(event, now: world.now, into: &effects)
       steps += 1
       if replaces != nil { keepRecord() }
-      if effects.dropped > 0 { throw failure(Violation(7, "effects did not fit: \(event)")) }
+      if effects.dropped > 0 {
+        throw failure(Violation(7, "effects did not fit: \(describe(event))"))
+      }
       for effect in effects.elements {
         for real in tamper?(effect) ?? [effect] {
           if case .event(let answer) = world.perform(real) { queue.append(answer) }

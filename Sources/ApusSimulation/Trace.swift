@@ -1,5 +1,7 @@
 internal import ApusBase
 public import ApusCore
+internal import ApusManifest
+internal import ApusWire
 
 /// Everything that crossed the border between the supervisor and the fake operating system, one
 /// line each, as bytes: the same seed gives the same bytes.
@@ -7,7 +9,7 @@ public final class Trace {
   /// The lines, or the last `limit` bytes of them and a little more.
   public private(set) var bytes: [UInt8] = []
   /// FNV-1a over every byte ever written, also over those forgotten.
-  public private(set) var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+  public private(set) var hash = Trace.empty
   /// How many lines were written.
   public private(set) var lines = 0
   /// How many bytes to keep.
@@ -23,13 +25,19 @@ public final class Trace {
     line.byte(UInt8(ascii: " "))
     compose(&line)
     line.byte(UInt8(ascii: "\n"))
-    var hash = hash
-    for byte in line.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    self.hash = hash
+    hash = Self.digest(line.bytes, after: hash)
     if bytes.count / 2 > limit { bytes.removeFirst(bytes.count - limit) }
     bytes.append(contentsOf: line.bytes)
     lines += 1
   }
+
+  /// FNV-1a over the bytes, continued from those that came before.
+  static func digest(_ bytes: some Sequence<UInt8>, after hash: UInt64 = empty) -> UInt64 {
+    bytes.reduce(hash) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+  }
+
+  /// FNV-1a over no bytes.
+  static var empty: UInt64 { 0xCBF2_9CE4_8422_2325 }
 
   /// The last lines, for a failure's message.
   public func tail(_ count: Int) -> String {
@@ -50,14 +58,14 @@ public final class Trace {
 public func describe(_ event: Event) -> String {
   var line = ByteWriter(capacity: 256)
   line.event(event)
-  return String(decoding: line.bytes, as: UTF8.self)
+  return String(decoding: Array(line.bytes), as: UTF8.self)
 }
 
 /// An effect in the words of the trace.
 public func describe(_ effect: Effect) -> String {
   var line = ByteWriter(capacity: 256)
   line.effect(effect)
-  return String(decoding: line.bytes, as: UTF8.self)
+  return String(decoding: Array(line.bytes), as: UTF8.self)
 }
 
 extension ByteWriter {
@@ -89,9 +97,14 @@ extension ByteWriter {
     if report.dumpedCore { text(" core") }
   }
 
-  mutating func word(_ value: some Any) {
+  /// The name of a case; its number where the program does not know its names.
+  mutating func word(_ value: some RawRepresentable<UInt8>) {
     byte(UInt8(ascii: " "))
-    bytes(Array(String(describing: value).utf8))
+    #if hasFeature(Embedded)
+      decimal(UInt64(value.rawValue))
+    #else
+      bytes(Array(String(describing: value).utf8))
+    #endif
   }
 
   mutating func reason(_ reason: Reason) {

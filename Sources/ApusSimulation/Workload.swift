@@ -1,5 +1,5 @@
-public import ApusBase
-public import ApusCore
+internal import ApusBase
+internal import ApusCore
 internal import ApusManifest
 internal import ApusWire
 

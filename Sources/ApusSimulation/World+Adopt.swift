@@ -1,6 +1,7 @@
 internal import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 
 extension World {
   /// The pids of what a service's processes have left behind, in no particular order.

@@ -1,6 +1,7 @@
 internal import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 
 extension World {
   /// A control client asks; says where the answer will stand in `requests`.

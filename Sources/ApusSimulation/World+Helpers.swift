@@ -4,7 +4,7 @@ public import ApusManifest
 public import ApusWire
 
 /// A process that runs one of a service's commands.
-struct Helper {
+struct Helper: Sendable {
   var id: InstanceID
   var hasEnded = false
 }

@@ -1,6 +1,7 @@
 internal import ApusBase
 internal import ApusCore
 internal import ApusManifest
+internal import ApusWire
 
 // Connections that last, frozen processes, and looks at both.
 extension World {

@@ -1,6 +1,7 @@
 internal import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 
 extension World {
   /// A client connects, `count` times.

@@ -1,5 +1,7 @@
 public import ApusBase
 public import ApusCore
+internal import ApusManifest
+internal import ApusWire
 
 extension World {
   /// True when nothing will ever happen again by itself before the horizon.
@@ -40,7 +42,7 @@ extension World {
     turnsWithoutTime = clock > before ? 0 : turnsWithoutTime + 1
     collect(into: &events)
     for event in events.elements { recordDelivery(event) }
-    handedOver = events.elements
+    handedOver = Array(events.elements)
   }
 
   private func runDue() {

@@ -1,6 +1,7 @@
 public import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 
 /// A deterministic fake operating system: clocks, processes, listeners with their queues, control
 /// clients and faults, all driven by one seed.
@@ -65,13 +66,13 @@ public final class World: Kernel {
   /// What services have said, told before everything else.
   var notices: [Event] = []
   /// Helpers between `run` and `release`, by slot.
-  var helpers: [UInt16: Helper] = [:]
+  var helpers = Pairs<UInt16, Helper>()
   /// How the helpers of services end, by service; 0 unless it is set.
-  public var helperCodes: [ServiceIndex: UInt8] = [:]
+  public var helperCodes = Pairs<ServiceIndex, UInt8>()
   /// Steps of the helpers' children that fail, by service.
-  public var helperFailures: [ServiceIndex: Script.Failure] = [:]
+  public var helperFailures = Pairs<ServiceIndex, Script.Failure>()
   /// What the pid files of daemons say; without one, that there is none yet.
-  public var pidFiles: [ServiceIndex: Int32] = [:]
+  public var pidFiles = Pairs<ServiceIndex, Int32>()
   /// Pids that were named as a main process and are none of the service's.
   public internal(set) var refusedPids = 0
   /// How many helpers were started.
@@ -89,7 +90,7 @@ public final class World: Kernel {
   /// Accepted, by slot of the instance.
   var held: [Int?] = []
   /// For which life it was accepted.
-  var heldGenerations: [Int: UInt32] = [:]
+  var heldGenerations = Pairs<Int, UInt32>()
   var recentlyUnwatched: [UInt16] = []
   var recentlyReleased: [InstanceID] = []
 
@@ -198,7 +199,7 @@ public final class World: Kernel {
       line.text("> ")
       line.effect(effect)
     }
-    if power != nil { violate(9, "an effect after power: \(effect)") }
+    if power != nil { violate(9, "an effect after power: \(describe(effect))") }
     let outcome = carryOut(effect)
     if case .event(let event) = outcome { recordDelivery(event) }
     return outcome
@@ -268,10 +269,10 @@ public final class World: Kernel {
   /// Takes a frame for a control client, as long as there is room in its buffer.
   public func send(_ frame: borrowing ByteWriter, to client: ClientID) -> SendOutcome {
     if closed.contains(client) { return .gone }
-    guard let room = frameRoom else { return take(frame.bytes) }
+    guard let room = frameRoom else { return take(Array(frame.bytes)) }
     let slot = Int(client.slot)
     if clientFrames[slot].count >= room { return .full }
-    clientFrames[slot].append(frame.bytes)
+    clientFrames[slot].append(Array(frame.bytes))
     return .sent
   }
 
@@ -285,7 +286,7 @@ public final class World: Kernel {
   public func sendLine(
     to client: ClientID, had: Int, of service: UInt16?, follows: Bool
   ) -> SendOutcome? {
-    lines.at(had).map { take($0) }
+    lines.indices.contains(had) ? take(lines[had]) : nil
   }
 
   /// Closes a control client.

@@ -253,7 +253,7 @@ extension ByteWriter {
   }
 
   /// One line of a service's output, or with nil only how many were lost; needs a writer of
-  /// `Frame.replyLimit` bytes. The supervisor sends these frames from C (log.c).
+  /// `Frame.replyLimit` bytes. The supervisor sends these frames from C (reader.c).
   public mutating func lineFrame(
     at: Instant, lost: UInt32, level: UInt8, service: Bytes, line: Bytes?
   ) {

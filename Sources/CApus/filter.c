@@ -11,6 +11,7 @@
 enum { ABSENT = 9999 };
 
 #include "calls.h"
+#include "names.h"
 
 enum group {
   DEFAULT, /* always allowed: what apus itself needs up to execve(2), and every program after it */
@@ -49,22 +50,6 @@ enum group {
 /* Every group up to and with that one. */
 #define UP_TO(group) (2 * BIT(group) - 1)
 
-/* A sum over the letters of a name, so that the compiler can make it of a literal; 27 bits, which
- * tell all names apart. */
-#define FACTOR UINT32_C(0x9e3779b1)
-#define P1 FACTOR
-#define P2 (P1 * P1)
-#define P4 (P2 * P2)
-#define P8 (P4 * P4)
-#define P16 (P8 * P8)
-#define LETTER(name, at)                                                                           \
-  ((at) < sizeof(name) ? (uint32_t)(name)[(at) < sizeof(name) ? (at) : 0] : 0)
-#define SUM2(name, at) (LETTER(name, at) * P1 + LETTER(name, (at) + 1) * P2)
-#define SUM4(name, at) (SUM2(name, at) + SUM2(name, (at) + 2) * P2)
-#define SUM8(name, at) (SUM4(name, at) + SUM4(name, (at) + 4) * P4)
-#define SUM16(name, at) (SUM8(name, at) + SUM8(name, (at) + 8) * P8)
-#define HASH(name) ((SUM16(name, 0) + SUM16(name, 16) * P16) & ~UINT32_C(31))
-
 /* Numbers from here on are the same on every architecture; where the older ones end is not. */
 enum { MODERN = 403, LAST = 469 };
 #if defined(__x86_64__)
@@ -81,93 +66,88 @@ enum { OLD = 402 };
 enum { PLACES = PLACE(LAST) + 1 };
 #define SLOT(number) ((number) == ABSENT ? PLACES : PLACE(number))
 
-/* By number, the hash of the name with the group in its low bits; the last entry is of no call. */
-#define ENTRY(group, name) [SLOT(__NR_##name)] = HASH(#name) | group,
+/* By number, the place of its name in the list of names, with the group in its low bits; the last
+ * entry is of no call. */
+#define ENTRY(group, name) [SLOT(__NR_##name)] = NAME_##name << 5 | group,
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Winitializer-overrides"
-static const uint32_t calls[PLACES + 1] = {COMMON_CALLS(ENTRY) PARTIAL_CALLS(ENTRY)};
+static const uint16_t calls[PLACES + 1] = {COMMON_CALLS(ENTRY) PARTIAL_CALLS(ENTRY)};
 #pragma clang diagnostic pop
 
-#define NAME(group, name) HASH(#name),
-static const uint32_t partial[] = {PARTIAL_CALLS(NAME)};
-
-#define SERVICE (UP_TO(MEMLOCK) | BIT(KEYRING))
-static const struct {
-  uint32_t name, groups;
-} groups[] = {
-    {HASH("default"), BIT(DEFAULT)},
-    {HASH("basic-io"), BIT(BASIC_IO)},
-    {HASH("file-system"), BIT(FILE_SYSTEM)},
-    {HASH("io-event"), BIT(IO_EVENT)},
-    {HASH("ipc"), BIT(IPC)},
-    {HASH("network-io"), BIT(NETWORK_IO)},
-    {HASH("process"), BIT(PROCESS)},
-    {HASH("signal"), BIT(SIGNAL)},
-    {HASH("timer"), BIT(TIMER)},
-    {HASH("sync"), BIT(SYNC)},
-    {HASH("aio"), BIT(AIO)},
-    {HASH("chown"), BIT(CHOWN)},
-    {HASH("setuid"), BIT(SETUID)},
-    {HASH("resources"), BIT(RESOURCES)},
-    {HASH("memlock"), BIT(MEMLOCK)},
-    {HASH("pkey"), BIT(PKEY)},
-    {HASH("sandbox"), BIT(SANDBOX)},
-    {HASH("keyring"), BIT(KEYRING)},
-    {HASH("io-uring"), BIT(IO_URING)},
-    {HASH("namespace"), BIT(NAMESPACE)},
-    {HASH("clock"), BIT(CLOCK)},
-    {HASH("cpu-emulation"), BIT(CPU_EMULATION)},
-    {HASH("debug"), BIT(DEBUGGING)},
-    {HASH("module"), BIT(MODULE)},
-    {HASH("mount"), BIT(MOUNT)},
-    {HASH("raw-io"), BIT(RAW_IO)},
-    {HASH("reboot"), BIT(REBOOT)},
-    {HASH("swap"), BIT(SWAP)},
-    {HASH("obsolete"), BIT(OBSOLETE)},
-    {HASH("privileged"), BIT(PRIVILEGED) | BIT(CHOWN) | BIT(CLOCK) | BIT(MODULE) | BIT(RAW_IO) |
-                             BIT(REBOOT) | BIT(SETUID) | BIT(SWAP)},
-    {HASH("system-service"), SERVICE},
-    {HASH("known"), ~UINT32_C(0)},
+/* What some groups are besides their own calls; the last two have none. */
+static const uint32_t more[GROUPS - PRIVILEGED] = {
+    BIT(CHOWN) | BIT(CLOCK) | BIT(MODULE) | BIT(RAW_IO) | BIT(REBOOT) | BIT(SETUID) | BIT(SWAP),
+    0,
+    UP_TO(MEMLOCK) | BIT(KEYRING),
+    ~UINT32_C(0),
 };
+
+/* One name after the other. */
+struct reading {
+  const uint8_t *at;
+  char name[32];
+};
+
+static char *spell(char *to, uint8_t code) {
+  for (; code & 128; code = pairs[code & 127][1])
+    to = spell(to, pairs[code & 127][0]);
+  *to++ = (char)code;
+  return to;
+}
+
+static void read_name(struct reading *reading) {
+  char *to = reading->name + *reading->at++;
+  while (*reading->at >= 32)
+    to = spell(to, *reading->at++);
+  *to = 0;
+}
 
 struct selection {
   uint32_t groups;
   bool calls[PLACES];
 };
 
-static uint32_t hash(const char *name) {
-  uint32_t sum = 0;
-  for (uint32_t power = FACTOR; *name; power *= FACTOR)
-    sum += (uint8_t)*name++ * power;
-  return sum & ~UINT32_C(31);
+static void add(struct selection *selection, uint32_t name) {
+  if (name < GROUPS)
+    selection->groups |=
+        (name <= OBSOLETE ? BIT(name) : 0) | (name >= PRIVILEGED ? more[name - PRIVILEGED] : 0);
+  for (size_t place = 0; place < PLACES; place++)
+    if (calls[place] >> 5 == name)
+      selection->calls[place] = true;
 }
 
-/* Adds a call or a group; false for a name that no architecture has. */
-static bool add(struct selection *selection, const char *name) {
-  if (*name == '@') {
-    uint32_t wanted = hash(name + 1);
-    for (size_t index = 0; index < sizeof groups / sizeof *groups; index++)
-      if (groups[index].name == wanted) {
-        selection->groups |= groups[index].groups;
-        return true;
+/* Adds calls and groups; false when no architecture has one of them. Reads the names once, however
+ * many are wanted. */
+static bool add_all(struct selection *selection, char *const *wanted) {
+  struct reading reading = {.at = names};
+  size_t left = 0;
+  while (wanted[left])
+    left++;
+  for (uint32_t name = 0; name < NAMES && left > 0; name++) {
+    read_name(&reading);
+    for (char *const *one = wanted; *one; one++)
+      if (strcmp(*one, reading.name) == 0) {
+        add(selection, name);
+        left--;
       }
-    return false;
   }
-  uint32_t wanted = hash(name);
-  for (size_t index = 0; index < PLACES; index++)
-    if (calls[index] && (calls[index] & ~UINT32_C(31)) == wanted) {
-      selection->calls[index] = true;
-      return true;
-    }
-  for (size_t index = 0; index < sizeof partial / sizeof *partial; index++)
-    if (partial[index] == wanted)
-      return true;
-  return false;
+  return left == 0;
 }
 
 int32_t capus_filter_knows(const char *name) {
-  struct selection selection = {0};
-  return add(&selection, name);
+  char *const wanted[] = {(char *)name, NULL};
+  struct selection selection;
+  return add_all(&selection, wanted);
+}
+
+const char *capus_call_name(uint32_t number) {
+  static struct reading reading;
+  if (number > LAST || (number >= OLD && number < MODERN) || !calls[PLACE(number)])
+    return NULL;
+  reading.at = names;
+  for (int32_t name = calls[PLACE(number)] >> 5; name >= 0; name--)
+    read_name(&reading);
+  return reading.name;
 }
 
 struct builder {
@@ -205,7 +185,7 @@ static void search(struct builder *builder, uint32_t low, uint32_t high) {
   search(builder, middle + 1, high);
 }
 
-uint32_t capus_filter(char *const *names, struct capus_instruction *program) {
+uint32_t capus_filter(char *const *wanted, struct capus_instruction *program) {
   /* x86_64's second set of calls is refused; those of arm's own (cache, thread pointer) are not. */
 #if defined(__arm__)
   enum { OTHERS = 0xf0000, OTHERS_RESULT = SECCOMP_RET_ALLOW };
@@ -214,11 +194,10 @@ uint32_t capus_filter(char *const *names, struct capus_instruction *program) {
 #endif
   struct selection selection = {.groups = BIT(DEFAULT)};
   struct builder builder = {.program = program};
-  if (!names)
+  if (!wanted)
     selection.groups = UP_TO(SANDBOX);
-  for (; names && *names; names++)
-    if (!add(&selection, *names))
-      return 0;
+  else if (!add_all(&selection, wanted))
+    return 0;
   emit(&builder, LOAD, 0, offsetof(struct seccomp_data, arch));
   emit(&builder, EQUAL, 1, ARCHITECTURE);
   emit(&builder, RETURN, 0, SECCOMP_RET_KILL_PROCESS);

@@ -31,21 +31,27 @@ static int is_same(int32_t left, int32_t right) {
   return raw5(SYS_kcmp, own, own, 0, left, right) == 0;
 }
 
-/* Where a descriptor goes, or where it is already; NULL when there is no room. */
+/* Where a descriptor goes, behind those of its service by its identity, or where it is already;
+ * NULL when there is no room. */
 static struct slot *room_for(int32_t fd, uint32_t service, uint32_t limit, uint32_t *index) {
   struct slot *free = NULL, *slot;
-  uint32_t used = 0;
+  uint32_t used = 0, last = 0;
   for (uint32_t at = 0; (slot = place(at)) != NULL; at++) {
     if (slot->fd == 0 && free == NULL) {
       free = slot;
       *index = at;
     } else if (slot->fd != 0 && slot->check == service) {
       used++;
+      if (slot->identity > last)
+        last = slot->identity;
       if (is_same(slot->fd, fd))
         return slot;
     }
   }
-  return used < limit ? free : NULL;
+  if (used >= limit || free == NULL)
+    return NULL;
+  free->identity = last + 1;
+  return free;
 }
 
 int32_t capus_store_add(uint32_t service, uint32_t limit, const uint8_t *bytes, size_t count,
@@ -97,14 +103,17 @@ void capus_store_hangup(uint32_t index, int32_t epoll) {
 }
 
 int32_t capus_store_next(uint32_t service, uint32_t *at, const uint8_t **name, size_t *count) {
-  struct slot *slot;
-  while ((slot = place((*at)++)) != NULL)
-    if (slot->fd != 0 && slot->check == service) {
-      *name = slot->bytes;
-      *count = slot->count;
-      return slot->fd;
-    }
-  return -1;
+  struct slot *slot, *next = NULL;
+  for (uint32_t index = 0; (slot = place(index)) != NULL; index++)
+    if (slot->fd != 0 && slot->check == service && slot->identity > *at &&
+        (next == NULL || slot->identity < next->identity))
+      next = slot;
+  if (next == NULL)
+    return -1;
+  *at = next->identity;
+  *name = next->bytes;
+  *count = next->count;
+  return next->fd;
 }
 
 void capus_store_resume(int32_t epoll, uint64_t data) {

@@ -128,6 +128,22 @@ private let good = """
         """)
   }
 
+  @Test("--security leaves out a service that is invalid, which can do nothing")
+  func securityOfInvalid() throws {
+    let folder = try Folder()
+    let file = try folder.write(
+      "apus.json",
+      """
+      {"apus":1,"services":{"bad":{"exec":["relative"]},"good":{"exec":["/g"],"user":1}}}
+      """)
+    let outcome = run(["apus", "check", "--security", file])
+    #expect(outcome.code == 1)
+    #expect(outcome.error.contains("services.bad.exec"))
+    #expect(!outcome.output.contains("bad") && outcome.output.contains("\ngood "))
+    let json = run(["apus", "check", "--security", "--json", file]).output
+    #expect(!json.contains(#""service":"bad""#) && json.contains(#""service":"good""#))
+  }
+
   @Test("--security: every part of a sandbox lowers the exposure, down to 0") func exposure() throws
   {
     let folder = try Folder()

@@ -98,6 +98,19 @@ private enum Calls {
     #expect(Set(Calls.known.map(\.name)).count == Calls.known.count)
   }
 
+  @Test("every number of the kernel's headers has its name, and no other number has one")
+  func numbers() throws {
+    let names = Dictionary(uniqueKeysWithValues: Calls.numbers.map { ($1, $0) })
+    try #require(names.count > 300)
+    let newest = try #require(names.keys.max())
+    for number in [UInt32](0...newest) + [470, 1000, 0x4000_0000, .max] {
+      #expect(capus_call_name(number).map { String(cString: $0) } == names[number], "\(number)")
+    }
+    // What is newer than the headers has one number everywhere.
+    #expect(capus_call_name(462).map { String(cString: $0) } == "mseal")
+    #expect(capus_call_name(469).map { String(cString: $0) } == "file_setattr")
+  }
+
   @Test("a call of another architecture allows nothing, a name of none is refused")
   func foreign() throws {
     let base = try #require(Filter([]))

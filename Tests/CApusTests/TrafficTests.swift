@@ -1,83 +1,33 @@
 import CApus
 import Foundation
+import TestSockets
 import Testing
 
 @Suite struct TrafficTests {
   enum Kind: String, CaseIterable { case path, abstract, v4, v6 }
 
-  private static let stream = Int32(SOCK_STREAM.rawValue)
-
   /// A listener, and where it is.
   private func listen(_ kind: Kind) throws -> (fd: Int32, connect: () -> Int32) {
-    var address = sockaddr_storage()
-    var size = socklen_t(MemoryLayout<sockaddr_un>.size)
-    switch kind {
-    case .path, .abstract:
-      let name = "/tmp/apus-traffic-\(UUID().uuidString)"
-      var local = sockaddr_un()
-      local.sun_family = sa_family_t(AF_UNIX)
-      withUnsafeMutableBytes(of: &local.sun_path) { $0.copyBytes(from: name.utf8) }
-      if kind == .abstract { local.sun_path.0 = 0 }
-      size = socklen_t(MemoryLayout<sa_family_t>.size + name.utf8.count)
-      withUnsafeMutableBytes(of: &address) { room in
-        withUnsafeBytes(of: &local) { room.copyBytes(from: $0) }
+    let name = "/tmp/apus-traffic-\(UUID().uuidString)"
+    let place: Endpoint =
+      switch kind {
+      case .path: .path(name)
+      case .abstract: .abstract(name)
+      case .v4: .port(0)
+      case .v6: .everywhere(0)
       }
-    case .v4:
-      var inet = sockaddr_in()
-      inet.sin_family = sa_family_t(AF_INET)
-      inet.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-      size = socklen_t(MemoryLayout<sockaddr_in>.size)
-      withUnsafeMutableBytes(of: &address) { room in
-        withUnsafeBytes(of: &inet) { room.copyBytes(from: $0) }
-      }
-    case .v6:
-      var inet = sockaddr_in6()
-      inet.sin6_family = sa_family_t(AF_INET6)
-      size = socklen_t(MemoryLayout<sockaddr_in6>.size)
-      withUnsafeMutableBytes(of: &address) { room in
-        withUnsafeBytes(of: &inet) { room.copyBytes(from: $0) }
-      }
-    }
-    let family = Int32(address.ss_family)
-    let fd = socket(family, Self.stream, 0)
-    try #require(Self.call(&address, size) { Foundation.bind(fd, $0, $1) } == 0)
-    try #require(Foundation.listen(fd, 5) == 0)
-    if family != AF_UNIX {
-      withUnsafeMutablePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(fd, $0, &size) }
-      }
-    }
-    let (target, length) = (address, size)
+    let fd = place.listen()
+    try #require(fd >= 0)
     return (
       fd,
       {
-        var target = target
-        var length = length
-        if kind == .v6 {
-          // An IPv4 client of a dual-stack listener.
-          let port = withUnsafeBytes(of: &target) { $0.load(as: sockaddr_in6.self).sin6_port }
-          var inet = sockaddr_in()
-          inet.sin_family = sa_family_t(AF_INET)
-          inet.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-          inet.sin_port = port
-          withUnsafeMutableBytes(of: &target) { room in
-            withUnsafeBytes(of: &inet) { room.copyBytes(from: $0) }
-          }
-          length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        switch kind {
+        case .path, .abstract: place.connect()
+        // An IPv4 client, of the dual-stack listener too.
+        case .v4, .v6: Endpoint.port(Endpoint.localPort(fd)).connect()
         }
-        let client = socket(Int32(target.ss_family), Self.stream, 0)
-        return Self.call(&target, length) { Foundation.connect(client, $0, $1) } == 0 ? client : -1
       }
     )
-  }
-
-  private static func call(
-    _ address: inout sockaddr_storage, _ size: socklen_t,
-    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
-  ) -> Int32 {
-    withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, size) }
-    }
   }
 
   private let quiet = Int32(CAPUS_QUIET.rawValue)

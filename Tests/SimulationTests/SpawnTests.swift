@@ -3,6 +3,7 @@ import ApusCore
 import ApusManifest
 import ApusSimulation
 import ApusWire
+import Foundation
 import Testing
 
 @Suite struct SpawnTests {
@@ -128,7 +129,9 @@ import Testing
   func forbiddenCall() throws {
     let sim = simulate { $0.service("confined") }
     var script = Script.ending(after: 1000, signal: 31)
-    for (call, words) in [(0, ""), (1, ": 0"), (294, ": 293")] as [(UInt16, String)] {
+    var manifest = sim.world.manifest
+    manifest.callName = { $0 == 293 ? UnsafePointer(strdup("pipe2")) : nil }
+    for (call, words) in [(0, ""), (1, ": 0"), (294, ": pipe2")] as [(UInt16, String)] {
       script.end.deniedCall = call
       sim.always(script)
       let count = sim.starts(0)
@@ -136,7 +139,7 @@ import Testing
         try sim.run(for: .milliseconds(50))
       }
       var line = ByteWriter(capacity: 128)
-      sim.reason(0).write(into: &line, manifest: sim.world.manifest, service: 0)
+      sim.reason(0).write(into: &line, manifest: manifest, service: 0)
       let text = String(decoding: line.bytes, as: UTF8.self)
       #expect(text == "killed by SIGSYS (a system call it may not make\(words))")
     }

@@ -2,6 +2,8 @@ import Foundation
 import Testing
 
 /// What holds however long apus runs: no memory, no descriptor, no zombie and no wake-up more.
+///
+/// One test after the other: setting the clock wakes what another measures.
 @Suite(.serialized) struct ProofTests {
   /// Four programs that end at once, each with another exit code; static, so that thousands are
   /// quick.
@@ -153,10 +155,68 @@ import Testing
     try board.wait("apus to sleep") {
       try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).contains(") S ")
     }
-    let before = try board.count("voluntary_ctxt_switches:")
-    // The one thing under test here is that nothing happens.
-    try await Task.sleep(for: .seconds(30))
+    // The clock is the machine's, and who sets it wakes every apus with a calendar.
+    var (clock, before) = (try SetClock(), 0)
+    repeat {
+      clock = try SetClock()
+      before = try board.count("voluntary_ctxt_switches:")
+      // The one thing under test here is that nothing happens.
+      try await Task.sleep(for: .seconds(30))
+    } while clock.wasSet
     #expect(try board.count("voluntary_ctxt_switches:") == before)
+  }
+
+  @Test(
+    "apus hears that the clock is set only where there is a calendar",
+    .enabled(if: Board.isRoot))
+  func clockIsSet() throws {
+    func board(_ timer: String) throws -> Board {
+      try Board(
+        #"{"apus": 1, "services": {"a": {"exec": ["PROBE", "sleep"], "timer": {\#(timer)}}}}"#)
+    }
+    let (deaf, hearing) = (try board(#""every": "1h""#), try board(#""calendar": "*-02-29""#))
+    let (quiet, before) = (try wakeUps(deaf), try wakeUps(hearing))
+    var time = timespec()
+    // Set to what it is: nobody else is troubled.
+    clock_gettime(CLOCK_REALTIME, &time)
+    try #require(clock_settime(CLOCK_REALTIME, &time) == 0)
+    try hearing.wait("apus to wake up") { try wakeUps(hearing) > before }
+    #expect(try wakeUps(deaf) == quiet)
+  }
+
+  private func wakeUps(_ board: Board) throws -> Int {
+    try board.count("voluntary_ctxt_switches:")
+  }
+}
+
+// sys/timerfd.h is in no module of the toolchain.
+@_silgen_name("timerfd_create")
+private func timerfd(_ clock: Int32, _ flags: Int32) -> Int32
+@_silgen_name("timerfd_settime")
+private func setTimerfd(
+  _ timer: Int32, _ flags: Int32, _ new: UnsafePointer<itimerspec>,
+  _ old: UnsafeMutablePointer<itimerspec>?
+) -> Int32
+
+/// Knows whether CLOCK_REALTIME of the machine was set since it was made.
+private final class SetClock {
+  private let timer: Int32
+
+  init() throws {
+    timer = timerfd(CLOCK_REALTIME, O_NONBLOCK)
+    try #require(timer >= 0)
+    // Never up; but see TFD_TIMER_CANCEL_ON_SET in timerfd_create(2).
+    var never = itimerspec()
+    never.it_value.tv_sec = .max / 2_000_000_000
+    // TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET
+    try #require(setTimerfd(timer, 1 | 2, &never, nil) == 0)
+  }
+
+  deinit { close(timer) }
+
+  var wasSet: Bool {
+    var count: UInt64 = 0
+    return read(timer, &count, 8) < 0 && errno == ECANCELED
   }
 }
 

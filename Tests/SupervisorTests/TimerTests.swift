@@ -31,28 +31,6 @@ import Testing
     let parts = utc.dateComponents([.month, .day, .hour, .minute], from: date)
     #expect(parts == DateComponents(month: 2, day: 29, hour: 3, minute: 0))
   }
-
-  @Test(
-    "apus hears that the clock is set only where there is a calendar",
-    .enabled(if: Board.isRoot))
-  func clockIsSet() throws {
-    func board(_ timer: String) throws -> Board {
-      try Board(
-        #"{"apus": 1, "services": {"a": {"exec": ["PROBE", "sleep"], "timer": {\#(timer)}}}}"#)
-    }
-    let (deaf, hearing) = (try board(#""every": "1h""#), try board(#""calendar": "*-02-29""#))
-    let (quiet, before) = (try wakeUps(deaf), try wakeUps(hearing))
-    var time = timespec()
-    // Set to what it is: nobody else is troubled.
-    clock_gettime(CLOCK_REALTIME, &time)
-    try #require(clock_settime(CLOCK_REALTIME, &time) == 0)
-    try hearing.wait("apus to wake up") { try wakeUps(hearing) > before }
-    #expect(try wakeUps(deaf) == quiet)
-  }
-
-  private func wakeUps(_ board: Board) throws -> Int {
-    try board.count("voluntary_ctxt_switches:")
-  }
 }
 
 extension Board {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compiles the product of Package.swift for one board, as one program.
+"""Compiles a product of Package.swift for one board, as one program.
 
-    compile.py ARCH TRIPLE FOLDER OUTPUT [-DDEFINE…]
+    compile.py PRODUCT ARCH TRIPLE FOLDER OUTPUT [-DDEFINE…]
 
 `swift build` compiles file by file and links what comes out; the device wants the linker to see the
 whole program instead (full link-time optimisation), which saves a tenth of its size. So this reads
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 TRAIT = "Embedded"
-PRODUCT = "apus"
+PACKAGE = "apus"
 # One copy of what the compiler says twice; whole functions and parts of them. A switch is a few
 # compares, not a table. A function with a large frame stays on its own: inlined, its locals are far
 # from the stack pointer.
@@ -26,7 +26,7 @@ LINK_TIME = [
     "--lto-O2",
     *(f"--mllvm={option}" for option in (
         "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
-        "-inline-max-stacksize=64", "-inline-threshold=0", "-disable-lsr",
+        "-inline-max-stacksize=256", "-inline-threshold=10", "-disable-lsr",
         "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
         "-force-attribute=minsize", "-force-attribute=optsize",
         # The next of a range of numbers: `for index in 0..<count` is no call.
@@ -132,7 +132,7 @@ class Compiler:
         module = self.work / f"{name}.swiftmodule"
         options = [
             "-target", self.triple, "-sdk", str(self.sysroot), "-swift-version", "6",
-            "-wmo", "-num-threads", "0", "-module-name", name, "-package-name", PRODUCT,
+            "-wmo", "-num-threads", "0", "-module-name", name, "-package-name", PACKAGE,
             "-module-cache-path", str(self.work / "modules"), "-I", str(self.work)]
         if target["type"] != "executable":
             options.append("-parse-as-library")
@@ -149,6 +149,13 @@ class Compiler:
             "-o", str(output), *map(str, sources)])
         return output
 
+    def unicode(self):
+        """The tables that `String` looks into: apus has none, so it must link without them."""
+        info = json.loads(subprocess.run(
+            ["swift", "-print-target-info"], check=True, stdout=subprocess.PIPE).stdout)
+        resources = Path(info["paths"]["runtimeResourcePath"])
+        return [resources / "embedded" / self.triple / "libswiftUnicodeDataTables.a"]
+
     def link(self, objects, output):
         subprocess.run(["ld.lld", *LINK_TIME, *BETWEEN_FUNCTIONS.get(self.arch, []),
                         *map(str, objects), *self.options("linker"), "-static", "-o", str(output)],
@@ -156,13 +163,13 @@ class Compiler:
 
 
 def main():
-    arch, triple, work, output, *defines = sys.argv[1:]
+    product, arch, triple, work, output, *defines = sys.argv[1:]
     root = Path.cwd()
     package = json.loads(subprocess.run(
         ["swift", "package", "dump-package"], check=True, stdout=subprocess.PIPE).stdout)
     targets = {target["name"]: target for target in package["targets"]}
     order = []
-    in_order(targets, PRODUCT, order)
+    in_order(targets, product, order)
     compiler = Compiler(root, arch, triple, Path(work), defines)
     objects, maps = [], []
     for name in order:
@@ -175,6 +182,8 @@ def main():
             maps.append(compiler.work / name / "module.modulemap")
         else:
             objects.append(compiler.swift_target(target, folder, maps))
+    if product != PACKAGE:
+        objects += compiler.unicode()
     compiler.link(objects, output)
 
 

@@ -23,4 +23,8 @@ uint32_t capus_filter(char *const *names, struct capus_instruction *program);
 /* 1 for a name that such a list can have, on whatever architecture, else 0. */
 int32_t capus_filter_knows(const char *name);
 
+/* The name of a system call of this architecture, until the next one is asked for; NULL for a
+ * number that the list lacks. */
+const char *capus_call_name(uint32_t number);
+
 #endif

@@ -14,7 +14,8 @@ int32_t capus_store_add(uint32_t service, uint32_t limit, const uint8_t *bytes, 
 void capus_store_remove(uint32_t service, const uint8_t *bytes, size_t count, int32_t epoll);
 /* Closes one that has been hung up. */
 void capus_store_hangup(uint32_t slot, int32_t epoll);
-/* The next one of a service from slot `*at`, and its name of `*count` bytes; -1 after the last. */
+/* The next one of a service behind `*at`, at first 0, in the order in which they were parked, and
+ * its name of `*count` bytes; -1 after the last. */
 int32_t capus_store_next(uint32_t service, uint32_t *at, const uint8_t **name, size_t *count);
 /* Takes over what the program before this one kept. */
 void capus_store_resume(int32_t epoll, uint64_t data);

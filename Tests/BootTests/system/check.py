@@ -1,10 +1,15 @@
 """PID-07: the kernel's file systems with their flags and modes, and what `system` asks for.
 
 What can not be had (a setting, a module, a mount) is said on the console and stops nothing.
+RES-07: the wall clock is set forward and back, under timers of both kinds.
 """
+
+import time
 
 MACHINES = ("x86_64",)
 APPEND = "apus.mask=masked"
+# Far from the moment of the timer `nightly`.
+OPTIONS = ("-rtc", "base=2026-01-10T01:00:00")
 
 MOUNTS = {
     "/proc": ("proc", {"nosuid", "nodev", "noexec"}, "555"),
@@ -16,6 +21,49 @@ MOUNTS = {
     "/sys/fs/cgroup": ("cgroup2", {"nosuid", "nodev", "noexec"}, "555"),
     "/mnt/data": ("tmpfs", {"nosuid", "nodev", "size=1024k"}, "700"),
 }
+
+
+def runs(board, timer, count):
+    """Wait until a timer's service has noted its runs that often; what it has noted."""
+    limit = time.monotonic() + 30 * board.machine.slow
+    while True:
+        noted = board.shell(f"cat /run/{timer} 2>/dev/null || true").split()
+        if len(noted) >= count:
+            return [float(moment) for moment in noted]
+        if time.monotonic() > limit:
+            raise board.failure(f"{timer} has run {len(noted)} times, not {count}")
+        time.sleep(0.2)
+
+
+def set_clock(board, day, clock):
+    """Set the wall clock, then wait for two beats of a timer that it must not disturb."""
+    beats = len(runs(board, "steady", 1))
+    board.shell(f"date -u -s '2026-01-{day} {clock}'")
+    runs(board, "steady", beats + 2)
+
+
+def check_clock(board):
+    """Calendar moments that are stepped over count once; those stepped back to count again."""
+    if runs(board, "nightly", 0):
+        raise board.failure("nightly has run before its time")
+    set_clock(board, 12, "04:00:00")
+    set_clock(board, 10, "02:00:00")
+    set_clock(board, 10, "02:30:00")
+    nightly = runs(board, "nightly", 1)
+    if len(nightly) != 1:
+        raise board.failure(f"nightly has run {len(nightly)} times at one step over two moments")
+    set_clock(board, 10, "02:59:59")
+    nightly = runs(board, "nightly", 2)
+    # 2026-01-12 04:00 and 2026-01-10 03:00, in seconds since 1970.
+    for moment, expected in zip(nightly, (1768190400, 1768014000), strict=True):
+        if not expected <= moment < expected + 5:
+            raise board.failure(f"nightly has run at {moment}, not at {expected}")
+    steady = runs(board, "steady", 2)
+    for before, after in zip(steady, steady[1:]):
+        if not 1.9 < after - before < 5:
+            raise board.failure(f"the steps disturbed an interval of two seconds: {steady}")
+    if len(runs(board, "hourly", 1)) != 1:
+        raise board.failure("the steps of days made an interval of an hour elapse")
 
 
 def check(board, ports):
@@ -53,6 +101,7 @@ def check(board, ports):
     services = board.services()
     if services["kept"]["state"] != "ready" or services["masked"]["mainPid"] != 0:
         raise board.failure(f"masked is not masked: {services}")
+    check_clock(board)
     board.send("apus poweroff\n")
     board.expect(r"reboot: Power down", 40)
     board.expect_end(20)
