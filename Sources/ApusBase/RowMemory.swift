@@ -11,15 +11,23 @@
     /// For how many there is memory; 0 for a look.
     private var room: UInt32 = 0
 
-    /// Nothing.
-    init() { unsafe base = UnsafeMutableRawPointer(bitPattern: 16).unsafelyUnwrapped }
+    /// Nothing, and behind it, as in every memory, zeros where an element would be.
+    @inline(__always)
+    init(_ stride: Int) {
+      unsafe base = stride <= MemoryLayout<Page>.size ? noElement : RowMemory.outside(stride)
+    }
+
+    private init(_ base: UnsafeMutableRawPointer, _ used: Int) {
+      unsafe self.base = base
+      self.used = UInt32(truncatingIfNeeded: used)
+    }
 
     var count: Int { Int(truncatingIfNeeded: used) }
 
     /// Memory of exactly the size of other elements, with a copy of these.
     @inline(never)
     init(own other: RowMemory, _ stride: Int) {
-      self.init()
+      self.init(stride)
       reserve(other.count, stride)
       unsafe append(other.base, other.count, stride)
     }
@@ -35,21 +43,36 @@
       if room > 0 { unsafe end.pointee = used }
     }
 
-    /// Where an element lies.
+    /// Where an element lies that is only read.
+    ///
+    /// An index outside traps on the host, where tests look. Here it leads to zeros behind the last
+    /// element for which there is memory, or, in a look, to its first: something of the right type.
     @inline(__always)
     func place(_ index: Int, _ stride: Int) -> UnsafeMutableRawPointer {
-      precondition(UInt(bitPattern: index) < UInt(used))
-      return unsafe base + index &* stride
+      let isInside = UInt(bitPattern: index) < UInt(used)
+      return unsafe base + (isInside ? index : Int(truncatingIfNeeded: room)) &* stride
+    }
+
+    /// Where an element lies that is changed; outside, zeroed memory that nobody else has. `apus
+    /// status` then tells of an allocation.
+    @inline(__always)
+    func changedPlace(_ index: Int, _ stride: Int) -> UnsafeMutableRawPointer {
+      if UInt(bitPattern: index) < UInt(used) { return unsafe base + index &* stride }
+      return unsafe RowMemory.outside(stride)
+    }
+
+    @inline(never)
+    private static func outside(_ stride: Int) -> UnsafeMutableRawPointer {
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: stride, alignment: 16)
+      unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: stride)
+      return unsafe memory
     }
 
     /// A look at the elements from `start` to before `end`, as far as there are any.
     @inline(__always)
     func part(_ start: Int, _ end: Int, _ stride: Int) -> RowMemory {
-      var part = RowMemory()
       let low = min(max(start, 0), count)
-      unsafe part.base = base + low * stride
-      part.used = UInt32(truncatingIfNeeded: max(low, min(end, count)) - low)
-      return part
+      return unsafe RowMemory(base + low * stride, max(low, min(end, count)) - low)
     }
 
     /// Makes room for `wanted` elements: in place if there is, and if these are the last in use.
@@ -58,7 +81,8 @@
       if wanted <= Int(truncatingIfNeeded: room), unsafe room == 0 || end.pointee == used { return }
       room = max(UInt32(truncatingIfNeeded: wanted), wanted == 1 ? 8 : used &* 2)
       let memory = UnsafeMutableRawPointer.allocate(
-        byteCount: 16 + Int(room) * stride, alignment: 16)
+        byteCount: 16 + (Int(room) + 1) * stride, alignment: 16)
+      // Behind the elements, where the kernel's memory is still zeros, lies what is outside.
       unsafe (memory + 16).copyMemory(from: base, byteCount: count * stride)
       unsafe base = memory + 16
       unsafe end.pointee = used
@@ -72,5 +96,19 @@
       unsafe (base + count * stride).copyMemory(from: elements, byteCount: added * stride)
       extend(to: sum)
     }
+  }
+
+  fileprivate typealias Line = (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+  fileprivate typealias Page = (Line, Line, Line, Line, Line, Line, Line, Line)
+
+  /// Zeros for an element of lists that have no memory; never written to. Tuples, because only they are zeros from the start, without code that makes them so.
+  private nonisolated(unsafe) var zeros: Page = (
+    (0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0),
+    (0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0),
+    (0, 0, 0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0, 0, 0)
+  )
+
+  private var noElement: UnsafeMutableRawPointer {
+    unsafe withUnsafeMutablePointer(to: &zeros) { UnsafeMutableRawPointer($0) }
   }
 #endif

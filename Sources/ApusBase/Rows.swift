@@ -10,6 +10,11 @@
       append(contentsOf: other)
     }
 
+    /// The element at `index`, or nil outside: the checked accessor of the pure core.
+    @inlinable public func at(_ index: Int) -> Element? {
+      indices.contains(index) ? self[index] : nil
+    }
+
     /// The elements from `start` to before `end`, as far as there are any.
     public func part(_ start: Int, _ end: Int = Int.max) -> Rows<Element> {
       let low = Swift.min(Swift.max(start, 0), count)
@@ -30,11 +35,11 @@
   /// memory knows how far it is in use, and who is not at its end moves. But changing an element in
   /// place and taking elements away are for the owner, but for `removeLast(_:)` of many: who keeps a
   /// list that another goes on changing so takes its own with `Rows(own: list)`. An index outside
-  /// traps, as an array's does. Elements are plain values: nothing runs when one is copied or
-  /// forgotten.
+  /// leads to zeros: see `RowMemory`. Elements are plain values: nothing runs when one is copied or
+  /// forgotten. There is room for 2³² − 1 of them.
   @safe
   public struct Rows<Element>: @unchecked Sendable {
-    private var memory = RowMemory()
+    private var memory = RowMemory(MemoryLayout<Element>.stride)
 
     /// An empty list without memory.
     public init() {}
@@ -78,12 +83,19 @@
     /// The first element.
     public var first: Element? { isEmpty ? nil : unsafe base.pointee }
     /// The last element.
-    public var last: Element? { isEmpty ? nil : self[count - 1] }
+    public var last: Element? { at(count - 1) }
+
+    /// The element at `index`, or nil outside: the checked accessor of the pure core.
+    public func at(_ index: Int) -> Element? {
+      UInt(bitPattern: index) < UInt(memory.used) ? unsafe (base + index).pointee : nil
+    }
 
     /// An element.
     public subscript(index: Int) -> Element {
       unsafeAddress { unsafe UnsafePointer(place(index)) }
-      unsafeMutableAddress { unsafe place(index) }
+      unsafeMutableAddress {
+        unsafe memory.changedPlace(index, stride).assumingMemoryBound(to: Element.self)
+      }
     }
 
     private func place(_ index: Int) -> UnsafeMutablePointer<Element> {
@@ -126,7 +138,7 @@
     /// Takes the last element away; there must be one.
     public mutating func removeLast() -> Element {
       let element = self[count - 1]
-      memory.extend(to: count - 1)
+      memory.extend(to: Swift.max(0, count - 1))
       return element
     }
 
@@ -156,7 +168,12 @@
 
     /// Takes an element away.
     public mutating func remove(at index: Int) {
-      for place in index..<count - 1 { self[place] = self[place + 1] }
+      guard indices.contains(index) else { return }
+      var place = index
+      while place + 1 < count {
+        self[place] = self[place + 1]
+        place += 1
+      }
       memory.extend(to: count - 1)
     }
 

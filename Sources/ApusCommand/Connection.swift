@@ -30,6 +30,11 @@ enum Connection {
     var isLive = false
     var last = invocation.lines
     while frames.count < frameLimit {
+      if isLive || command == .events {
+        // Who follows for days keeps nothing of what has been shown.
+        apus_arena_drop()
+        apus_arena_scratch(true)
+      }
       let limit =
         isLive || command == .events
         ? -1 : isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs

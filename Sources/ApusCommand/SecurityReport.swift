@@ -101,8 +101,16 @@ enum SecurityReport {
     switch user {
     case .none: true
     case .id(let id): id == 0
-    case .name(let name): manifest.equals(name, Bytes("root").span)
+    case .name(let name): manifest.equals(name, Bytes("root").span) || isRootToo(name, manifest)
     }
+  }
+
+  /// True for a name that this machine's /etc/passwd gives the id 0.
+  @inline(never) private static func isRootToo(_ name: Text, _ manifest: Manifest) -> Bool {
+    let file = try? Files.read(Bytes("/etc/passwd"), limit: 1 << 18)
+    let users = UserDatabase(passwd: file ?? Rows(), group: Rows())
+    let start = Int(name.offset)
+    return users.user(named: manifest.pool.part(start, start + Int(name.count)))?.uid == 0
   }
 
   @inline(never) private static func user(
@@ -111,7 +119,11 @@ enum SecurityReport {
     switch user {
     case .none: out.text("root")
     case .id(let id): out.decimal(UInt64(id))
-    case .name(let name): out.text(name, of: manifest)
+    case .name(let name):
+      out.text(name, of: manifest)
+      if !manifest.equals(name, Bytes("root").span), isRootToo(name, manifest) {
+        out.text(" (uid 0)")
+      }
     }
   }
 

@@ -1,7 +1,4 @@
-internal import ApusBase
-
 #if APUS_CRASHES
-  internal import ApusBase
   internal import CApus
 
   /// Crashes on command, for tests: each of these signals makes apus fail from inside.
@@ -20,11 +17,11 @@ internal import ApusBase
         full += UInt8(truncatingIfNeeded: rawValue & 2 | 1)
         capus_exit(Int32(full))
       case .bounds:
-        let few = Rows<UInt32>(repeating: rawValue, count: 2)
+        let few = InlineArray<2, UInt32>(repeating: rawValue)
         capus_exit(Int32(bitPattern: few[Int(rawValue)]))
       case .allocation:
-        let many = Rows<UInt32>(repeating: rawValue, count: Int(rawValue) << 40)
-        capus_exit(Int32(bitPattern: many[many.count / 2]))
+        let many = UnsafeMutablePointer<UInt32>.allocate(capacity: Int(rawValue) << 40)
+        capus_exit(Int32(bitPattern: unsafe many.pointee))
       case .recursion: capus_exit(Int32(bitPattern: deeper(rawValue)))
       case .abort: capus_abort()
       case .access: unsafe capus_touch(UInt(rawValue))

@@ -45,11 +45,6 @@ public import ApusBase
 }
 
 extension Rows {
-  /// The element at `index`, or nil outside the array: the checked accessor of the pure core.
-  @inlinable public func at(_ index: Int) -> Element? {
-    indices.contains(index) ? self[index] : nil
-  }
-
   /// Appends an element; one copy for each type serves all, for size.
   @inline(never) mutating func add(_ element: Element) { append(element) }
 }

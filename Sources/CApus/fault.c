@@ -160,10 +160,12 @@ void capus_fault_arm(void) {
     words[to++] = given[from];
   const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof stack};
   sigaltstack(&alternate, NULL);
-  struct sigaction action = {.sa_sigaction = handle,
-                             .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+  /* The handler returns to nowhere, so what restores is never called. */
+  const struct raw_action action = {.handler = (void (*)(int))(void *)handle,
+                                    .flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RAW_SA_RESTORER,
+                                    .restorer = (void (*)(void))(void *)handle};
   for (unsigned index = 0; index < sizeof faults; index++)
-    sigaction(faults[index], &action, NULL);
+    raw_action(faults[index], &action, NULL);
 }
 
 #if __SIZEOF_POINTER__ == 8
@@ -187,10 +189,11 @@ enum { OWN_MACHINE = EM_ARM };
 static int32_t check_file(int fd) {
   program_header head;
   segment_header segment;
-  struct stat status;
-  if (fstat(fd, &status) < 0)
-    return -errno;
-  if (!S_ISREG(status.st_mode) || read(fd, &head, sizeof head) != (ssize_t)sizeof head ||
+  struct raw_status status;
+  int32_t error = raw_stat(fd, "", AT_EMPTY_PATH, &status);
+  if (error < 0)
+    return error;
+  if (!S_ISREG(status.mode) || read(fd, &head, sizeof head) != (ssize_t)sizeof head ||
       *(const uint32_t *)(const void *)head.e_ident != 0x464c457f ||
       head.e_ident[EI_CLASS] != OWN_CLASS || head.e_machine != OWN_MACHINE ||
       head.e_phentsize != sizeof segment || head.e_phnum == 0)
@@ -198,7 +201,7 @@ static int32_t check_file(int fd) {
   for (unsigned index = 0; index < head.e_phnum; index++) {
     off_t at = (off_t)(head.e_phoff + index * sizeof segment);
     if (pread(fd, &segment, sizeof segment, at) != (ssize_t)sizeof segment ||
-        segment.p_offset + segment.p_filesz > (uint64_t)status.st_size)
+        segment.p_offset + segment.p_filesz > status.size)
       return -ENOEXEC;
   }
   return 0;

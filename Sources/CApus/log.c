@@ -39,16 +39,16 @@ static void let_go(int32_t fd, int32_t value) {
 }
 
 void capus_log_resume(int32_t fd, int32_t is_read) {
-  struct stat status;
-  if (fd <= 2 || fstat(fd, &status) < 0 || status.st_size < (off_t)sizeof(struct logs))
+  struct raw_status status;
+  if (fd <= 2 || raw_stat(fd, "", AT_EMPTY_PATH, &status) < 0 || status.size < sizeof(struct logs))
     return;
-  struct logs *logs = mmap(NULL, (size_t)status.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  struct logs *logs = mmap(NULL, (size_t)status.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (logs == MAP_FAILED)
     return;
   if (logs->magic != LOGS_MAGIC || logs->ring_bytes < offsetof(struct ring, start) ||
-      logs->ring_bytes > 4096 || logs->count >= 65536 || logs->size != (uint64_t)status.st_size ||
+      logs->ring_bytes > 4096 || logs->count >= 65536 || logs->size != status.size ||
       sizeof *logs + (uint64_t)logs->count * logs->ring_bytes > logs->size) {
-    munmap(logs, (size_t)status.st_size);
+    munmap(logs, (size_t)status.size);
     return;
   }
   logs->fd = fd;

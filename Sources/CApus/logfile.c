@@ -51,19 +51,19 @@ static void rotate(const struct capus_log_rule *rule) {
 /* Appends to a regular file that is nowhere else: who may write to its folder must not choose what
  * is written to. */
 ONCE static int open_file(struct ring *ring) {
-  struct stat status;
+  struct raw_status status;
   int fd = (int)raw4(SYS_openat, AT_FDCWD, ring->rule.file,
                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW |
                          O_NOCTTY | O_LARGEFILE,
                      0640);
   if (fd < 0)
     return fd;
-  if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_nlink > 1) {
+  if (raw_stat(fd, "", AT_EMPTY_PATH, &status) < 0 || !S_ISREG(status.mode) || status.links > 1) {
     raw1(SYS_close, fd);
     return -EEXIST;
   }
   ring->file = fd;
-  ring->file_bytes = status.st_size > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)status.st_size;
+  ring->file_bytes = status.size > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)status.size;
   return 0;
 }
 

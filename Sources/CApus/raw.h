@@ -128,7 +128,8 @@ static inline void *raw_map(size_t size, int flags) {
 
 /* What statx(2) tells, the same on every architecture. */
 struct raw_status {
-  uint32_t ignored1[5];
+  uint32_t ignored1[4];
+  uint32_t links;
   uint32_t uid;
   uint32_t gid;
   uint16_t mode;
@@ -156,7 +157,8 @@ static inline int raw_set_mask(uint64_t mask) {
   return (int)raw4(SYS_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof mask);
 }
 
-/* struct sigaction as the kernel has it. */
+/* struct sigaction as the kernel has it. Without SA_RESTORER x86_64 delivers to no handler. */
+#define RAW_SA_RESTORER 0x04000000
 struct raw_action {
   void (*handler)(int);
   unsigned long flags;

@@ -210,14 +210,15 @@ static enum capus_resume judge(struct record *record) {
 }
 
 enum capus_resume capus_record_resume(void) {
-  struct stat status;
+  struct raw_status status;
   int32_t fd = capus_kept_fd;
   capus_kept_fd = -1;
   if (fd < 0)
     return state = CAPUS_FRESH;
-  if (fd > 2 && fstat(fd, &status) == 0 && status.st_size >= (off_t)sizeof(struct record)) {
-    struct record *record = map(fd, (size_t)status.st_size);
-    if (record != NULL && is_sound(record, (size_t)status.st_size)) {
+  if (fd > 2 && raw_stat(fd, "", AT_EMPTY_PATH, &status) == 0 &&
+      status.size >= sizeof(struct record)) {
+    struct record *record = map(fd, (size_t)status.size);
+    if (record != NULL && is_sound(record, (size_t)status.size)) {
       capus_kept = record;
       capus_kept_fd = fd;
       state = judge(record);
@@ -312,7 +313,7 @@ void capus_record_leave(void) {
 }
 
 int32_t capus_is_open(int32_t fd) {
-  return fd > 2 && fcntl(fd, F_GETFD) >= 0;
+  return fd > 2 && raw2(NR_FCNTL, fd, F_GETFD) >= 0;
 }
 
 int32_t capus_adopt_child(int32_t pid, int32_t *pidfd) {

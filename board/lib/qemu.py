@@ -144,7 +144,10 @@ class Board:
         self.file.write(data)
         self.file.flush()
         self.text += data.decode("utf-8", "replace").replace("\r", "")
-        if PANIC.search(self.text, max(0, len(self.text) - len(data) - 200)):
+        # Once the kernel has let go of the board, what it does until the emulated power is off (the
+        # Pi's comes by its watchdog, a moment later) is no failure of what ran on it.
+        if PANIC.search(self.text, max(0, len(self.text) - len(data) - 200)) \
+                and not HALTED.search(self.text):
             deadline = time.monotonic() + 1
             while time.monotonic() < deadline and self.selector.select(0.2):
                 more = self.process.stdout.read(65536)

@@ -21,14 +21,13 @@ def check(board, ports):
     entry = board.await_state("later", "ready")["later"]
     board.shell(f"grep -q '^Uid:.1234.1234.1234.1234$' /proc/{entry['mainPid']}/status")
 
-    board.shell("mkdir -p /srv/root/dev /srv/root/proc /srv/root/run /srv/root/tmp")
-    board.shell("cp -a /usr /etc /bin /lib /lib64 /srv/root 2>/dev/null; ls -d /srv/root/usr", 30)
+    board.shell("mkdir -p /srv/jail/dev /srv/jail/proc /srv/jail/run /srv/jail/tmp")
+    board.shell("cp -a /usr /etc /bin /lib /lib64 /srv/jail 2>/dev/null; ls -d /srv/jail/usr", 30)
     board.shell("apus start rooted", 30)
     entry = board.await_state("rooted", "ready")["rooted"]
     board.shell("dbus-send --system --print-reply --dest=org.freedesktop.DBus / "
                 "org.freedesktop.DBus.ListNames | grep -q org.freedesktop.DBus")
-    board.shell(f"test -d /proc/{entry['mainPid']}/root/usr")
-    board.shell(f"test ! -e /proc/{entry['mainPid']}/root/srv")
+    board.shell(f"cd /proc/{entry['mainPid']}/root && test -d usr && test ! -e srv; cd")
     board.send("apus poweroff\n")
     board.expect(r"reboot: Power down", 40)
     board.expect_end(20)

@@ -4,6 +4,7 @@ What can not be had (a setting, a module, a mount) is said on the console and st
 RES-07: the wall clock is set forward and back, under timers of both kinds.
 """
 
+import re
 import time
 
 MACHINES = ("x86_64",)
@@ -98,6 +99,13 @@ def check(board, ports):
         shown = board.shell(line).split()
         if shown[-1:] != [answer]:
             raise board.failure(f"`{line}` says {shown}, not {answer}")
+    # PRI-07: a name that is root by its id.
+    board.shell("echo 'toor:x:0:0::/:/bin/sh' >>/etc/passwd")
+    board.shell("""echo '{"apus":1,"services":{"a":{"exec":["/x"],"user":"toor"},"""
+                """"b":{"exec":["/x"],"user":"nobody"}}}' >/tmp/users.json""")
+    shown = board.shell("apus check --security /tmp/users.json | cat")
+    if not re.search(r"a +toor \(uid 0\) +all .*\n.*b +nobody +none ", shown):
+        raise board.failure(f"another name of root is not told: {shown}")
     services = board.services()
     if services["kept"]["state"] != "ready" or services["masked"]["mainPid"] != 0:
         raise board.failure(f"masked is not masked: {services}")
