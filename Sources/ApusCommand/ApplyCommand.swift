@@ -7,33 +7,43 @@ enum ApplyCommand {
   static func run(
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
-    let frames = try Connection.ask(.status, name: Rows(), invocation, context: &context)
-    var services: Rows<ServiceReply> = Rows()
-    var path: Bytes = Rows()
-    for frame in frames {
-      do throws(FrameError) {
-        if frame[1] == ReplyKind.supervisor.rawValue {
-          path = file(of: try SupervisorReply(decoding: frame))
-        } else {
-          services.append(try ServiceReply(decoding: frame))
-        }
-      } catch {
-        throw Connection.nonsense(error, context: &context)
-      }
+    let frames = try Connection.listing(.status, invocation, context: &context)
+    guard let first = frames.first, let supervisor = try? SupervisorReply(decoding: first) else {
+      throw Connection.nonsense(.length, context: &context)
     }
-    let loaded = CheckCommand.load(Rows(repeating: path, count: 1))
+    let path = file(of: supervisor)
+    var loaded = CheckCommand.load(Rows(repeating: path, count: 1))
     CheckCommand.tell(loaded, context: &context)
     if loaded.hasErrors {
       throw context.failure(.failed, "nothing was changed, for the mistakes in ", path)
     }
-    plan(services, loaded.manifest, context: &context)
+    for frame in frames.part(1) {
+      guard let service = try? ServiceReply(decoding: frame) else {
+        throw Connection.nonsense(.length, context: &context)
+      }
+      // Connections have none.
+      if service.record.digest == 0 { continue }
+      guard let index = loaded.manifest.index(of: service.name.span) else {
+        tell(service.name, "removed", context: &context)
+        continue
+      }
+      if loaded.manifest.services[index].digest != service.record.digest {
+        tell(service.name, "changed", context: &context)
+      }
+      // Known, as templates are.
+      loaded.manifest.services[index].flags.insert(.template)
+    }
+    for index in loaded.manifest.services.indices
+    where !loaded.manifest.services[index].flags.contains(.template) {
+      let name = loaded.manifest.services[index].name
+      let start = Int(name.offset)
+      tell(loaded.manifest.pool.part(start, start + Int(name.count)), "added", context: &context)
+    }
     if invocation.options.contains(.dryRun) { return }
     context.output.flush()
-    var isWaiting = false
-    while try !Connection.ask(
-      .apply, name: Rows(), invocation, waits: isWaiting, context: &context
-    ).isEmpty {
-      isWaiting = true
+    // A life that ends without an answer is followed by another.
+    while try !Connection.listing(.apply, invocation, context: &context).isEmpty {
+      context.onlyWaits = true
     }
   }
 
@@ -46,29 +56,6 @@ enum ApplyCommand {
     path.text("/cwd/")
     path.bytes(supervisor.manifest)
     return path.bytes
-  }
-
-  /// Prints what is not the same.
-  private static func plan(
-    _ services: Rows<ServiceReply>, _ manifest: Manifest, context: inout Context
-  ) {
-    var seen = Bytes(repeating: 0, count: manifest.services.count)
-    for service in services where service.record.digest != 0 {
-      if let index = manifest.index(of: service.name.span) {
-        seen[index] = 1
-        if manifest.services[index].digest != service.record.digest {
-          tell(service.name, "changed", context: &context)
-        }
-      } else {
-        tell(service.name, "removed", context: &context)
-      }
-    }
-    for index in seen.indices
-    where seen[index] == 0 && !manifest.services[index].flags.contains(.template) {
-      let name = manifest.services[index].name
-      let start = Int(name.offset)
-      tell(manifest.pool.part(start, start + Int(name.count)), "added", context: &context)
-    }
   }
 
   @inline(never)

@@ -207,12 +207,10 @@ extension Verb {
       """
     case .apply:
       """
-      Reads the manifest and its drop-ins again and prints what is not the same. A
-      service with other keys is stopped and starts anew, one that is not there any
-      more is stopped and its sockets go, a new one is bound and starts. All others
-      keep processes, connections and sockets, whatever they need. A mistake changes
-      nothing and is told. SIGHUP to the supervisor does the same. Keys of system that
-      are only looked at when the board starts wait for that.
+      Reads the manifest and its drop-ins again and prints what is not the same. What
+      has changed is stopped and starts anew, what is gone is stopped and its sockets
+      go; all others keep processes and sockets. A mistake changes nothing and is
+      told. SIGHUP does the same. What only a boot looks at waits for that.
 
       --dry-run        only print what is not the same
       """

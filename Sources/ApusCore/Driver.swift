@@ -24,10 +24,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   private var outcomes: EventBuffer
   private var following: EventBuffer
   private var record = FieldCodec(capacity: Supervisor.slotBytes)
-  /// Who asked for another program, which comes after the turn.
-  private var replacing: ClientID?
-  /// Another life of this program comes after the turn, and reads the manifest anew.
-  private var isApplying = false
+  /// Who asked for another program, which comes after the turn: nobody, where a manifest is applied.
+  private var replacing: ClientID??
   private var hasBegun = false
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
@@ -69,10 +67,6 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     if let client = replacing {
       replacing = nil
       replaceProgram(for: client)
-    }
-    if isApplying {
-      isApplying = false
-      if let errno = kernel.applyManifest() { complain(errno) }
     }
     return !supervisor.isFinished
   }
@@ -127,24 +121,24 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// Goes on as the program that is now at apus's path; the answer comes before that.
   @inline(never)
-  private mutating func replaceProgram(for client: ClientID) {
-    if let errno = kernel.replaceProgram(onlyLooks: true) {
-      return send(
-        Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client)
+  private mutating func replaceProgram(for client: ClientID?) {
+    if let client {
+      if let errno = kernel.replaceProgram(.look) {
+        return send(
+          Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client
+        )
+      }
+      send(Answer(.done, service: nil, reason: .none), to: client)
     }
-    send(Answer(.done, service: nil, reason: .none), to: client)
-    if let errno = kernel.replaceProgram(onlyLooks: false) { complain(errno) }
-  }
-
-  private mutating func complain(_ errno: Errno) {
-    let reason = Reason(.notReplaced, value: errno.code)
-    take(kernel.perform(.log(Message(.waiting, reason: reason))))
+    if let errno = kernel.replaceProgram(client == nil ? .apply : .replace) {
+      let reason = Reason(.notReplaced, value: errno.code)
+      take(kernel.perform(.log(Message(.waiting, reason: reason))))
+    }
   }
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
-    case .replaceProgram(let client): replacing = client
-    case .applyManifest: isApplying = true
+    case .replaceProgram(let client): replacing = .some(client)
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
     case .bind(let listener) where timeline.end == nil:

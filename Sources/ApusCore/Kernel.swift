@@ -46,6 +46,16 @@ public enum Outcome: Equatable, Sendable {
   case event(Event)
 }
 
+/// How another program comes into the place of this one.
+public enum Replacement: UInt8, Sendable {
+  /// Not yet: only a look whether there is one.
+  case look
+  /// The one at apus's own path.
+  case replace
+  /// This one once more, to apply the manifest on the disk; what made room for that is gone.
+  case apply
+}
+
 /// What became of a frame sent to a control client.
 public enum SendOutcome: Equatable, Sendable {
   /// The kernel took it.
@@ -130,12 +140,8 @@ public protocol Kernel: ~Copyable {
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
   /// Executes the program at apus's own path in place of this one, with what was kept; returns only
-  /// when that is not possible. With `onlyLooks` nothing happens but the look at that program.
-  mutating func replaceProgram(onlyLooks: Bool) -> Errno?
-
-  /// Executes this program in place of itself, with what was kept, to apply the manifest on the disk;
-  /// returns only when that is not possible.
-  mutating func applyManifest() -> Errno?
+  /// when that is not possible.
+  mutating func replaceProgram(_ how: Replacement) -> Errno?
 
   /// The main file of the manifest; a name that does not begin with a slash is meant from apus's own
   /// working directory.
@@ -172,8 +178,5 @@ extension Kernel {
   public var manifestPath: Bytes { Rows() }
 
   /// Is not possible.
-  public mutating func applyManifest() -> Errno? { .notImplemented }
-
-  /// Is not possible.
-  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }
+  public mutating func replaceProgram(_ how: Replacement) -> Errno? { .notImplemented }
 }

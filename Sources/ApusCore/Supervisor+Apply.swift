@@ -2,46 +2,44 @@ internal import ApusBase
 internal import ApusManifest
 internal import ApusWire
 
-/// The service and the listener of a connection.
-public struct ConnectionOwner: Sendable {
-  /// The service.
-  public var service: UInt16
-  /// The listener.
-  public var listener: UInt16
-
-  /// Whose connection it is.
-  public init(service: UInt16, listener: UInt16) {
-    self.service = service
-    self.listener = listener
-  }
-}
-
-// Applying the manifest on the disk. The program executes itself twice: the first new life looks
-// what has changed, still with the old manifest, and ends that; the second one has the new manifest,
+// Applying the manifest on the disk. The program executes itself twice: the first new life looks at
+// what changes, still with the manifest in force, and ends that; the second one has the new manifest,
 // takes over what has not changed and starts the rest. A crash in between is one more life.
 extension Supervisor {
-  /// Whose a connection is, from its slot of the record; nil for a free one.
-  public static func owner(ofConnection codec: inout FieldCodec) -> ConnectionOwner? {
-    var connection = Connection()
-    connection.exchange(&codec)
-    if connection.stage == .free { return nil }
-    return ConnectionOwner(service: connection.service, listener: connection.listener)
+  /// Notes where the next listener of the program before this one is now, nil for nowhere: before
+  /// connections are restored.
+  public mutating func place(listener index: Int?) {
+    listenerPlaces.append(index.map { UInt16(truncatingIfNeeded: $0) } ?? .max)
   }
 
-  /// Ends a service for the manifest that comes next, in a supervisor that has not begun.
-  public mutating func leave(service: Int) {
-    wantsApply = true
-    units[service].isLeaving = true
-    units[service].cycle = units[service].isAlive || units[service].connections > 0
+  /// The service of a restored slot; nil for a free connection's.
+  public func service(ofSlot slot: Int) -> UInt16? {
+    if slot < units.count { return UInt16(truncatingIfNeeded: slot) }
+    return report(connection: slot - deadlineKey(connection: 0))?.service
   }
 
   /// Takes of a service that the manifest describes anew only whether it was meant to be up.
-  public mutating func renew(service: Int, from codec: inout FieldCodec) {
-    // The first two fields of a unit.
-    var (state, goal) = (ServiceState.stopped, Goal.down)
-    codec.field(&state)
-    codec.field(&goal)
-    if goal == .up, !manifest.services[service].accepts { units[service].goal = .up }
+  mutating func renew(_ service: Int) -> Bool {
+    if units[service].goal != .up || manifest.services[service].accepts {
+      units[service].goal = .down
+    }
+    units[service].finishStop()
+    units[service].forgive()
+    units[service].state = .stopped
+    units[service].since = .zero
+    units[service].isAlive = false
+    units[service].isLeaving = false
+    units[service].hasSucceeded = false
+    units[service].isBootPending = false
+    units[service].timerAt = .never
+    clearAlarm(service)
+    return false
+  }
+
+  /// Begins to end what another manifest does not have in the same way.
+  mutating func leave(_ service: Int) {
+    units[service].isLeaving = true
+    units[service].cycle = units[service].isAlive || units[service].connections > 0
   }
 
   /// A service that leaves, and has no process: nothing starts it any more.
@@ -57,31 +55,31 @@ extension Supervisor {
     unwatchAll(service)
   }
 
-  /// Notes who waits for the manifest to be applied, and orders it unless it only waits.
+  /// Answers once the manifest is applied, and orders that unless the client only waits.
   mutating func requestApply(_ client: ClientID, onlyWait: Bool) {
-    if let other = applyClient { answer(other, .done, nil, .none) }
-    applyClient = client
+    guard phase.rawValue <= Phase.running.rawValue, waiters.count < Limits.clients else {
+      return answer(client, .failed, nil, Reason(.shutdown))
+    }
     if !onlyWait { wantsApply = true }
+    waiters.append(Waiter(client: client, service: .max, isForUp: true))
   }
 
   /// Goes on with the new manifest once everything that it changes has ended, and answers once what
-  /// it starts has settled.
+  /// it starts has settled. Who waits goes with this program, and asks the next one.
   mutating func settleApply() {
-    guard wantsApply || applyClient != nil, phase == .running, work.isEmpty else { return }
-    if wantsApply {
+    guard phase == .running, work.isEmpty else { return }
+    if wantsApply || manifest.isLeaving {
       for service in units.indices where units[service].isLeaving && !hasLeft(service) { return }
-      wantsApply = false
-      // Its connection goes with this program, and it asks the next one.
-      applyClient = nil
-      out.append(.applyManifest)
-    } else if bootPending <= 0, let client = applyClient {
-      applyClient = nil
-      answer(client, .done, nil, .none)
+      // Once more in the next turn where no program can be executed.
+      out.append(.replaceProgram(nil))
+    } else if bootPending <= 0 {
+      answerWaiters(of: Int(UInt16.max))
     }
   }
 
   private func hasLeft(_ service: Int) -> Bool {
-    (!units[service].isAlive || units[service].stopStage == .abandoned)
-      && units[service].connections == 0 && units[service].helper == .none
+    units[service].stopStage == .abandoned
+      || !units[service].isAlive && units[service].connections == 0
+        && units[service].helper == .none
   }
 }

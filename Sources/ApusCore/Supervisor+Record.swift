@@ -10,8 +10,6 @@ public struct HeldResources: Sendable {
   public var generation: UInt32
   /// True when there is a descriptor: a bound listener, an accepted connection.
   public var isOpen: Bool
-  /// Of a connection: its service and listener, which may stand elsewhere now.
-  public var owner: ConnectionOwner?
 
   /// What is held.
   public init(pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false) {
@@ -28,7 +26,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 161
+  public static let slotBytes = 162
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -88,6 +86,10 @@ extension Supervisor {
     codec.field(&place)
     cursor = Int(place)
     codec.field(&seed)
+    // An order that comes while services end is for the program after the next.
+    var again = wantsApply && manifest.isLeaving
+    codec.field(&again)
+    if codec.isReading { wantsApply = again }
   }
 
   /// Takes a slot back, in a supervisor that has not begun; true when what is held belongs to it.
@@ -113,10 +115,11 @@ extension Supervisor {
   }
 
   private mutating func restore(service: Int, isTorn: Bool, _ held: HeldResources) -> Bool {
-    units[service].isRestored = true
+    if units[service].isLeaving, !manifest.isLeaving { return renew(service) }
     if isTorn {
       // Torn. A child that is there is what the service is meant to be.
       units[service].generation = held.generation
+      units[service].since = Instant(microseconds: 1)
       units[service].isAlive = held.pid > 0
       units[service].state = held.pid > 0 ? .ready : .stopped
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
@@ -133,16 +136,15 @@ extension Supervisor {
   }
 
   private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
-    if let owner = held.owner {
-      connections[index].service = owner.service
-      connections[index].listener = owner.listener
-    }
-    let connection = connections[index]
-    let service = Int(connection.service)
-    guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
+    let place = Int(listenerPlaces.at(Int(connections[index].listener)) ?? .max)
+    guard connections[index].stage != .free, place < listeners.count else {
       connections[index].stage = .free
       return false
     }
+    let service = Int(manifest.listeners[place].service)
+    connections[index].listener = UInt16(truncatingIfNeeded: place)
+    connections[index].service = UInt16(truncatingIfNeeded: service)
+    let connection = connections[index]
     units[service].connections &+= 1
     lives += 1
     if connection.stage == .inFlight { inFlight += 1 }
@@ -189,12 +191,14 @@ extension Supervisor {
     {
       deadlines.set(deadlineKey(listener: index), to: now)
     }
-    for service in units.indices where !isInert(service) && !units[service].isRestored {
-      units[service].since = now
-      announce(service)
-      deadlines.set(boardKey, to: now + .seconds(15))
-    }
     for service in units.indices {
+      if units[service].since == .zero {
+        // New in the manifest.
+        units[service].since = now
+        deadlines.set(boardKey, to: now + .seconds(15))
+        if !isInert(service) { announce(service) }
+      }
+      if manifest.services[service].flags.contains(.leaving) { leave(service) }
       if units[service].isAlive { resume(service) }
       resumeIdle(service)
       resumeHelper(service)

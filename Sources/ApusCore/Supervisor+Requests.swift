@@ -151,7 +151,8 @@ extension Supervisor {
 
   func isFulfilled(_ waiter: Waiter) -> Bool {
     let service = Int(waiter.service)
-    guard let unit = units.at(service) else { return true }
+    // Who waits for the manifest to be applied.
+    guard let unit = units.at(service) else { return phase == .running }
     if waiter.connection > 0 { return connection(waiter.connection, of: service) == nil }
     if waiter.isForReload {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
@@ -197,7 +198,8 @@ extension Supervisor {
         answer(waiter.client, .done, service, .none)
         waiters.remove(at: index)
       } else if isMine, hasFailed(waiter) {
-        answer(waiter.client, .failed, service, units[service].reason)
+        let reason = service < units.count ? units[service].reason : Reason(.shutdown)
+        answer(waiter.client, .failed, service, reason)
         waiters.remove(at: index)
       } else {
         index += 1

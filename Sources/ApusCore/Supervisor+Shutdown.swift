@@ -35,6 +35,7 @@ extension Supervisor {
     guard phase.rawValue < Phase.stopping.rawValue else { return }
     phase = .stopping
     cursor = 0
+    answerWaiters(of: Int(UInt16.max))
     out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
     let total = manifest.system.shutdownTimeout
     deadlines.set(boardKey, to: now + (total - (terminateTime + killTime)))

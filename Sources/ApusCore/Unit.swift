@@ -105,10 +105,8 @@ struct Unit: Sendable {
   var frozenUntil = Instant.never
   /// Its memory at the last look.
   var kilobytes: UInt32 = 0
-  /// The manifest on the disk says otherwise: it ends, and this program does not start it again.
+  /// Another manifest says otherwise: it ends, and this program does not start it again.
   var isLeaving = false
-  /// The program before this one has had it.
-  var isRestored = false
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.

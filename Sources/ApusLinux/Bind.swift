@@ -48,13 +48,10 @@ public func bindListener(
   return .failed(BindStep(rawValue: step) ?? .resolve, Errno(0 &- answer))
 }
 
-/// Closes a listener and, with `removeOnStop` or when it is `gone` for good, removes its node and the
-/// links to it unless somebody else is there by now.
-public func unbindListener(
-  _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, gone: Bool = false
-) {
-  // What binding is told nothing with.
-  var step: UInt8 = gone ? 1 : 0
+/// Closes a listener and, with `removeOnStop`, removes its node and the links to it unless somebody
+/// else is there by now.
+public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Manifest) {
+  var step: UInt8 = 0
   _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), step: &step)
 }
 
@@ -68,7 +65,6 @@ private func bindOrUnbind(
   var result = unsafe capus_listener()
   unsafe result.present = listener.present
   unsafe result.flags = listener.flags.rawValue
-  if fd >= 0, step == 1 { unsafe result.flags |= ListenerFlags.removeOnStop.rawValue }
   let (user, group) = owner.numbers
   unsafe result.user = user
   unsafe result.group = group

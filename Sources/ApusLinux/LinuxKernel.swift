@@ -21,11 +21,6 @@ public struct KernelOptions: Sendable {
   public var controlPath: Bytes
   /// The main file of the manifest.
   public var manifestPath: Bytes = Rows()
-  /// What of the manifest before this one is not the same in this one, or with `isApplied` false of
-  /// this one in that on the disk; see `LoadedManifest`.
-  var changes: Bytes = Rows()
-  /// True when the manifest is another one than that of the program before this one.
-  var isApplied = false
   /// The least important line that is logged.
   public var logLevel = Severity.info
 
@@ -33,14 +28,6 @@ public struct KernelOptions: Sendable {
   public init(role: KernelRole, controlPath: Bytes) {
     self.role = role
     self.controlPath = controlPath
-  }
-
-  /// Notes which manifest it is and what that changes.
-  @inline(never)
-  mutating func take(_ loaded: LoadedManifest, _ path: Bytes) {
-    manifestPath = path
-    changes = loaded.changes
-    isApplied = loaded.isApplied
   }
 }
 
@@ -222,7 +209,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return lookIdle(id, service: service, isFrozen: isFrozen)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
-    case .answer, .replaceProgram, .applyManifest: break
+    case .answer, .replaceProgram: break
     case .log(let message): log.write(message, manifest: manifest)
     case .readClock: return .event(.clock(offset: watches.readClock()))
     case .rescue: board.rescue()

@@ -125,11 +125,11 @@ extension LinuxKernel {
     listeners.listeners[Int(index)].generation &+= 1
   }
 
-  mutating func unbind(_ index: UInt16, gone: Bool = false) {
+  mutating func unbind(_ index: UInt16) {
     unwatch(index)
     guard let bound = listeners.listeners.at(Int(index)), bound.fd >= 0 else { return }
     hold(listener: Int(index), -1)
-    unbindListener(bound.fd, Int(index), of: manifest, gone: gone)
+    unbindListener(bound.fd, Int(index), of: manifest)
   }
 
   /// Accepts without waiting and keeps the connection for the instance.

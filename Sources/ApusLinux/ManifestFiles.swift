@@ -15,44 +15,47 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
   return owned
 }
 
-/// The manifest of the program before this one, without what it has said of it already; else that on
-/// the disk. When it is to be applied, what has changed is told, and it is taken as soon as no
-/// process of that is left; a mistake in it leaves everything as it is.
+/// The manifest of the program before this one, of which everything has been said already; else that
+/// on the disk. When that is to be applied the record has both, what it changes is marked in the
+/// former, and a mistake in it leaves everything as it is.
 private func readManifest(main path: Bytes) -> LoadedManifest {
-  let stage = capus_record_stage()
-  if stage == 0 { return readManifest(main: path, again: isResumed) }
-  let old = readManifest(main: path, again: true).manifest
-  var new = readManifest(main: path, again: false)
-  if !new.hasErrors {
-    new.changes = old.changes(to: new.manifest)
-    // The first program of the two only looks, the last one does not wait for ever.
-    var isInTheWay = false
-    for index in old.services.indices where new.changes[index] != 0 && stage < 3 {
-      if stage == 1 || hasProcess(index) { isInTheWay = true }
-    }
-    new.diagnostics = Rows()
-    new.isApplied = !isInTheWay
-    if !isInTheWay { return new }
-    capus_record_set_stage(stage)
+  _ = capus_record_begin()
+  var place: UInt32 = 0
+  var loaded = readManifest(main: path, &place)
+  if capus_record_stage() == 1 {
+    record(file: Rows(), Rows(), nil)
+    let next = readManifest(main: path, &place)
+    loaded.diagnostics = next.diagnostics
+    if next.hasErrors { capus_record_stay() } else { loaded.manifest.leave(for: next.manifest) }
   }
-  var loaded = readManifest(main: path, again: true)
-  loaded.diagnostics = new.diagnostics
-  loaded.changes = new.changes
   return loaded
 }
 
+/// The next manifest of the record that is read, else that on the disk.
 @inline(never)
-private func readManifest(main path: Bytes, again: Bool) -> LoadedManifest {
+private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedManifest {
   var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
-  _ = capus_record_begin()
-  if again {
-    loadPreviousManifest(into: &loader)
-  } else {
-    addFromDisk(path, to: &loader)
+  var isKept = false
+  var file = capus_file()
+  while unsafe capus_record_file(&place, &file) == 1 {
+    isKept = true
+    let error = file.sizes.error
+    add(
+      read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
+      error == 0 ? nil : Errno(error), to: &loader)
   }
+  if !isKept { addFromDisk(path, to: &loader) }
   var loaded = loader.finish()
-  if again { loaded.diagnostics = Rows() }
+  if isKept { loaded.diagnostics = Rows() }
   return loaded
+}
+
+private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
+  var bytes = Bytes(repeating: 0, count: Int(count))
+  unsafe bytes.withUnsafeMutableBufferPointer {
+    unsafe capus_record_read(at, $0.baseAddress, $0.count)
+  }
+  return bytes
 }
 
 private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {

@@ -94,6 +94,7 @@ extension LinuxKernel {
     remove(&path, isFolder: false)
   }
 
+  @inline(never)
   private func remove(_ path: inout ByteWriter, isFolder: Bool) {
     path.byte(0)
     unsafe path.bytes.withUnsafeBufferPointer { bytes in

@@ -3,12 +3,6 @@ public import ApusCore
 internal import ApusManifest
 internal import CApus
 
-/// True when a service of the record that is read has a process.
-func hasProcess(_ service: Int) -> Bool {
-  var codec = FieldCodec(capacity: Supervisor.slotBytes)
-  return held(UInt32(truncatingIfNeeded: service), &codec.bytes).held.pid != 0
-}
-
 /// True when the program before this one, in the same process, left its state.
 var isResumed: Bool { capus_record_state() != CAPUS_FRESH }
 
@@ -33,27 +27,6 @@ func record(file name: Bytes, _ bytes: Bytes, _ errno: Errno?) {
         name.baseAddress, name.count, bytes.baseAddress, bytes.count, errno?.code ?? 0)
     }
   }
-}
-
-/// The files of the manifest as the program before this one read them, so that the same tables come
-/// out of them whatever the disk says now.
-func loadPreviousManifest(into loader: inout ManifestLoader) {
-  var at: UInt32 = 0
-  var file = capus_file()
-  while unsafe capus_record_file(&at, &file) == 1 {
-    let error = file.sizes.error
-    add(
-      read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
-      error == 0 ? nil : Errno(error), to: &loader)
-  }
-}
-
-private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
-  var bytes = Bytes(repeating: 0, count: Int(count))
-  unsafe bytes.withUnsafeMutableBufferPointer {
-    unsafe capus_record_read(at, $0.baseAddress, $0.count)
-  }
-  return bytes
 }
 
 /// `apus run` after its third crash within a minute: services and sockets stay as they are, the dead
@@ -125,46 +98,22 @@ extension LinuxKernel {
     var codec = FieldCodec(capacity: Supervisor.slotBytes)
     let (services, listeners) = (Int(previous.services), Int(previous.listeners))
     let count = services + listeners + Int(previous.connections)
+    let isApplied = capus_record_stage() == 2
     var place = table.mainCount + table.listenerCount
     for old in 0...count {
       let (held, bytes) = held(UInt32(truncatingIfNeeded: old), &codec.bytes)
       codec.read(bytes)
       if old < services {
-        let slot = find(old, services)
-        if slot >= 0, !hasChanged(old) {
-          adopt(held, slot, nil, &codec, &supervisor)
-        } else if options.isApplied {
-          drop(held)
-          if slot >= 0 { supervisor.renew(service: slot, from: &codec) }
-        }
+        adopt(held, find(old, services), &codec, &supervisor)
       } else if old < services + listeners {
-        let slot = hasChanged(old) ? -1 : find(old, services)
-        if slot >= 0 {
-          adopt(listener: held, slot, &codec, &supervisor)
-        } else {
-          drop(held)
-        }
+        adopt(listener: held, find(old, services), &codec, &supervisor)
       } else if old < count {
-        guard let owner = Supervisor.owner(ofConnection: &codec) else { continue }
-        let slot = find(Int(owner.service), services)
-        let listener = find(services + Int(owner.listener), services) - table.mainCount
-        if slot < 0 || listener < 0 || hasChanged(Int(owner.service)) || place >= boardSlot {
-          drop(held)
-          continue
-        }
-        codec.read(bytes)
         // In another table the places of connections are others', too.
-        let moved = ConnectionOwner(
-          service: UInt16(truncatingIfNeeded: slot), listener: UInt16(truncatingIfNeeded: listener))
-        adopt(held, options.isApplied ? place : old, moved, &codec, &supervisor)
-        place += 1
+        adopt(held, isApplied ? place : old, &codec, &supervisor)
+        if supervisor.service(ofSlot: place) != nil { place += 1 }
       } else {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
-    }
-    for service in manifest.services.indices
-    where !options.isApplied && options.changes.at(service) == 1 {
-      supervisor.leave(service: service)
     }
     capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.
@@ -172,7 +121,7 @@ extension LinuxKernel {
     hasToldBound = true
     if capus_record_state() == CAPUS_REPLACED {
       log.say(
-        options.isApplied ? "goes on with another manifest" : "goes on as a new program")
+        isApplied ? "goes on with another manifest" : "goes on as a new program")
     } else {
       log.say(
         "goes on after a crash; the event at hand is lost, number ", UInt64(previous.lost))
@@ -193,35 +142,19 @@ extension LinuxKernel {
           truncatingIfNeeded: isService ? table.mainCount : table.mainCount + table.listenerCount)))
   }
 
-  /// True for what the manifest before this one says otherwise.
-  private func hasChanged(_ old: Int) -> Bool {
-    options.isApplied && options.changes.at(old) == 1
-  }
-
-  /// Lets go of what nothing of this manifest is. Only a process that did not end in time is left.
-  @inline(never)
-  private func drop(_ held: capus_held) {
-    if options.isApplied, held.pid > 1 {
-      _ = capus_kill(0 &- held.pid, 9)
-      _ = capus_kill(held.pid, 9)
-    }
-    if capus_is_open(held.fd) == 1 { _ = capus_close(held.fd) }
-  }
-
-  /// Executes this program anew to apply the manifest on the disk. What has made room for it leaves no
-  /// node and no group behind.
-  public mutating func applyManifest() -> Errno? {
+  /// What has made room for another manifest leaves no node and no group behind.
+  private mutating func makeRoom() {
     var path = ByteWriter(capacity: 256)
-    for slot in options.changes.indices where options.changes[slot] != 0 && !options.isApplied {
-      if slot < table.mainCount {
-        removeChannel(slot, &path)
-        unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
-        _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
-      } else {
-        unbind(UInt16(truncatingIfNeeded: slot - table.mainCount), gone: true)
-      }
+    for slot in manifest.services.indices
+    where manifest.services[slot].flags.contains(.leaving) {
+      removeChannel(slot, &path)
+      unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
+      _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
     }
-    return failure(capus_replace(1))
+    for index in manifest.listeners.indices
+    where manifest.listeners[index].flags.contains(.leaving) {
+      unbind(UInt16(truncatingIfNeeded: index))
+    }
   }
 
   @inline(never)
@@ -230,14 +163,18 @@ extension LinuxKernel {
     _ supervisor: inout Supervisor
   ) {
     let isOpen = capus_is_open(held.fd) == 1
+    supervisor.place(listener: slot < 0 ? nil : slot - table.mainCount)
+    if slot < 0 {
+      if isOpen { _ = capus_close(held.fd) }
+      return
+    }
     _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
     if isOpen { hold(listener: slot - table.mainCount, held.fd) }
   }
 
   @inline(never)
   private mutating func adopt(
-    _ held: capus_held, _ slot: Int, _ owner: ConnectionOwner?, _ codec: inout FieldCodec,
-    _ supervisor: inout Supervisor
+    _ held: capus_held, _ slot: Int, _ codec: inout FieldCodec, _ supervisor: inout Supervisor
   ) {
     var process = Process()
     process.generation = held.generation
@@ -253,11 +190,12 @@ extension LinuxKernel {
       process.pidfd = -1
     }
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
-    var resources = HeldResources(
+    let resources = HeldResources(
       pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
-    resources.owner = owner
-    let index = UInt16(slot < table.mainCount ? slot : slot - table.listenerCount)
-    guard supervisor.restore(slot: slot, from: &codec, held: resources) else {
+    let index = UInt16(
+      truncatingIfNeeded: slot < table.mainCount ? slot : slot - table.listenerCount)
+    guard slot >= 0, slot < boardSlot, supervisor.restore(slot: slot, from: &codec, held: resources)
+    else {
       // It is buried as an orphan.
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       if process.connection >= 0 { _ = capus_close(process.connection) }
@@ -268,7 +206,7 @@ extension LinuxKernel {
       process.connection = -1
     }
     guard process.pid > 0 || process.connection >= 0 else { return }
-    process.service = owner?.service ?? index
+    process.service = supervisor.service(ofSlot: slot) ?? index
     process.memoryKills = memoryKills(process.service)
     process.isUsed = true
     if !table.isMain(index), process.pid > 0, process.connection >= 0 {
@@ -309,8 +247,10 @@ extension LinuxKernel {
     }
   }
 
-  /// Executes the program at apus's own path in place of this one.
-  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? {
-    failure(onlyLooks ? capus_check_program() : capus_replace(0))
+  /// Executes the program at apus's own path in place of this one, or this one anew.
+  public mutating func replaceProgram(_ how: Replacement) -> Errno? {
+    if how == .look { return failure(capus_check_program()) }
+    if how == .apply { makeRoom() }
+    return failure(capus_replace(how == .apply ? 1 : 0))
   }
 }

@@ -40,7 +40,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   }
   guard loaded.mainFileUsable else { return 1 }
   var kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
-  kernelOptions.take(loaded, options.manifestPath)
+  kernelOptions.manifestPath = options.manifestPath
   do throws(Errno) {
     let end = try supervise(
       loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: Rows())

@@ -31,15 +31,14 @@ public func runInit() -> Never {
     runRescue(RescuePlan())
   }
   let path = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  guard let loaded = findManifest(path) else {
+  guard var manifest = findManifest(path) else {
     say("no manifest is usable: a rescue shell")
     runRescue(RescuePlan())
   }
-  var manifest = loaded.manifest
   mask(line.masks, in: &manifest)
   if !isResumed { setup.apply(manifest) }
   var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
-  options.take(loaded, path)
+  options.manifestPath = path
   if line.isDebug { options.logLevel = .debug }
   let board = ConsoleBoard(manifest, start: start, setup: setup.entries)
   do {
@@ -54,11 +53,11 @@ public func runInit() -> Never {
 
 /// The manifest of the board: the one the kernel command line names or /etc/apus.json, else
 /// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
-private func findManifest(_ main: Bytes) -> LoadedManifest? {
+private func findManifest(_ main: Bytes) -> Manifest? {
   for path in [main, bytes("/etc/apus.fallback.json")] {
     let loaded = loadManifest(main: path)
     for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
-    if loaded.mainFileUsable { return loaded }
+    if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil
 }

@@ -1,30 +1,39 @@
 public import ApusBase
 
 extension Manifest {
-  /// What of this manifest another one does not have in the same way; 1 for each such service,
-  /// then for each such listener, in their order here.
+  /// Marks what another manifest, which is to follow this one, does not have in the same way.
   ///
   /// A service is another one when a key of it or of the defaults it takes has another value, a
-  /// listener when one of its own keys has; so a service that has changed may keep a listener.
-  public func changes(to other: Manifest) -> Bytes {
-    var result = Bytes(repeating: 1, count: services.count + listeners.count)
+  /// listener when one of its own keys has; so a service that has changed may keep a listener. The
+  /// nodes of listeners that are not kept go with them.
+  @inline(never)
+  public mutating func leave(for other: Manifest) {
+    isLeaving = true
     for index in services.indices {
-      let service = services[index]
-      guard
-        let place = other.index(
-          of: pool.part(Int(service.name.offset), Int(service.name.offset + service.name.count))
-            .span)
-      else { continue }
-      let twin = other.services[place]
-      result[index] = service.digest != twin.digest || service.flags.contains(.invalid) ? 1 : 0
-      if service.accepts != twin.accepts { continue }
-      for listener in service.listeners.indices {
-        for candidate in twin.listeners.indices
-        where listeners[listener].digest == other.listeners[candidate].digest {
-          result[services.count + listener] = 0
-        }
+      let name = services[index].name
+      let place = other.index(
+        of: pool.part(Int(name.offset), Int(name.offset + name.count)).span)
+      if let place, other.services[place].digest == services[index].digest {
+        continue
+      }
+      services[index].flags.insert(.leaving)
+      for listener in services[index].listeners.indices {
+        let isKept =
+          place.map {
+            other.services[$0].accepts == services[index].accepts
+              && other.hasListener(listeners[listener].digest, of: $0)
+          } ?? false
+        if isKept { continue }
+        listeners[listener].flags.insert(.leaving)
+        listeners[listener].flags.insert(.removeOnStop)
       }
     }
-    return result
+  }
+
+  private func hasListener(_ digest: UInt32, of service: ServiceIndex) -> Bool {
+    for index in services[service].listeners.indices where listeners[index].digest == digest {
+      return true
+    }
+    return false
   }
 }

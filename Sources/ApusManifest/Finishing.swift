@@ -52,7 +52,6 @@ extension LoadedManifest {
       diagnostics.append(diagnostic)
     }
     self.diagnostics = diagnostics
-    fit(&changes)
     fit(&manifest.pool)
     fit(&manifest.texts)
     fit(&manifest.links)

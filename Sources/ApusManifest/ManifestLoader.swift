@@ -97,11 +97,6 @@ public struct LoadedManifest: Sendable {
   public var mainFileUsable: Bool
   /// How many errors there were, those beyond the limit of diagnostics included.
   public var errors: Int
-  /// What is to change, as `Manifest.changes` of the manifest that was in force says it; empty when
-  /// nothing is.
-  public var changes: Bytes = Rows()
-  /// True when `manifest` is the one that it changes to.
-  public var isApplied = false
 
   /// True when anything was refused: `apus check` exits with 1.
   public var hasErrors: Bool { errors > 0 }

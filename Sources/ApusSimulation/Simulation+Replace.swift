@@ -30,6 +30,8 @@ extension Simulation {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
       for index in bytes.indices { codec.bytes[index] = bytes[index] }
       codec.read(bytes.count)
+      let listener = slot - world.services.count
+      if world.listeners.indices.contains(listener) { new.place(listener: listener) }
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
     let inFlight = world.forgetSupervisor()

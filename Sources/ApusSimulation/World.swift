@@ -238,7 +238,7 @@ public final class World: Kernel {
     case .rescue:
       rescues += 1
       return .done
-    case .replaceProgram, .applyManifest: return .done
+    case .replaceProgram: return .done
     case .readClock:
       watchesClock = true
       return .event(.clock(offset: wallOffset))

@@ -23,7 +23,7 @@ int32_t capus_kept_fd = -1;
 static struct record *current;
 static int32_t current_fd = -1;
 static enum capus_resume state;
-static uint32_t next_stage;
+static uint32_t stage;
 
 int32_t capus_record_begin(void) {
   if (current_fd >= 0 && current == NULL)
@@ -101,7 +101,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .files_at = page,
                             .files_end = files_end,
                             .start_us = start_us,
-                            .stage = next_stage};
+                            .stage = stage & 1,
+                            .asked = stage & 1};
   set_path(record);
   current = record;
   if (capus_kept == NULL) {
@@ -195,6 +196,9 @@ static int is_sound(const struct record *record, size_t size) {
 
 static enum capus_resume judge(struct record *record) {
   record->path[PATH_BYTES - 1] = 0;
+  stage = record->signal == 0 ? record->asked : record->stage;
+  /* A crash before there is another record: not once more. */
+  record->asked = record->stage;
   if (record->signal == 0)
     return CAPUS_REPLACED;
   record->signal = 0;
@@ -237,11 +241,11 @@ enum capus_resume capus_record_state(void) {
 }
 
 uint32_t capus_record_stage(void) {
-  return state == CAPUS_FRESH ? 0 : capus_kept->stage;
+  return stage;
 }
 
-void capus_record_set_stage(uint32_t stage) {
-  next_stage = stage;
+void capus_record_stay(void) {
+  stage = 0;
 }
 
 void capus_record_previous(struct capus_previous *previous) {
@@ -254,7 +258,7 @@ void capus_record_previous(struct capus_previous *previous) {
   };
 }
 
-int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+static int next_file(uint32_t *at, struct capus_file *file) {
   const uint32_t whole = capus_kept->files_end - capus_kept->files_at;
   const uint8_t *files = (const uint8_t *)capus_kept + capus_kept->files_at;
   const uint32_t start = *at + sizeof file->sizes;
@@ -267,7 +271,16 @@ int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
   file->name_at = start;
   file->bytes_at = start + file->sizes.name;
   *at = (uint32_t)end;
-  return 1;
+  return file->sizes.name != 0;
+}
+
+int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+  if (state == CAPUS_FRESH)
+    return 0;
+  if (*at == 0 && stage == 2)
+    while (next_file(at, file)) {
+    }
+  return next_file(at, file);
 }
 
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {

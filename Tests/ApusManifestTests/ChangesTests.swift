@@ -1,6 +1,16 @@
 import ApusManifest
 import Testing
 
+extension Manifest {
+  /// What another manifest says otherwise: services, then listeners.
+  fileprivate func changes(to other: Manifest) -> [Bool] {
+    var marked = self
+    marked.leave(for: other)
+    return marked.services.map { $0.flags.contains(.leaving) }
+      + marked.listeners.map { $0.flags.contains(.leaving) }
+  }
+}
+
 /// What of a manifest another one says otherwise.
 @Suite struct ChangesTests {
   private static func manifest(
@@ -17,7 +27,7 @@ import Testing
   private func changes(_ first: String, _ second: String) -> [Bool] {
     let (old, new) = (load(first), load(second))
     #expect(old.errors == 0 && new.errors == 0, "\(old.lines) \(new.lines)")
-    return old.manifest.changes(to: new.manifest).map { $0 != 0 }
+    return old.manifest.changes(to: new.manifest)
   }
 
   /// A value of every key but `exec` and `listen`.
@@ -94,8 +104,8 @@ import Testing
     }
     let old = load(getty(#""a", "b""#)).manifest
     let new = load(getty(#""c", "b", "a""#, #""description": "x", "#)).manifest
-    #expect(old.changes(to: new).map { $0 != 0 } == [false, false, false])
-    #expect(new.changes(to: old).map { $0 != 0 } == [false, true, false, false])
+    #expect(old.changes(to: new) == [false, false, false])
+    #expect(new.changes(to: old) == [false, true, false, false])
   }
 
   @Test("an override counts as the service has it")
@@ -104,7 +114,7 @@ import Testing
     let five = #"{"services": {"a": {"override": true, "nice": 5}}}"#
     let three = #"{"services": {"a": {"override": true, "nice": 3}}}"#
     let old = load(plain).manifest
-    #expect(old.changes(to: load(plain, five).manifest).map { $0 != 0 } == [true])
-    #expect(old.changes(to: load(plain, three).manifest).map { $0 != 0 } == [false])
+    #expect(old.changes(to: load(plain, five).manifest) == [true])
+    #expect(old.changes(to: load(plain, three).manifest) == [false])
   }
 }
