@@ -124,10 +124,10 @@ extension Supervisor {
       units[service].state = held.pid > 0 ? .ready : .stopped
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
     }
+    if units[service].isBootPending { bootPending += 1 }
     guard units[service].isAlive else { return false }
     if units[service].stopStage != .abandoned { lives += 1 }
     if units[service].isInFlight { inFlight += 1 }
-    if units[service].isBootPending { bootPending += 1 }
     // Another main process that the supervisor has not been told of.
     if held.generation == units[service].generation &+ 1 { units[service].generation &+= 1 }
     guard units[service].generation == held.generation else { return false }
@@ -195,7 +195,6 @@ extension Supervisor {
       if units[service].since == .zero {
         // New in the manifest.
         units[service].since = now
-        deadlines.set(boardKey, to: now + .seconds(15))
         if !isInert(service) { announce(service) }
       }
       if manifest.services[service].flags.contains(.leaving) { leave(service) }
@@ -205,6 +204,9 @@ extension Supervisor {
       setRunDeadline(service)
       armTimer(service)
       work.push(service)
+    }
+    if phase == .running, hasFinishedBoot, bootPending > 0 {
+      deadlines.set(boardKey, to: now + .seconds(15))
     }
   }
 
