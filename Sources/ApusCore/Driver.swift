@@ -52,16 +52,13 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// One turn; false once the supervisor is finished.
   public mutating func turn() throws(Errno) -> Bool {
-    if !hasBegun {
-      hasBegun = true
-      deliver(.begin)
-      settle()
-      return !supervisor.isFinished
+    if hasBegun {
+      events.removeAll()
+      try kernel.wait(until: supervisor.nextDeadline, into: &events)
+      for index in events.elements.indices { take(events.elements[index]) }
     }
-    events.removeAll()
-    try kernel.wait(until: supervisor.nextDeadline, into: &events)
-    for index in events.elements.indices { take(events.elements[index]) }
-    deliver(.tick)
+    deliver(hasBegun ? .tick : .begin)
+    hasBegun = true
     settle()
     sendEvents()
     if let client = replacing {

@@ -42,8 +42,10 @@ extension Supervisor {
     units[service].cycle = units[service].isAlive || units[service].connections > 0
   }
 
-  /// A service that leaves, and has no process: nothing starts it any more.
-  mutating func makeRoom(_ service: Int) {
+  /// A service that leaves, and has no process: nothing starts it any more. False for all others.
+  @inline(never)
+  mutating func makesRoom(_ service: Int) -> Bool {
+    guard units[service].isLeaving, phase == .running else { return false }
     switch units[service].helper {
     case .none, .preDone:
       units[service].helper = .none
@@ -53,6 +55,7 @@ extension Supervisor {
     }
     setState(service, .stopping, Reason(.requested))
     unwatchAll(service)
+    return true
   }
 
   /// Answers once the manifest is applied, and orders that unless the client only waits.
@@ -70,16 +73,22 @@ extension Supervisor {
     guard phase == .running, work.isEmpty else { return }
     if wantsApply || manifest.isLeaving {
       for service in units.indices where units[service].isLeaving && !hasLeft(service) { return }
-      // Once more in the next turn where no program can be executed.
+      // Once more where no program can be executed.
+      deadlines.set(boardKey, to: now + .seconds(1))
       out.append(.replaceProgram(nil))
     } else if bootPending <= 0 {
       answerWaiters(of: Int(UInt16.max))
     }
   }
 
+  /// True when nothing of a service is left but what no KILL ends.
   private func hasLeft(_ service: Int) -> Bool {
-    units[service].stopStage == .abandoned
-      || !units[service].isAlive && units[service].connections == 0
-        && units[service].helper == .none
+    if units[service].isAlive { return units[service].stopStage == .abandoned }
+    for index in connections.indices
+    where connections[index].stage != .free && Int(connections[index].service) == service {
+      let isGivenUp = deadlines.moment(of: deadlineKey(connection: index)) == nil
+      if !isGivenUp || !connections[index].hasBeenKilled { return false }
+    }
+    return units[service].helper == .none
   }
 }

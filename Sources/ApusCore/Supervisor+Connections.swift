@@ -222,8 +222,6 @@ extension Supervisor {
     if connections[index].hasBeenKilled {
       let service = Int(connections[index].service)
       out.append(log(.leftBehind, service, Reason(.none, value: connections[index].pid)))
-      // Another manifest is not held up by it.
-      units[service].stopStage = .abandoned
       return
     }
     connections[index].hasBeenKilled = true

@@ -12,7 +12,7 @@ extension Supervisor {
       if units[service].goal == .down || units[service].cycle { proceedStop(service) }
       return
     }
-    if units[service].isLeaving { return makeRoom(service) }
+    if makesRoom(service) { return }
     if units[service].helper == .preDone, units[service].goal != .up {
       units[service].helper = .none
     }
@@ -62,7 +62,7 @@ extension Supervisor {
       }
       return
     }
-    if units[service].isLeaving { return makeRoom(service) }
+    if makesRoom(service) { return }
     guard units[service].alarm == .none else { return }
     if let reason = unsatisfied(service, ownListeners: false) {
       setState(service, .waiting, reason)

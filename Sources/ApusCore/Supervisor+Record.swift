@@ -142,6 +142,10 @@ extension Supervisor {
       return false
     }
     let service = Int(manifest.listeners[place].service)
+    guard manifest.services[service].accepts else {
+      connections[index].stage = .free
+      return false
+    }
     connections[index].listener = UInt16(truncatingIfNeeded: place)
     connections[index].service = UInt16(truncatingIfNeeded: service)
     let connection = connections[index]
@@ -205,7 +209,7 @@ extension Supervisor {
       armTimer(service)
       work.push(service)
     }
-    if phase == .running, hasFinishedBoot, bootPending > 0 {
+    if phase == .running, bootPending > 0 {
       deadlines.set(boardKey, to: now + .seconds(15))
     }
   }

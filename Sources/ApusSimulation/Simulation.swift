@@ -110,7 +110,7 @@ public final class Simulation {
     try settle()
     try stopAtViolation()
     if let violation = checker.afterTurn(world, supervisor) { throw failure(violation) }
-    if !isFinished, world.isApplying { try applyManifest() }
+    while !isFinished, world.isApplying { try applyManifest() }
     if !isFinished, replaces?() == true { try replaceSupervisor(isTorn: isTorn) }
   }
 

@@ -301,7 +301,9 @@ public final class Workload {
     if !isSame { throw simulation.failure(Violation(15, "the manifest is not in force")) }
     for request in simulation.world.requests
     where request.request.action == .apply && !request.isGone && request.answer?.code != .done {
-      throw simulation.failure(Violation(15, "request of \(request.made) for the manifest: \(String(describing: request.answer))"))
+      throw simulation.failure(
+        Violation(
+          15, "request of \(request.made) for the manifest: \(String(describing: request.answer))"))
     }
   }
 

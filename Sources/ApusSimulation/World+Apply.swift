@@ -67,8 +67,8 @@ extension World {
       guard let service = processes[index]?.service, service >= 0 else { continue }
       processes[index]?.service = moves.services[service] ?? -1
     }
-    moveInstances(next, moves, slots)
     services = newServices
+    moveInstances(next, moves, slots)
     listeners = newListeners
     manifest = next
     helpers = Pairs()
@@ -106,9 +106,13 @@ extension World {
       guard var instance = old[slot] else { continue }
       let id = instance.id
       instance.id.slot = UInt16(to)
-      instance.service = moves.services[instance.service] ?? -1
+      let service = instance.service
+      instance.service = moves.services[service] ?? moves.namesakes[service] ?? -1
+      // A connection that no KILL has ended is one of the service as it is now.
+      if moves.services[service] == nil { services[instance.service].alive += 1 }
       if processes[instance.process]?.serial == instance.serial {
         processes[instance.process]?.instance = instance.id
+        processes[instance.process]?.service = instance.service
       }
       instances[to] = instance
       for exit in exits where exit.id == id { newExits.append((instance.id, exit.report)) }

@@ -321,6 +321,8 @@ extension World {
   private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
     guard let shutdownOrdered, !instance.hasExited else { return }
     if number == 9, !instance.hasLanded { return }
+    // One that makes room for another manifest was stopped before, and what needs it goes on.
+    if manifest.services[instance.service].flags.contains(.leaving) { return }
     let total = manifest.system.shutdownTimeout.microseconds
     if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
     for (index, service) in manifest.services.enumerated() where index != instance.service {
