@@ -137,12 +137,8 @@ extension Supervisor {
 
   private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
     let place = Int(listenerPlaces.at(Int(connections[index].listener)) ?? .max)
-    guard connections[index].stage != .free, place < listeners.count else {
-      connections[index].stage = .free
-      return false
-    }
-    let service = Int(manifest.listeners[place].service)
-    guard manifest.services[service].accepts else {
+    let service = place < listeners.count ? Int(manifest.listeners[place].service) : -1
+    guard connections[index].stage != .free, service >= 0, manifest.services[service].accepts else {
       connections[index].stage = .free
       return false
     }

@@ -24,6 +24,8 @@ static struct record *current;
 static int32_t current_fd = -1;
 static enum capus_resume state;
 static uint32_t stage;
+/* Where the files of the manifest that is to be begin. */
+static off_t mark;
 
 int32_t capus_record_begin(void) {
   if (current_fd >= 0 && current == NULL)
@@ -43,6 +45,8 @@ static void append(const void *bytes, size_t count) {
 
 void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
                       int32_t error) {
+  if (name_count == 0)
+    mark = lseek(current_fd, 0, SEEK_CUR);
   const struct capus_sizes sizes = {(uint32_t)name_count, (uint32_t)count, error};
   append(&sizes, sizeof sizes);
   append(name, name_count);
@@ -246,6 +250,8 @@ uint32_t capus_record_stage(void) {
 
 void capus_record_stay(void) {
   stage = 0;
+  if (ftruncate(current_fd, mark) == 0)
+    lseek(current_fd, mark, SEEK_SET);
 }
 
 void capus_record_previous(struct capus_previous *previous) {

@@ -154,6 +154,11 @@ import Testing
     try text.write(toFile: board.path("apus.json"), atomically: true, encoding: .utf8)
     #expect(board.command(["apply"]).code == 0)
     #expect(try ["plain", "web"].map(board.pid) == before)
+    // The mistake is forgotten.
+    try write(Self.second, board)
+    #expect(board.command(["apply"]).code == 0)
+    #expect(board.command(["status", "gone"]).code == 4)
+    #expect(try board.pid("plain") == before[0] && board.pid("web") != before[1])
   }
 
   @Test("--dry-run tells the plan and changes nothing; a file that is gone changes nothing either")

@@ -53,7 +53,8 @@ enum capus_resume {
 enum capus_resume capus_record_resume(void);
 enum capus_resume capus_record_state(void);
 /* Applying a manifest: 0 when there is none to apply, 1 while the files are looked at and what they
- * change ends, 2 for the program that begins with them; and that 1 is 0 after all. */
+ * change ends, 2 for the program that begins with them; and that 1 is 0 after all,
+ * without the files of the manifest that was to be. */
 uint32_t capus_record_stage(void);
 void capus_record_stay(void);
 struct capus_previous {
