@@ -8,30 +8,26 @@ enum ApplyCommand {
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     let frames = try Connection.listing(.status, invocation, context: &context)
-    guard let first = frames.first, let supervisor = try? SupervisorReply(decoding: first) else {
-      throw Connection.nonsense(.length, context: &context)
+    let path: Bytes
+    do throws(FrameError) {
+      path = file(of: try SupervisorReply(decoding: frames.first ?? Rows()))
+    } catch {
+      throw Connection.nonsense(error, context: &context)
     }
-    let path = file(of: supervisor)
     var loaded = CheckCommand.load(Rows(repeating: path, count: 1))
     CheckCommand.tell(loaded, context: &context)
     if loaded.hasErrors {
       throw context.failure(.failed, "nothing was changed, for the mistakes in ", path)
     }
-    for frame in frames.part(1) {
-      guard let service = try? ServiceReply(decoding: frame) else {
-        throw Connection.nonsense(.length, context: &context)
+    for index in 1..<frames.count {
+      do throws(FrameError) {
+        let service = try ServiceReply(decoding: frames[index])
+        // Connections have none.
+        if service.record.digest == 0 { continue }
+        compare(service.name, service.record.digest, &loaded.manifest, context: &context)
+      } catch {
+        throw Connection.nonsense(error, context: &context)
       }
-      // Connections have none.
-      if service.record.digest == 0 { continue }
-      guard let index = loaded.manifest.index(of: service.name.span) else {
-        tell(service.name, "removed", context: &context)
-        continue
-      }
-      if loaded.manifest.services[index].digest != service.record.digest {
-        tell(service.name, "changed", context: &context)
-      }
-      // Known, as templates are.
-      loaded.manifest.services[index].flags.insert(.template)
     }
     for index in loaded.manifest.services.indices
     where !loaded.manifest.services[index].flags.contains(.template) {
@@ -45,6 +41,18 @@ enum ApplyCommand {
     while try !Connection.listing(.apply, invocation, context: &context).isEmpty {
       context.onlyWaits = true
     }
+  }
+
+  /// Tells what has become of a service, and marks it as known.
+  private static func compare(
+    _ name: Bytes, _ digest: UInt32, _ manifest: inout Manifest, context: inout Context
+  ) {
+    guard let index = manifest.index(of: name.span) else {
+      return tell(name, "removed", context: &context)
+    }
+    if manifest.services[index].digest != digest { tell(name, "changed", context: &context) }
+    // As templates are.
+    manifest.services[index].flags.insert(.template)
   }
 
   /// The main file as this process finds it.

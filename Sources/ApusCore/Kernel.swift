@@ -143,10 +143,6 @@ public protocol Kernel: ~Copyable {
   /// when that is not possible.
   mutating func replaceProgram(_ how: Replacement) -> Errno?
 
-  /// The main file of the manifest; a name that does not begin with a slash is meant from apus's own
-  /// working directory.
-  var manifestPath: Bytes { get }
-
   /// Writes what a service has last said of itself (STATUS of sd_notify(3)), at most
   /// `Frame.statusLimit` bytes.
   func writeStatus(of service: Int, into writer: inout ByteWriter)
@@ -173,9 +169,6 @@ extension Kernel {
 
   /// Writes nothing.
   public func writeStatus(of service: Int, into writer: inout ByteWriter) {}
-
-  /// There is none.
-  public var manifestPath: Bytes { Rows() }
 
   /// Is not possible.
   public mutating func replaceProgram(_ how: Replacement) -> Errno? { .notImplemented }

@@ -111,7 +111,7 @@ extension Driver where K: ~Copyable {
       if cursor.next == 0 {
         frame.supervisorFrame(
           pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations,
-          manifest: kernel.manifestPath)
+          manifest: supervisor.manifest.path)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {

@@ -12,10 +12,11 @@ extension Supervisor {
     listenerPlaces.append(index.map { UInt16(truncatingIfNeeded: $0) } ?? .max)
   }
 
-  /// The service of a restored slot; nil for a free connection's.
+  /// The service of a restored connection's slot; nil for a free one and for other slots.
   public func service(ofSlot slot: Int) -> UInt16? {
-    if slot < units.count { return UInt16(truncatingIfNeeded: slot) }
-    return report(connection: slot - deadlineKey(connection: 0))?.service
+    let index = slot - deadlineKey(connection: 0)
+    guard connections.indices.contains(index), connections[index].stage != .free else { return nil }
+    return connections[index].service
   }
 
   /// Takes of a service that the manifest describes anew only whether it was meant to be up.
@@ -46,13 +47,7 @@ extension Supervisor {
   @inline(never)
   mutating func makesRoom(_ service: Int) -> Bool {
     guard units[service].isLeaving, phase == .running else { return false }
-    switch units[service].helper {
-    case .none, .preDone:
-      units[service].helper = .none
-      clearAlarm(service)
-    case .pre: out.append(.signal(helperInstance(service), number: 9, scope: .all))
-    case .post, .stop, .reload, .probe, .pidFile: break
-    }
+    clearAlarm(service)
     setState(service, .stopping, Reason(.requested))
     unwatchAll(service)
     return true

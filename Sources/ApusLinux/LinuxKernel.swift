@@ -19,8 +19,6 @@ public struct KernelOptions: Sendable {
   public var role: KernelRole
   /// Path of the control socket; empty for none.
   public var controlPath: Bytes
-  /// The main file of the manifest.
-  public var manifestPath: Bytes = Rows()
   /// The least important line that is logged.
   public var logLevel = Severity.info
 
@@ -86,9 +84,6 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// The pid apus runs as.
   public var pid: Int32 { own.pid }
-
-  /// The main file of the manifest.
-  public var manifestPath: Bytes { options.manifestPath }
 
   /// Allocations since the loop began.
   public var allocations: UInt64 { apus_arena_allocations_after_seal() }

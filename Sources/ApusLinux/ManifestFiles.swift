@@ -28,6 +28,7 @@ private func readManifest(main path: Bytes) -> LoadedManifest {
     loaded.diagnostics = next.diagnostics
     if next.hasErrors { capus_record_stay() } else { loaded.manifest.leave(for: next.manifest) }
   }
+  loaded.manifest.path = path
   return loaded
 }
 

@@ -39,8 +39,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
     finishNow(&line)
   }
   guard loaded.mainFileUsable else { return 1 }
-  var kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
-  kernelOptions.manifestPath = options.manifestPath
+  let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
   do throws(Errno) {
     let end = try supervise(
       loaded.manifest, options: kernelOptions, board: Board(), start: start, setup: Rows())

@@ -30,15 +30,13 @@ public func runInit() -> Never {
     say("a rescue shell, as the kernel command line asks")
     runRescue(RescuePlan())
   }
-  let path = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  guard var manifest = findManifest(path) else {
+  guard var manifest = findManifest(line) else {
     say("no manifest is usable: a rescue shell")
     runRescue(RescuePlan())
   }
   mask(line.masks, in: &manifest)
   if !isResumed { setup.apply(manifest) }
   var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
-  options.manifestPath = path
   if line.isDebug { options.logLevel = .debug }
   let board = ConsoleBoard(manifest, start: start, setup: setup.entries)
   do {
@@ -53,10 +51,12 @@ public func runInit() -> Never {
 
 /// The manifest of the board: the one the kernel command line names or /etc/apus.json, else
 /// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
-private func findManifest(_ main: Bytes) -> Manifest? {
+private func findManifest(_ line: KernelCommandLine) -> Manifest? {
+  let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
   for path in [main, bytes("/etc/apus.fallback.json")] {
-    let loaded = loadManifest(main: path)
+    var loaded = loadManifest(main: path)
     for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
+    loaded.manifest.path = main
     if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil

@@ -11,19 +11,13 @@ extension Manifest {
     isLeaving = true
     for index in services.indices {
       let name = services[index].name
-      let place = other.index(
-        of: pool.part(Int(name.offset), Int(name.offset + name.count)).span)
-      if let place, other.services[place].digest == services[index].digest {
-        continue
-      }
+      let place =
+        other.index(of: pool.part(Int(name.offset), Int(name.offset + name.count)).span) ?? -1
+      if place >= 0, other.services[place].digest == services[index].digest { continue }
       services[index].flags.insert(.leaving)
-      for listener in services[index].listeners.indices {
-        let isKept =
-          place.map {
-            other.services[$0].accepts == services[index].accepts
-              && other.hasListener(listeners[listener].digest, of: $0)
-          } ?? false
-        if isKept { continue }
+      let keeps = place >= 0 && other.services[place].accepts == services[index].accepts
+      for listener in services[index].listeners.indices
+      where !keeps || !other.hasListener(listeners[listener].digest, of: place) {
         listeners[listener].flags.insert(.leaving)
         listeners[listener].flags.insert(.removeOnStop)
       }

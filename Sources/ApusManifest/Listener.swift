@@ -71,8 +71,6 @@ public struct Listener: Sendable {
   public var address = ListenerAddress.port(0)
   /// The service it belongs to.
   public var service: UInt16 = 0
-  /// The same for the same keys with the same values.
-  public var digest: UInt32 = 0
   /// Which keys the entry gave (`SocketKey.bit`).
   public var present: UInt64 = 0
   /// Owner of the node.
@@ -93,6 +91,8 @@ public struct Listener: Sendable {
   public var flags = ListenerFlags.freeBind
   /// The kind.
   public var kind = ListenerKind.stream
+  /// The same for the same keys with the same values.
+  public var digest: UInt32 = 0
 
   /// A listener with every default.
   public init() {}

@@ -81,9 +81,6 @@ public struct Service: Sendable {
   public var exec = TableRange.none
   /// Which keys the entry or its defaults gave (`ServiceKey.bit`).
   public var present: UInt64 = 0
-  /// The same for the same values of the same keys, wherever they stand; 0 for an entry that was
-  /// refused.
-  public var digest: UInt32 = 0
   /// Its listeners, in manifest order.
   public var listeners = TableRange.none
   /// Names of hard dependencies, as indexes into `Manifest.links`.
@@ -122,6 +119,9 @@ public struct Service: Sendable {
   public var type: ServiceType = .simple
   /// When it starts.
   public var start: StartMode = .boot
+  /// The same for the same values of the same keys, wherever they stand; 0 for an entry that was
+  /// refused.
+  public var digest: UInt32 = 0
 
   /// A service with every default.
   public init() {}
