@@ -58,7 +58,7 @@ extension Simulation {
       }
     }
     let inFlight = world.forgetSupervisor()
-    let bound = world.listeners.map(\.isBound)
+    let bound = world.listeners.map { $0.isBound }
     world.move(to: next, moves, slots)
     checker.follow(world)
     supervisor = new

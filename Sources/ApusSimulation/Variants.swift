@@ -7,10 +7,12 @@ internal import ApusWire
 struct Variants {
   private struct Part {
     var name: String
+    /// Stays what it is, wherever the part goes.
+    var id: Int
     var draft: ManifestBuilder.Draft
     var flushes = false
-    /// Names in place of numbers.
-    var links: [[String]] = [[], [], []]
+    /// By `id`: `needs`, `wants` and `after`.
+    var links: [[Int]] = [[], [], []]
   }
 
   private var parts: [Part] = []
@@ -20,17 +22,14 @@ struct Variants {
   /// As a board was built.
   init(_ builder: ManifestBuilder) {
     system = builder.manifest.system
-    let names = builder.drafts.map(\.name)
     for (index, built) in builder.drafts.enumerated() {
-      var part = Part(name: built.name, draft: built.draft)
+      var part = Part(name: built.name, id: index, draft: built.draft)
       let service = builder.manifest.services[index]
       part.draft.extras = builder.manifest.extras(of: service)
       for listener in service.listeners.indices {
         part.flushes = builder.manifest.listeners[listener].flags.contains(.flush)
       }
-      part.links = [built.draft.needs, built.draft.wants, built.draft.after].map { list in
-        list.map { names[$0] }
-      }
+      part.links = [built.draft.needs, built.draft.wants, built.draft.after]
       parts.append(part)
     }
   }
@@ -38,7 +37,7 @@ struct Variants {
   /// The tables of the parts as they are.
   func manifest() -> Manifest {
     var builder = ManifestBuilder()
-    let names = parts.map(\.name)
+    let ids = parts.map { $0.id }
     for part in parts {
       builder.service(part.name) { draft in
         draft.restart = part.draft.restart
@@ -51,9 +50,9 @@ struct Variants {
         draft.listeners = part.draft.listeners
         draft.version = part.draft.version
         draft.listenerVersion = part.draft.listenerVersion
-        draft.needs = part.links[0].compactMap { names.firstIndex(of: $0) }
-        draft.wants = part.links[1].compactMap { names.firstIndex(of: $0) }
-        draft.after = part.links[2].compactMap { names.firstIndex(of: $0) }
+        draft.needs = part.links[0].compactMap { ids.firstIndex(of: $0) }
+        draft.wants = part.links[1].compactMap { ids.firstIndex(of: $0) }
+        draft.after = part.links[2].compactMap { ids.firstIndex(of: $0) }
       }
     }
     builder.change { manifest in
@@ -85,10 +84,10 @@ struct Variants {
 
   /// What has named it is changed by that.
   private mutating func remove(_ index: Int) {
-    let name = parts.remove(at: index).name
+    let id = parts.remove(at: index).id
     for other in parts.indices {
-      for list in 0..<3 where parts[other].links[list].contains(name) {
-        parts[other].links[list].removeAll { $0 == name }
+      for list in 0..<3 where parts[other].links[list].contains(id) {
+        parts[other].links[list].removeAll { $0 == id }
         mark(other)
       }
     }
@@ -116,7 +115,9 @@ struct Variants {
 
   private mutating func add(_ random: inout Random) {
     number += 1
-    var part = Part(name: "n\(number)", draft: ManifestBuilder.Draft())
+    // Above those of the board.
+    let id = 100 + Int(number)
+    var part = Part(name: "n\(number)", id: id, draft: ManifestBuilder.Draft())
     part.draft.version = number
     if random.chance(500) { part.draft.listen(1 + random.below(2)) }
     if part.draft.listeners > 0, random.chance(300) {
@@ -124,7 +125,7 @@ struct Variants {
     }
     part.draft.service.trigger = Rate(count: 20, window: .seconds(2))
     for _ in 0..<random.below(3) where !parts.isEmpty {
-      part.links[random.below(3)].append(parts[random.below(parts.count)].name)
+      part.links[random.below(3)].append(parts[random.below(parts.count)].id)
     }
     parts.append(part)
   }

@@ -303,7 +303,7 @@ public final class Workload {
     where request.request.action == .apply && !request.isGone && request.answer?.code != .done {
       throw simulation.failure(
         Violation(
-          15, "request of \(request.made) for the manifest: \(String(describing: request.answer))"))
+          15, "\(request.client) is not told that the manifest is applied"))
     }
   }
 
