@@ -88,8 +88,12 @@ public struct JSONDocument: Sendable {
   /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
   public func string(_ node: JSONNode, into output: inout Bytes) {
     var reader = JSONStringReader(tape[node.position], in: bytes)
+    if let plain = reader.plain { return output.append(contentsOf: plain) }
     while let byte = reader.next() { output.append(byte) }
   }
+
+  /// The key of a member's value.
+  @inline(never) public func key(of value: JSONNode) -> JSONNode { JSONNode(value.position - 1) }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
   @inline(never) public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {

@@ -65,7 +65,8 @@ extension LinuxKernel {
     if let command {
       service.exec = command
       service.listeners = .none
-      service.flags.remove([.accept, .socketStdio])
+      service.flags.remove(.accept)
+      service.flags.remove(.socketStdio)
       service.flags.insert(.helper)
     } else {
       try openChannel(index, account)

@@ -334,9 +334,11 @@ extension LinuxKernel {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }
       let directories = manifest.directories(of: service)
-      for range in [
-        directories.runtime, directories.state, directories.cache, directories.log,
-      ] {
+      for kind in 0..<4 {
+        let range =
+          kind == 0
+          ? directories.runtime
+          : kind == 1 ? directories.state : kind == 2 ? directories.cache : directories.log
         for index in range.indices { bytes += 16 + Int(manifest.texts.at(index)?.count ?? 0) }
       }
       bytes += sandboxBytes(service, of: manifest)

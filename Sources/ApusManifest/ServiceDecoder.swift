@@ -31,8 +31,7 @@ extension Decoder {
   }
 
   @inline(never) private mutating func decode(_ key: ServiceKey, at site: Site) {
-    open(site.file)
-    let length = enter(key.name)
+    let length = enter(site)
     decode(key, site.node)
     leave(length)
   }
@@ -134,7 +133,8 @@ extension Decoder {
       conflict(slots, .start, draft.service.start == .demand, "without \"listen\"")
       conflict(
         slots, .stdio, draft.service.flags.contains(.socketStdio), "without \"listen\"")
-      draft.service.flags.remove([.accept, .socketStdio])
+      draft.service.flags.remove(.accept)
+      draft.service.flags.remove(.socketStdio)
       if draft.service.start == .demand { draft.service.start = .boot }
     }
     conflict(
@@ -170,8 +170,7 @@ extension Decoder {
     _ slots: Slots, _ key: ServiceKey, _ isWrong: Bool, _ why: StaticString
   ) {
     guard isWrong, let site = slots[key] else { return }
-    open(site.file)
-    let length = enter(key.name)
+    let length = enter(site)
     error(site.node, "has no meaning ", nil, why)
     leave(length)
   }

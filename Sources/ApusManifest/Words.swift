@@ -24,11 +24,12 @@ struct Words: Sendable {
     guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
     let bytes = unsafe UnsafeBufferPointer(
       start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    let initial = word[0]
     var number = 0
     var index = 0
     while unsafe index < bytes.count {
-      var length = 0
-      while length < word.count, unsafe index &+ length < bytes.count,
+      var length = unsafe bytes[index] == initial ? 1 : 0
+      while length > 0, length < word.count, unsafe index &+ length < bytes.count,
         unsafe bytes[index &+ length] == word[length]
       {
         length &+= 1

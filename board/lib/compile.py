@@ -27,7 +27,12 @@ LINK_TIME = [
     *(f"--mllvm={option}" for option in (
         "-enable-machine-outliner=always", "-enable-linkonceodr-outlining",
         "-inline-max-stacksize=256", "-inline-threshold=10", "-disable-lsr",
-        "-min-jump-table-entries=20", "-split-spill-mode=size", "-tail-merge-size=2",
+        "-min-jump-table-entries=100", "-split-spill-mode=size", "-tail-merge-size=2",
+        # Blocks where they save jumps, no value kept over a distance only to save its computation,
+        # and equal instructions left in equal order, for the outliner.
+        "-apply-ext-tsp-for-size", "-disable-machine-licm", "-disable-machine-cse",
+        "-disable-constant-hoisting", "-pre-RA-sched=list-burr",
+        "-enable-misched=false", "-enable-post-misched=false",
         "-force-attribute=minsize", "-force-attribute=optsize",
         # The next of a range of numbers: `for index in 0..<count` is no call.
         "-force-attribute=$es16IndexingIteratorV4next7ElementQzSgyFSnySiG_Tg5:alwaysinline")),
@@ -143,6 +148,8 @@ class Compiler:
         self.unless_kept(name, sources, [output, module], [
             "swiftc", *options, *settings(target, "swift"), *self.options("swiftCompiler"),
             *self.defines,
+            # One trap a function: a crash names the function, and the record the event.
+            "-Xfrontend", "-mergeable-traps",
             "-Xcc", "-fomit-frame-pointer", "-Xllvm", "-force-attribute=swift_retain:noinline",
             *(word for name in EARLY_PASSES for word in ("-Xllvm", f"-sil-disable-pass={name}")),
             "-emit-module", "-emit-module-path", str(module), "-lto=llvm-full", "-emit-bc",
@@ -158,8 +165,8 @@ class Compiler:
 
     def link(self, objects, output):
         subprocess.run(["ld.lld", *LINK_TIME, *BETWEEN_FUNCTIONS.get(self.arch, []),
-                        *map(str, objects), *self.options("linker"), "-static", "-o", str(output)],
-                       check=True)
+                        *map(str, objects), *self.options("linker"), "-O2", "-static",
+                        "-o", str(output)], check=True)
 
 
 def main():
