@@ -102,6 +102,11 @@ public struct Supervisor: Sendable {
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
+  /// True from the order to apply the manifest on the disk until another program looks at it.
+  var wantsApply = false
+  /// Where the listeners of the program before this one are now, in their order there; the largest
+  /// number for nowhere.
+  var listenerPlaces: Rows<UInt16> = Rows()
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
   ///

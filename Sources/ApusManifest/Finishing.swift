@@ -61,6 +61,7 @@ extension LoadedManifest {
       diagnostics.append(diagnostic)
     }
     self.diagnostics = diagnostics
+    fit(&manifest.path)
     fit(&manifest.pool)
     fit(&manifest.texts)
     fit(&manifest.links)

@@ -11,6 +11,12 @@ extension Decoder {
     draft.service.name = name
     for number in 0..<UInt8(64) {
       guard let key = ServiceKey(rawValue: number) else { break }
+      if let site = slots[key] ?? defaultSlots[key], key != .instances, key != .override {
+        var digest = 2_166_136_261 ^ UInt32(number) << 24
+        files[site.file].document.digest(site.node, into: &digest)
+        // The order of the keys says nothing.
+        draft.service.digest &+= digest
+      }
       if let site = slots[key] {
         decode(key, at: site)
       } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {

@@ -4,6 +4,7 @@ What can not be had (a setting, a module, a mount) is said on the console and st
 PID 1 is spared when memory runs out, and nobody inherits that. EXH-11: a real-time service that never
 waits does not keep apus from an answer.
 RES-07: the wall clock is set forward and back, under timers of both kinds.
+CTL-12, CTL-13: a manifest is applied by command and by SIGHUP, with a mistake and without.
 """
 
 import re
@@ -100,6 +101,53 @@ def check_starved(board):
         raise board.failure("spinner is not stopped")
 
 
+def pids(board, *names):
+    """The main pids of services, all of them ready."""
+    entries = {name: board.await_state(name, "ready")[name] for name in names}
+    return [entries[name]["mainPid"] for name in names]
+
+
+def check_apply(board):
+    """Nothing changes with a mistake, and only what is not the same without."""
+    drop_in = "/etc/apus.d/10-apply.json"
+    board.shell(f"cp {drop_in} /run/before.json")
+    kept = pids(board, "kept", "needy")
+    edited = pids(board, "edited", "leaving")
+    socket = board.shell("stat -c %i /run/edited.sock").split()[-1]
+    board.shell(f"sed 's/\"start\"/\"restart\": 7, \"start\"/' /run/before.json >{drop_in}")
+    mistake = drop_in + r":\d+:\d+: error: services\.leaving\.restart: "
+    shown = board.shell("apus apply 2>&1; test $? = 1")
+    if not re.search(mistake, shown) or "nothing was changed" not in shown:
+        raise board.failure(f"the mistake is not told: {shown}")
+    board.send("kill -HUP 1\n")
+    board.expect(mistake, 20)
+    board.expect("goes on as a new program", 20)
+    if pids(board, "kept", "needy") + pids(board, "edited", "leaving") != kept + edited:
+        raise board.failure("a mistake changed something")
+    board.shell(f"sed -e '/leaving/,/leaving.sock/d' -e 's/\"edited\": {{/&\"nice\": 1, /' "
+                f"-e 's/\"needy\"/\"added\": {{\"exec\": [\"\\/bin\\/cat\"], "
+                f"\"listen\": [{{\"stream\": \"\\/run\\/added.sock\"}}]}}, &/' "
+                f"/run/before.json >{drop_in}")
+    plan = ["added: added", "edited: changed", "leaving: removed"]
+    for line in ("apus apply --dry-run", "apus apply"):
+        shown = board.shell(line + " | sort").splitlines()
+        if [line for line in shown if line in plan] != plan:
+            raise board.failure(f"`{line}` says {shown}, not {plan}")
+    services = board.services()
+    if "leaving" in services or services["added"]["state"] != "listening":
+        raise board.failure(f"the manifest is not in force: {services}")
+    if pids(board, "kept", "needy") != kept or pids(board, "edited")[0] == edited[0]:
+        raise board.failure("what has not changed was touched, or what has was not")
+    board.shell("test ! -e /run/leaving.sock && test -S /run/added.sock")
+    board.shell(f"test $(stat -c %i /run/edited.sock) = {socket}")
+    board.shell("test ! -e /sys/fs/cgroup/apus/leaving && ! kill -0 " + str(edited[1]))
+    board.shell(f"cp /run/before.json {drop_in}")
+    board.send("kill -HUP 1\n")
+    board.expect("goes on with another manifest", 20)
+    if pids(board, "leaving", "kept", "needy")[1:] != kept or "added" in board.services():
+        raise board.failure("SIGHUP did not bring the manifest of before back")
+
+
 def check(board, ports):
     for complaint in (r"cannot write /proc/sys/kernel/no_such_key: ENOENT \(2\)",
                       r"cannot load module no_such_module: ENOENT \(2\)",
@@ -145,6 +193,7 @@ def check(board, ports):
     check_scores(board)
     check_starved(board)
     check_clock(board)
+    check_apply(board)
     board.send("apus poweroff\n")
     board.expect(r"reboot: Power down", 40)
     board.expect_end(20)
