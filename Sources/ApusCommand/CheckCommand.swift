@@ -8,24 +8,36 @@ enum CheckCommand {
   static func run(
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
-    var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
     var operands = invocation.operands
     if operands.isEmpty { operands.append(Bytes("/etc/apus.json")) }
-    for file in operands { add(file, to: &loader) }
-    if operands.count == 1 { addDropIns(of: operands[0], to: &loader) }
-    let loaded = loader.finish()
+    let loaded = load(operands)
     let wantsSecurity = invocation.options.contains(.security)
     if invocation.options.contains(.json) {
       json(loaded, security: wantsSecurity, context: &context)
     } else {
-      for index in loaded.diagnostics.indices {
-        plain(loaded.diagnostics[index], context: &context)
-      }
+      tell(loaded, context: &context)
       if wantsSecurity { SecurityReport.table(loaded.manifest, context: &context) }
     }
     if loaded.hasErrors { throw Failure(.failed) }
     if !invocation.options.contains(.json), !wantsSecurity {
       summary(operands[0], loaded.manifest, context: &context)
+    }
+  }
+
+  /// Loads files, and the drop-ins of a single one.
+  @inline(never)
+  static func load(_ files: Rows<Bytes>) -> LoadedManifest {
+    var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
+    for file in files { add(file, to: &loader) }
+    if files.count == 1 { addDropIns(of: files[0], to: &loader) }
+    return loader.finish()
+  }
+
+  /// Says what is wrong.
+  @inline(never)
+  static func tell(_ loaded: LoadedManifest, context: inout Context) {
+    for index in loaded.diagnostics.indices {
+      plain(loaded.diagnostics[index], context: &context)
     }
   }
 

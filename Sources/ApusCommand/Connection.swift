@@ -10,14 +10,15 @@ enum Connection {
   /// Sends a request and gives the frames of a listing, whole and without the last one.
   ///
   /// A deed waits for its answer as long as it takes and has no frames. A supervisor that goes away
-  /// instead of answering a request for the end of the board has done what was asked.
+  /// instead of answering a request for the end of the board has done what was asked; then an empty
+  /// frame is given.
   @inline(never)
   static func ask(
     _ command: Command, name: Bytes, _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) -> Rows<Bytes> {
     let fd = try connect(invocation, context: &context)
     defer { _ = capus_close(fd) }
-    let onlyWaits = invocation.verb == .wait
+    let onlyWaits = invocation.verb == .wait || context.onlyWaits
     let follows = command == .logs && invocation.options.contains(.follow)
     try send(
       command, name: name, invocation.options, onlyWaits: onlyWaits || follows, to: fd,
@@ -44,7 +45,10 @@ enum Connection {
         try accept(frame, name: name, context: &context)
         return frames
       case .goingDown:
-        if isBoard { return frames }
+        if isBoard, frame.isEmpty || command != .apply {
+          frames.push(frame)
+          return frames
+        }
         if command == .events {
           throw context.failure(.noSupervisor, "the supervisor went away")
         }

@@ -19,6 +19,8 @@ package struct Context: ~Copyable {
   package var wallOffset: Int64
   /// True for the process's own world, whose clock may be set while a command runs.
   private var hasClock = false
+  /// Requests from now on only wait for what has been ordered.
+  var onlyWaits = false
   /// How long a listing or a connection may take, in milliseconds.
   package var timeoutMs: UInt32 = 10_000
 

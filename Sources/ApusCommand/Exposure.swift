@@ -1,31 +1,52 @@
+internal import ApusBase
 internal import ApusManifest
 
-/// How much of the board a service could harm, from 0 (nothing is left to it) to 100.
+/// How much of the board a service could harm, from 0 (nothing is left to it) to 100, and the key
+/// that would take most of it away.
 ///
 /// A sum over what it has not given up, each with the weight of what it opens: being root and having
 /// every capability are the most, then any system call, then what it can write and reach.
-enum Exposure {
+struct Exposure {
   /// The weight of each member of `sandbox`, in the order of `SandboxKeys`. What only lists
   /// exceptions or files has none.
   private static let weights: StaticString =
     "\u{0A}\0\0\u{02}\u{05}\u{08}\u{03}\u{07}\u{06}\u{0E}\0"
 
-  static func of(
-    _ service: Service, of manifest: Manifest, isRoot: Bool, gainsPrivileges: Bool
-  ) -> UInt64 {
+  private(set) var sum: UInt64 = 0
+  private var most: UInt64 = 0
+  /// A member of `sandbox`, or one of the three in `words` after `weights`.
+  private var key = 0
+
+  init(of service: Service, in manifest: Manifest, isRoot: Bool, gainsPrivileges: Bool) {
     let rights = manifest.credentials(of: service)
     let sandbox = manifest.sandbox(of: service)
-    var sum: UInt64 = isRoot ? 20 : 0
-    if rights.capabilityForm == .standard {
-      if isRoot { sum += 20 }
-    } else if rights.capabilities.count > 0 {
-      sum += 10
-    }
-    if gainsPrivileges { sum += 5 }
-    for member in 0..<weights.utf8CodeUnitCount
+    let members = Exposure.weights.utf8CodeUnitCount
+    add(isRoot ? 20 : 0, members)
+    let isStandard = rights.capabilityForm == .standard
+    add(isStandard ? isRoot ? 20 : 0 : rights.capabilities.count > 0 ? 10 : 0, members + 1)
+    add(gainsPrivileges ? 5 : 0, members + 2)
+    for member in 0..<members
     where !sandbox.contains(SandboxKeys(rawValue: 1 << UInt16(member))) {
-      sum += UInt64(unsafe weights.utf8Start[member])
+      add(UInt64(unsafe Exposure.weights.utf8Start[member]), member)
     }
-    return sum
+  }
+
+  @inline(never) private mutating func add(_ weight: UInt64, _ key: Int) {
+    sum += weight
+    if weight > most {
+      most = weight
+      self.key = key
+    }
+  }
+
+  /// Writes the key that would take most of it away, nothing when nothing is left.
+  @inline(never) func improvement(into writer: inout ByteWriter) {
+    switch key - Exposure.weights.utf8CodeUnitCount {
+    case _ where most == 0: break
+    case 0: writer.text("user")
+    case 1: writer.text("capabilities")
+    case 2: writer.text("noNewPrivileges")
+    default: writer.bytes(SandboxKeys.name(key))
+    }
   }
 }

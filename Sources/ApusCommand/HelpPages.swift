@@ -21,6 +21,7 @@ extension Verb {
     case .poweroff: "stop everything and switch the board off"
     case .halt: "stop everything and halt the processor"
     case .kexec: "stop everything and start the loaded kernel"
+    case .apply: "read the manifest again and change what has changed"
     case .reexec: "go on as the program that is installed now"
     case .help: "explain a command"
     case .version: "print the version"
@@ -41,6 +42,7 @@ extension Verb {
     case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
     case .help: " [COMMAND]"
+    case .apply: " [--dry-run]"
     case .reexec, .version: ""
     }
   }
@@ -201,6 +203,15 @@ extension Verb {
       do the same without apus in front.
 
       --now            without the orderly part: sync and ask the kernel
+      """
+    case .apply:
+      """
+      Reads the manifest and its drop-ins again and prints what is not the same. What
+      has changed is stopped and starts anew, what is gone is stopped and its sockets
+      go; all others keep processes and sockets. A mistake changes nothing and is
+      told. SIGHUP does the same. What only a boot looks at waits for that.
+
+      --dry-run        only print what is not the same
       """
     case .reexec:
       """

@@ -44,6 +44,7 @@ private func perform(
     .reexec:
     guard let command = invocation.verb.request else { return }
     try DeedCommand.run(command, invocation, context: &context)
+  case .apply: try ApplyCommand.run(invocation, context: &context)
   case .wait: try DeedCommand.wait(invocation, context: &context)
   case .help: try HelpCommand.run(invocation, context: &context)
   case .version:

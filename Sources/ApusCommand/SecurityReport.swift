@@ -6,20 +6,43 @@ internal import ApusManifest
 enum SecurityReport {
   static func table(_ manifest: Manifest, context: inout Context) {
     var table = Table()
-    table.column("SERVICE", least: 12)
-    table.column("USER", least: 8)
+    table.column("SERVICE", least: 8)
+    table.column("USER", least: 6)
     table.column("CAPABILITIES", least: 12)
     table.column("SETUID", least: 6)
     table.column("EXPOSURE", least: 8, isNumber: true)
-    table.column("NETWORK", least: 12)
-    table.column("LOCAL", least: 8)
-    for index in manifest.services.indices { row(index, manifest, &table) }
+    table.column("IMPROVE", least: 12)
+    table.column("NETWORK", least: 7)
+    table.column("LOCAL", least: 5)
+    for rank in worstFirst(manifest) { row(Int(rank & 0xffff), manifest, &table) }
     table.render(into: &context.output, colour: context.colour)
+  }
+
+  /// The services that can do anything, by index, those with the highest exposure first.
+  @inline(never) private static func worstFirst(_ manifest: Manifest) -> Rows<UInt32> {
+    var ranks: Rows<UInt32> = Rows()
+    for index in manifest.services.indices {
+      let service = manifest.services[index]
+      if !service.flags.isDisjoint(with: [.template, .invalid]) { continue }
+      let sum = UInt32(truncatingIfNeeded: exposure(service, manifest).sum)
+      let rank = (100 &- sum) << 16 | UInt32(truncatingIfNeeded: index)
+      var place = ranks.count
+      while place > 0, ranks[place - 1] > rank { place -= 1 }
+      ranks.insert(rank, at: place)
+    }
+    return ranks
+  }
+
+  @inline(never) private static func exposure(_ service: Service, _ manifest: Manifest) -> Exposure
+  {
+    Exposure(
+      of: service, in: manifest, isRoot: isRoot(manifest.credentials(of: service).user, manifest),
+      gainsPrivileges: gainsPrivileges(service, manifest))
   }
 
   private static func row(_ index: Int, _ manifest: Manifest, _ table: inout Table) {
     let service = manifest.services[index]
-    if !service.flags.isDisjoint(with: [.template, .invalid]) { return }
+    let exposure = exposure(service, manifest)
     let rights = manifest.credentials(of: service)
     table.row(tint: isRoot(rights.user, manifest) ? .warning : .plain, column: 1)
     table.cell.text(service.name, of: manifest)
@@ -28,11 +51,10 @@ enum SecurityReport {
     table.next()
     capabilities(rights, manifest, &table.cell)
     table.next()
-    let gains = gainsPrivileges(service, manifest)
-    table.word(gains ? "yes" : "no")
-    table.number(
-      Exposure.of(
-        service, of: manifest, isRoot: isRoot(rights.user, manifest), gainsPrivileges: gains))
+    table.word(gainsPrivileges(service, manifest) ? "yes" : "no")
+    table.number(exposure.sum)
+    exposure.improvement(into: &table.cell)
+    table.next()
     for fromNetwork in [true, false] {
       var isFirst = true
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
@@ -46,8 +68,8 @@ enum SecurityReport {
 
   static func json(_ manifest: Manifest, _ json: inout JSONStream, context: inout Context) {
     json.beginArray("security")
-    for index in manifest.services.indices {
-      object(index, manifest, &json)
+    for rank in worstFirst(manifest) {
+      object(Int(rank & 0xffff), manifest, &json)
       json.drain(into: &context.output)
     }
     json.endArray()
@@ -55,7 +77,7 @@ enum SecurityReport {
 
   private static func object(_ index: Int, _ manifest: Manifest, _ json: inout JSONStream) {
     let service = manifest.services[index]
-    if !service.flags.isDisjoint(with: [.template, .invalid]) { return }
+    let exposure = exposure(service, manifest)
     let rights = manifest.credentials(of: service)
     var text = ByteWriter.room(8192)
     json.beginObject()
@@ -65,8 +87,7 @@ enum SecurityReport {
     json.member("user", &text)
     capabilities(rights, manifest, &text)
     json.member("capabilities", &text)
-    let gains = gainsPrivileges(service, manifest)
-    json.member("newPrivileges", gains)
+    json.member("newPrivileges", gainsPrivileges(service, manifest))
     let sandbox = manifest.sandbox(of: service)
     json.beginArray("sandbox")
     for member in 0..<SandboxKeys.count
@@ -74,10 +95,9 @@ enum SecurityReport {
       json.element(SandboxKeys.name(member))
     }
     json.endArray()
-    json.member(
-      "exposure",
-      unsigned: Exposure.of(
-        service, of: manifest, isRoot: isRoot(rights.user, manifest), gainsPrivileges: gains))
+    json.member("exposure", unsigned: exposure.sum)
+    exposure.improvement(into: &text)
+    json.member("improve", &text)
     for fromNetwork in [true, false] {
       json.beginArray(fromNetwork ? "network" : "local")
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {

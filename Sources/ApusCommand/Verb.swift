@@ -10,12 +10,14 @@ struct Options: OptionSet, Sendable {
   static let noWait = Options(rawValue: 4)
   static let now = Options(rawValue: 8)
   static let security = Options(rawValue: 16)
-  static let follow = Options(rawValue: 32)
+  static let dryRun = Options(rawValue: 32)
+  static let follow = Options(rawValue: 64)
 
   /// The option of that spelling, none for another one.
   init(spelling: Bytes) {
-    let bit = spelling.place(among: "--json --blame --no-wait --now --security --follow -f")
-    rawValue = bit < 0 ? 0 : 1 << UInt16(min(bit, 5))
+    let bit = spelling.place(
+      among: "--json --blame --no-wait --now --security --dry-run --follow -f")
+    rawValue = bit < 0 ? 0 : 1 << UInt16(min(bit, 6))
   }
 
   init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -44,6 +46,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case poweroff
   case halt
   case kexec
+  case apply
   case reexec
   case help
   case version
@@ -69,6 +72,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .poweroff: "poweroff"
     case .halt: "halt"
     case .kexec: "kexec"
+    case .apply: "apply"
     case .reexec: "reexec"
     case .help: "help"
     case .version: "version"
@@ -105,6 +109,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .poweroff: .poweroff
     case .halt: .halt
     case .kexec: .kexec
+    case .apply: .apply
     case .reexec: .reexec
     }
   }
@@ -114,6 +119,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .wait, .reexec, .help, .version: []
     case .check: [.json, .security]
+    case .apply: .dryRun
     case .status, .listSockets, .events: .json
     case .boot: [.json, .blame]
     case .logs: [.json, .follow]
@@ -127,7 +133,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .check, .status, .listSockets, .logs: (0, .max)
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
-    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .version: (0, 0)
+    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .apply, .reexec, .version: (0, 0)
     case .help: (0, 1)
     case .wait: (2, 2)
     }
@@ -137,8 +143,8 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   var takesServices: Bool {
     switch self {
     case .status, .listSockets, .logs, .start, .stop, .restart, .reload, .reset, .kill: true
-    case .run, .check, .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .help, .version,
-      .wait:
+    case .run, .check, .boot, .events, .reboot, .poweroff, .halt, .kexec, .apply, .reexec, .help,
+      .version, .wait:
       false
     }
   }

@@ -62,6 +62,7 @@ public enum ControlDesk {
     case .halt: action = .halt
     case .kexec: action = .kexec
     case .reexec: action = .reexec
+    case .apply: action = .apply
     }
     return .request(
       client,

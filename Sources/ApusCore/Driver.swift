@@ -24,8 +24,8 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   private var outcomes: EventBuffer
   private var following: EventBuffer
   private var record = FieldCodec(capacity: Supervisor.slotBytes)
-  /// Who asked for another program, which comes after the turn.
-  private var replacing: ClientID?
+  /// Who asked for another program, which comes after the turn: nobody, where a manifest is applied.
+  private var replacing: ClientID??
   private var hasBegun = false
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
@@ -52,16 +52,13 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// One turn; false once the supervisor is finished.
   public mutating func turn() throws(Errno) -> Bool {
-    if !hasBegun {
-      hasBegun = true
-      deliver(.begin)
-      settle()
-      return !supervisor.isFinished
+    if hasBegun {
+      events.removeAll()
+      try kernel.wait(until: supervisor.nextDeadline, into: &events)
+      for index in events.elements.indices { take(events.elements[index]) }
     }
-    events.removeAll()
-    try kernel.wait(until: supervisor.nextDeadline, into: &events)
-    for index in events.elements.indices { take(events.elements[index]) }
-    deliver(.tick)
+    deliver(hasBegun ? .tick : .begin)
+    hasBegun = true
     settle()
     sendEvents()
     if let client = replacing {
@@ -121,13 +118,16 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   /// Goes on as the program that is now at apus's path; the answer comes before that.
   @inline(never)
-  private mutating func replaceProgram(for client: ClientID) {
-    if let errno = kernel.replaceProgram(onlyLooks: true) {
-      return send(
-        Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client)
+  private mutating func replaceProgram(for client: ClientID?) {
+    if let client {
+      if let errno = kernel.replaceProgram(.look) {
+        return send(
+          Answer(.failed, service: nil, reason: Reason(.notReplaced, value: errno.code)), to: client
+        )
+      }
+      send(Answer(.done, service: nil, reason: .none), to: client)
     }
-    send(Answer(.done, service: nil, reason: .none), to: client)
-    if let errno = kernel.replaceProgram(onlyLooks: false) {
+    if let errno = kernel.replaceProgram(client == nil ? .apply : .replace) {
       let reason = Reason(.notReplaced, value: errno.code)
       take(kernel.perform(.log(Message(.waiting, reason: reason))))
     }
@@ -135,7 +135,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
 
   private mutating func perform(_ effect: Effect) {
     switch effect {
-    case .replaceProgram(let client): replacing = client
+    case .replaceProgram(let client): replacing = .some(client)
     case .answer(let client, let answer): return send(answer, to: client)
     case .bootFinished: timeline.finish(kernel.readClock())
     case .bind(let listener) where timeline.end == nil:

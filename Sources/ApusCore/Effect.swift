@@ -65,9 +65,9 @@ public enum Effect: Equatable, Sendable {
   case log(Message)
   /// Run the rescue shell on the console, once.
   case rescue
-  /// Go on as the program that is now at apus's own path, and answer the client. The driver's
-  /// business.
-  case replaceProgram(ClientID)
+  /// Go on as the program that is now at apus's own path, and answer the client; without one, as a
+  /// new life of this program that looks at the manifest on the disk. The driver's business.
+  case replaceProgram(ClientID?)
   /// Read the wall clock. Comes back as `clock`, and from now on again whenever it is set.
   case readClock
   /// The board is up: everything that starts with it has started.

@@ -137,6 +137,7 @@ public struct Request: Equatable, Sendable {
     case halt
     case kexec
     case reexec
+    case apply
   }
   /// What to do.
   public var action: Action

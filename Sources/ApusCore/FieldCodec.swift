@@ -151,6 +151,7 @@ extension Unit {
     codec.field(&timerAt)
     codec.field(&calendarAt)
     codec.field(&frozenUntil)
+    codec.field(&isLeaving)
   }
 }
 

@@ -46,6 +46,16 @@ public enum Outcome: Equatable, Sendable {
   case event(Event)
 }
 
+/// How another program comes into the place of this one.
+public enum Replacement: UInt8, Sendable {
+  /// Not yet: only a look whether there is one.
+  case look
+  /// The one at apus's own path.
+  case replace
+  /// This one once more, to apply the manifest on the disk; what made room for that is gone.
+  case apply
+}
+
 /// What became of a frame sent to a control client.
 public enum SendOutcome: Equatable, Sendable {
   /// The kernel took it.
@@ -130,8 +140,8 @@ public protocol Kernel: ~Copyable {
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
   /// Executes the program at apus's own path in place of this one, with what was kept; returns only
-  /// when that is not possible. With `onlyLooks` nothing happens but the look at that program.
-  mutating func replaceProgram(onlyLooks: Bool) -> Errno?
+  /// when that is not possible.
+  mutating func replaceProgram(_ how: Replacement) -> Errno?
 
   /// Writes what a service has last said of itself (STATUS of sd_notify(3)), at most
   /// `Frame.statusLimit` bytes.
@@ -161,5 +171,5 @@ extension Kernel {
   public func writeStatus(of service: Int, into writer: inout ByteWriter) {}
 
   /// Is not possible.
-  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? { .notImplemented }
+  public mutating func replaceProgram(_ how: Replacement) -> Errno? { .notImplemented }
 }

@@ -110,7 +110,8 @@ extension Driver where K: ~Copyable {
     case .status:
       if cursor.next == 0 {
         frame.supervisorFrame(
-          pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations)
+          pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations,
+          manifest: supervisor.manifest.path)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {
@@ -153,6 +154,7 @@ extension Driver where K: ~Copyable {
     var record = ServiceRecord(state: report.state, since: report.since)
     record.mainPid = report.pid
     record.restarts = report.restarts
+    record.digest = manifest.services[index].digest
     if let exit = report.lastExit {
       record.lastExit = LastExit(
         isSignal: exit.isSignal, code: exit.number, at: report.endedAt,

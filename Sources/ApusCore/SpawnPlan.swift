@@ -40,6 +40,11 @@ public struct SpawnPlan: Sendable {
 
   private var storage = Buffer<SpawnStep>(capacity: SpawnPlan.capacity)
   private var droppedBefore: UInt64 = 0
+  /// True when the child must not share the memory of apus: for the kernel oom_score_adj belongs to
+  /// the memory (Linux 4.8), and a child that shares it gives its score to all others on their way
+  /// to execve(2), and to apus. So the children of the machine's PID 1, which is left out, share it
+  /// when their score is 0, and others when theirs is what apus has.
+  public private(set) var isApart = false
 
   /// An empty plan with all its storage.
   public init() {}
@@ -59,6 +64,7 @@ public struct SpawnPlan: Sendable {
     storage.removeAll()
     droppedBefore = storage.dropped
     let extras = manifest.extras(of: service)
+    isApart = false
     if service.flags.contains(.helper), service.exec.count == 0 {
       return look(service.exec == Supervisor.looksForPid, extras, of: manifest)
     }
@@ -72,6 +78,9 @@ public struct SpawnPlan: Sendable {
     let sandbox = manifest.sandbox(of: service)
     storage.append(.session)
     if hasGroup { storage.append(.group) }
+    let score = extras.oomScoreAdjust
+    if score != surroundings.oomScoreAdjust { storage.append(.score(score)) }
+    isApart = score != (surroundings.hasOwnScore ? 0 : surroundings.oomScoreAdjust)
     for index in extras.environmentFiles.indices {
       let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
       storage.append(.environment(number, manifest.texts.at(index) ?? .none))

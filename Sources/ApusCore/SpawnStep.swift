@@ -15,6 +15,8 @@ public enum SpawnStep: Equatable, Sendable {
   case session
   /// The control group, where the kernel did not place the child at its birth.
   case group
+  /// oom_score_adj of proc(5), while /proc is the board's and nothing is given up.
+  case score(Int16)
   /// The file mode creation mask.
   case umask(UInt16)
   /// Make a directory and give it to the user.
@@ -75,7 +77,7 @@ public enum SpawnStep: Equatable, Sendable {
     case .terminal: .terminal
     case .descriptors: .descriptors
     case .limit: .limits
-    case .nice: .priority
+    case .score, .nice: .priority
     case .scheduler: .scheduler
     case .ioPriority: .ioPriority
     case .processors: .processors
@@ -180,9 +182,18 @@ public struct Surroundings: Sendable {
   public var bounding: UInt64
   /// The permitted set of apus.
   public var permitted: UInt64
+  /// The oom_score_adj of apus.
+  public var oomScoreAdjust: Int16
+  /// True for the machine's PID 1: no child that shares its memory can change its score.
+  public var hasOwnScore: Bool
 
   /// What a child would inherit.
-  public init(limits: Rows<ResourceLimit>, resetsNice: Bool, bounding: UInt64, permitted: UInt64) {
+  public init(
+    limits: Rows<ResourceLimit>, resetsNice: Bool, bounding: UInt64, permitted: UInt64,
+    oomScoreAdjust: Int16 = 0, hasOwnScore: Bool = false
+  ) {
+    self.oomScoreAdjust = oomScoreAdjust
+    self.hasOwnScore = hasOwnScore
     self.limits = limits
     self.resetsNice = resetsNice
     self.bounding = bounding

@@ -63,10 +63,10 @@ extension Supervisor {
   }
 
   /// Gives a service its first goal.
-  private mutating func announce(_ service: Int) {
+  mutating func announce(_ service: Int) {
     let declared = manifest.services[service]
     if units[service].goal == .down { units[service].goal = initialGoal(service) }
-    if declared.start == .boot {
+    if declared.start == .boot, !units[service].isBootPending {
       units[service].isBootPending = true
       bootPending += 1
     }

@@ -16,6 +16,19 @@ extension Supervisor {
 
 // The hardware watchdog, a device that resets the machine unless it is put off in time.
 extension Supervisor {
+  /// PID 1 puts it off with its first step; before that it is opened.
+  mutating func declareWatchdog() {
+    guard mode == .system, !manifest.system.watchdogDevice.isEmpty else { return }
+    watchdogTimeout = manifest.system.watchdogTimeout
+    watchdogDue = .zero
+  }
+
+  /// Its driver's timeout is what counts.
+  mutating func watchdogOpened(_ timeout: Interval) {
+    watchdogTimeout = timeout
+    petWatchdog()
+  }
+
   /// Half of the watchdog's time is the latest; a quarter is early enough when apus is awake anyway.
   mutating func petWatchdog() {
     guard phase != .ended else { return }

@@ -12,16 +12,16 @@ extension Supervisor {
       if units[service].goal == .down || units[service].cycle { proceedStop(service) }
       return
     }
-    if units[service].helper == .preDone, units[service].goal != .up {
-      units[service].helper = .none
-    }
+    let starts = units[service].goal == .up && !units[service].isLeaving
+    if units[service].helper == .preDone, !starts { units[service].helper = .none }
     if units[service].helper != .none {
-      if units[service].helper == .pre, units[service].goal != .up {
+      if units[service].helper == .pre, !starts {
         setState(service, .stopping, Reason(.requested))
         out.append(.signal(helperInstance(service), number: 9, scope: .all))
       }
       return
     }
+    if makesRoom(service) { return }
     units[service].cycle = false
     switch units[service].goal {
     case .down: rest(service)
@@ -61,6 +61,7 @@ extension Supervisor {
       }
       return
     }
+    if makesRoom(service) { return }
     guard units[service].alarm == .none else { return }
     if let reason = unsatisfied(service, ownListeners: false) {
       setState(service, .waiting, reason)

@@ -26,7 +26,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 161
+  public static let slotBytes = 162
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -86,6 +86,10 @@ extension Supervisor {
     codec.field(&place)
     cursor = Int(place)
     codec.field(&seed)
+    // An order that comes while services end is for the program after the next.
+    var again = wantsApply && manifest.isLeaving
+    codec.field(&again)
+    if codec.isReading { wantsApply = again }
   }
 
   /// Takes a slot back, in a supervisor that has not begun; true when what is held belongs to it.
@@ -111,17 +115,19 @@ extension Supervisor {
   }
 
   private mutating func restore(service: Int, isTorn: Bool, _ held: HeldResources) -> Bool {
+    if units[service].isLeaving, !manifest.isLeaving { return renew(service) }
     if isTorn {
       // Torn. A child that is there is what the service is meant to be.
       units[service].generation = held.generation
+      units[service].since = Instant(microseconds: 1)
       units[service].isAlive = held.pid > 0
       units[service].state = held.pid > 0 ? .ready : .stopped
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
     }
+    if units[service].isBootPending { bootPending += 1 }
     guard units[service].isAlive else { return false }
     if units[service].stopStage != .abandoned { lives += 1 }
     if units[service].isInFlight { inFlight += 1 }
-    if units[service].isBootPending { bootPending += 1 }
     // Another main process that the supervisor has not been told of.
     if held.generation == units[service].generation &+ 1 { units[service].generation &+= 1 }
     guard units[service].generation == held.generation else { return false }
@@ -130,12 +136,15 @@ extension Supervisor {
   }
 
   private mutating func restore(connection index: Int, _ held: HeldResources) -> Bool {
-    let connection = connections[index]
-    let service = Int(connection.service)
-    guard connection.stage != .free, manifest.services.at(service)?.accepts == true else {
+    let place = Int(listenerPlaces.at(Int(connections[index].listener)) ?? .max)
+    let service = place < listeners.count ? Int(manifest.listeners[place].service) : -1
+    guard connections[index].stage != .free, service >= 0, manifest.services[service].accepts else {
       connections[index].stage = .free
       return false
     }
+    connections[index].listener = UInt16(truncatingIfNeeded: place)
+    connections[index].service = UInt16(truncatingIfNeeded: service)
+    let connection = connections[index]
     units[service].connections &+= 1
     lives += 1
     if connection.stage == .inFlight { inFlight += 1 }
@@ -187,12 +196,21 @@ extension Supervisor {
       deadlines.set(deadlineKey(listener: index), to: now)
     }
     for service in units.indices {
+      if units[service].since == .zero {
+        // New in the manifest.
+        units[service].since = now
+        if !isInert(service) { announce(service) }
+      }
+      if manifest.services[service].flags.contains(.leaving) { leave(service) }
       if units[service].isAlive { resume(service) }
       resumeIdle(service)
       resumeHelper(service)
       setRunDeadline(service)
       armTimer(service)
       work.push(service)
+    }
+    if phase == .running, bootPending > 0 {
+      deadlines.set(boardKey, to: now + .seconds(15))
     }
   }
 

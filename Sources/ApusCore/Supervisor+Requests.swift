@@ -13,6 +13,7 @@ extension Supervisor {
     case .reexec:
       out.append(.replaceProgram(client))
       return
+    case .apply: return requestApply(client, onlyWait: request.onlyWait)
     case .start, .stop, .restart, .reload, .reset, .kill: break
     }
     guard let target = request.service, units.indices.contains(Int(target)) else {
@@ -32,7 +33,7 @@ extension Supervisor {
     case .reset: reset(service)
     case .kill: kill(service)
     case .reload: return reload(client, service, request.noWait)
-    case .reboot, .poweroff, .halt, .kexec, .reexec: break
+    case .reboot, .poweroff, .halt, .kexec, .reexec, .apply: break
     }
     let isWaited = request.action == .start || request.action == .stop || request.action == .restart
     guard isWaited, !request.noWait else { return answer(client, .done, service, .none) }
@@ -109,7 +110,7 @@ extension Supervisor {
       units[service].delay = .zero
       units[service].windowCount = 0
       raiseDependencies(of: service, evenFailed: true)
-    case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec, .reexec: break
+    case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec, .reexec, .apply: break
     }
     work.push(service)
   }
@@ -150,7 +151,8 @@ extension Supervisor {
 
   func isFulfilled(_ waiter: Waiter) -> Bool {
     let service = Int(waiter.service)
-    guard let unit = units.at(service) else { return true }
+    // Who waits for the manifest to be applied.
+    guard let unit = units.at(service) else { return phase == .running }
     if waiter.connection > 0 { return connection(waiter.connection, of: service) == nil }
     if waiter.isForReload {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
@@ -196,7 +198,8 @@ extension Supervisor {
         answer(waiter.client, .done, service, .none)
         waiters.remove(at: index)
       } else if isMine, hasFailed(waiter) {
-        answer(waiter.client, .failed, service, units[service].reason)
+        let reason = service < units.count ? units[service].reason : Reason(.shutdown)
+        answer(waiter.client, .failed, service, reason)
         waiters.remove(at: index)
       } else {
         index += 1

@@ -35,6 +35,7 @@ extension Supervisor {
     guard phase.rawValue < Phase.stopping.rawValue else { return }
     phase = .stopping
     cursor = 0
+    answerWaiters(of: Int(UInt16.max))
     out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
     let total = manifest.system.shutdownTimeout
     deadlines.set(boardKey, to: now + (total - (terminateTime + killTime)))
@@ -49,6 +50,7 @@ extension Supervisor {
   /// Looks whether a phase of the end is over.
   mutating func settlePhase() {
     finishBootIfSettled()
+    settleApply()
     guard phase == .stopping, cursor >= units.count, lives <= 0, work.isEmpty else { return }
     terminateOthers()
   }
@@ -111,6 +113,7 @@ extension Supervisor {
 
   /// A signal to apus itself.
   mutating func signal(_ number: UInt8) {
+    if number == 1 { wantsApply = true }
     guard mode == .system else {
       if number == 15 || number == 2 { shutDown(.exit) }
       return

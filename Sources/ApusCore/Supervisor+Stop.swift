@@ -73,6 +73,8 @@ extension Supervisor {
 
   /// Stops what needs a service that is being stopped, level by level.
   private mutating func spreadStop(_ service: Int) {
+    // What has not changed keeps its process.
+    if units[service].isLeaving { return }
     for index in dependents.range(of: service) where dependents[index].isHard {
       let other = Int(dependents[index].service)
       guard units[other].isAlive, units[other].goal != .down, !units[other].cycle else { continue }

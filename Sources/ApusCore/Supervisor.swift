@@ -106,6 +106,11 @@ public struct Supervisor: Sendable {
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
+  /// True from the order to apply the manifest on the disk until another program looks at it.
+  var wantsApply = false
+  /// Where the listeners of the program before this one are now, in their order there; the largest
+  /// number for nowhere.
+  var listenerPlaces: Rows<UInt16> = Rows()
 
   /// Prepares the state of every service; nothing happens before `Event.begin`.
   ///
@@ -127,14 +132,11 @@ public struct Supervisor: Sendable {
     let helpers = Self.usesHelpers(manifest) ? units.count : 0
     let slots = helperBase + helpers
     deadlines = DeadlineHeap(keys: helperBase + listeners.count + 3 + 2 * units.count)
-    if mode == .system, !manifest.system.watchdogDevice.isEmpty {
-      watchdogTimeout = manifest.system.watchdogTimeout
-      watchdogDue = .zero
-    }
     work = SlotQueue(slots: units.count)
     starts = SlotQueue(slots: slots)
     out = EffectBuffer(capacity: Self.effectsPerStep)
     waiters.reserveCapacity(Limits.clients)
+    declareWatchdog()
   }
 
   /// The most effects one step produces.
@@ -215,9 +217,7 @@ public struct Supervisor: Sendable {
     case .clock(let offset): clock(offset)
     case .idle(let id, let found, let kilobytes): idle(id, found, kilobytes)
     case .pressure: pressure()
-    case .watchdogTimeout(let timeout):
-      watchdogTimeout = timeout
-      petWatchdog()
+    case .watchdogTimeout(let timeout): watchdogOpened(timeout)
     }
   }
 

@@ -105,6 +105,8 @@ struct Unit: Sendable {
   var frozenUntil = Instant.never
   /// Its memory at the last look.
   var kilobytes: UInt32 = 0
+  /// Another manifest says otherwise: it ends, and this program does not start it again.
+  var isLeaving = false
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.

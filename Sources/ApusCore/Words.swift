@@ -6,7 +6,7 @@ extension SpawnStepKind {
   public var word: StaticString {
     switch self {
     case .resolveUser: "look up the user"
-    case .resolveCapabilities: "look up the capabilities"
+    case .resolveCapabilities: "have the capability"
     case .streams: "open standard streams"
     case .directories: "make directories"
     case .reportPipe: "make the report pipe"
@@ -173,6 +173,12 @@ extension Reason {
         writer.byte(UInt8(ascii: ":"))
         writer.decimal(Int64(value >> 14))
       }
+    }
+    if step == .resolveCapabilities, value > 255 {
+      // Its number stands above the errno, plus 1.
+      errno = .notPermitted
+      writer.byte(UInt8(ascii: " "))
+      Manifest.write(capability: Int(value >> 8) - 1, into: &writer)
     }
     if step == .execute, let service, let declared = manifest.services.at(Int(service)),
       let program = manifest.texts.at(Int(declared.exec.start))

@@ -70,13 +70,30 @@ public struct JSONDocument: Sendable {
     return (entry.offset..<entry.offset + Int(entry.extent)).clamped(to: bytes.indices)
   }
 
+  /// Takes a value into a digest (FNV-1a): its kinds, its shape and its texts, but no white space.
+  @inline(never) public func digest(_ node: JSONNode, into digest: inout UInt32) {
+    for index in node.position..<node.position + tape[node.position].stride {
+      let entry = tape[index]
+      var size = UInt32(entry.kind.rawValue)
+      if entry.isContainer { size |= entry.extent << 3 }
+      digest = (digest ^ size) &* 16_777_619
+      for place in text(JSONNode(index)) {
+        digest = (digest ^ UInt32(bytes[place])) &* 16_777_619
+      }
+    }
+  }
+
   /// Appends the decoded bytes of a string; nothing for other kinds.
   ///
   /// `\u0000` is valid JSON and yields a zero byte, which the caller must refuse where it matters.
   public func string(_ node: JSONNode, into output: inout Bytes) {
     var reader = JSONStringReader(tape[node.position], in: bytes)
+    if let plain = reader.plain { return output.append(contentsOf: plain) }
     while let byte = reader.next() { output.append(byte) }
   }
+
+  /// The key of a member's value.
+  @inline(never) public func key(of value: JSONNode) -> JSONNode { JSONNode(value.position - 1) }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
   @inline(never) public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {

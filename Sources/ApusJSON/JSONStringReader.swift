@@ -18,6 +18,13 @@ struct JSONStringReader {
     self.end = min(end, bytes.count)
   }
 
+  /// The text as it stands there; nil when there is something to decode.
+  var plain: Bytes? {
+    var index = position
+    while index < end, bytes[index] != UInt8(ascii: "\\") { index += 1 }
+    return index < end ? nil : bytes.part(position, end)
+  }
+
   /// The next decoded byte, nil at the end; one copy of it serves all, for size.
   @inline(never)
   mutating func next() -> UInt8? {

@@ -15,13 +15,51 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
   return owned
 }
 
+/// The manifest of the program before this one, of which everything has been said already; else that
+/// on the disk. When that is to be applied the record has both, what it changes is marked in the
+/// former, and a mistake in it leaves everything as it is.
 private func readManifest(main path: Bytes) -> LoadedManifest {
-  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
   _ = capus_record_begin()
-  if isResumed {
-    loadPreviousManifest(into: &loader)
-    return loader.finish()
+  var place: UInt32 = 0
+  var loaded = readManifest(main: path, &place)
+  if capus_record_stage() == 1 {
+    record(file: Rows(), Rows(), nil)
+    let next = readManifest(main: path, &place)
+    loaded.diagnostics = next.diagnostics
+    if next.hasErrors { capus_record_stay() } else { loaded.manifest.leave(for: next.manifest) }
   }
+  loaded.manifest.path = path
+  return loaded
+}
+
+/// The next manifest of the record that is read, else that on the disk.
+@inline(never)
+private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedManifest {
+  var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
+  var isKept = false
+  var file = capus_file()
+  while unsafe capus_record_file(&place, &file) == 1 {
+    isKept = true
+    let error = file.sizes.error
+    add(
+      read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
+      error == 0 ? nil : Errno(error), to: &loader)
+  }
+  if !isKept { addFromDisk(path, to: &loader) }
+  var loaded = loader.finish()
+  if isKept { loaded.diagnostics = Rows() }
+  return loaded
+}
+
+private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
+  var bytes = Bytes(repeating: 0, count: Int(count))
+  unsafe bytes.withUnsafeMutableBufferPointer {
+    unsafe capus_record_read(at, $0.baseAddress, $0.count)
+  }
+  return bytes
+}
+
+private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {
   add(path, to: &loader)
   var names: Bytes = Rows()
   var file = dropInFolder(of: path)
@@ -44,7 +82,6 @@ private func readManifest(main path: Bytes) -> LoadedManifest {
       file.removeLast(file.count - folder)
     }
   }
-  return loader.finish()
 }
 
 /// The users and groups of this machine.

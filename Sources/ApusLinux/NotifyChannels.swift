@@ -76,11 +76,7 @@ extension LinuxKernel {
   /// Removes the control socket's node and those of the channels.
   mutating func removeNodes() {
     var path = ByteWriter(capacity: 256)
-    for index in channels.fds.indices where channels.fds[index] >= 0 {
-      path.reset()
-      writeChannel(of: manifest.services[index], into: &path)
-      remove(&path, isFolder: false)
-    }
+    for index in channels.fds.indices { removeChannel(index, &path) }
     path.reset()
     path.bytes(channels.folder)
     if !channels.folder.isEmpty { remove(&path, isFolder: true) }
@@ -89,6 +85,16 @@ extension LinuxKernel {
     if control.listener >= 0 { remove(&path, isFolder: false) }
   }
 
+  /// Removes the node of a service's channel.
+  @inline(never)
+  func removeChannel(_ index: Int, _ path: inout ByteWriter) {
+    guard let fd = channels.fds.at(index), fd >= 0 else { return }
+    path.reset()
+    writeChannel(of: manifest.services[index], into: &path)
+    remove(&path, isFolder: false)
+  }
+
+  @inline(never)
   private func remove(_ path: inout ByteWriter, isFolder: Bool) {
     path.byte(0)
     unsafe path.bytes.withUnsafeBufferPointer { bytes in

@@ -70,7 +70,8 @@ struct Ownership {
     }
     return Surroundings(
       limits: reset, resetsNice: nice > 0 && mayLowerNice || nice < 0, bounding: bounding,
-      permitted: permitted)
+      permitted: permitted, oomScoreAdjust: Int16(truncatingIfNeeded: oomScoreAdjust),
+      hasOwnScore: isInit)
   }
 
   /// The kernel's limits of the first process (include/asm-generic/resource.h), by RLIMIT_*

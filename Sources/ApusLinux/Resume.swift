@@ -29,27 +29,6 @@ func record(file name: Bytes, _ bytes: Bytes, _ errno: Errno?) {
   }
 }
 
-/// The files of the manifest as the program before this one read them, so that the same tables come
-/// out of them whatever the disk says now.
-func loadPreviousManifest(into loader: inout ManifestLoader) {
-  var at: UInt32 = 0
-  var file = capus_file()
-  while unsafe capus_record_file(&at, &file) == 1 {
-    let error = file.sizes.error
-    add(
-      read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
-      error == 0 ? nil : Errno(error), to: &loader)
-  }
-}
-
-private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
-  var bytes = Bytes(repeating: 0, count: Int(count))
-  unsafe bytes.withUnsafeMutableBufferPointer {
-    unsafe capus_record_read(at, $0.baseAddress, $0.count)
-  }
-  return bytes
-}
-
 /// `apus run` after its third crash within a minute: services and sockets stay as they are, the dead
 /// are buried, and SIGTERM or SIGINT ends it all. The exit code.
 func holdServices() -> Int32 {
@@ -89,10 +68,10 @@ extension LinuxKernel {
     for slot in 0..<table.mainCount + table.listenerCount {
       identify(slot)
     }
-    let board = UInt32(
-      truncatingIfNeeded: table.mainCount + table.peers.count + table.listenerCount)
-    capus_record_hold(board, control.listener, 0, 0)
+    capus_record_hold(UInt32(truncatingIfNeeded: boardSlot), control.listener, 0, 0)
   }
+
+  private var boardSlot: Int { table.mainCount + table.listenerCount + table.peers.count }
 
   /// A service is known by its name, a listener by its service's and its address.
   private func identify(_ slot: Int) {
@@ -119,29 +98,19 @@ extension LinuxKernel {
     var codec = FieldCodec(capacity: Supervisor.slotBytes)
     let (services, listeners) = (Int(previous.services), Int(previous.listeners))
     let count = services + listeners + Int(previous.connections)
+    let isApplied = capus_record_stage() == 2
+    var place = table.mainCount + table.listenerCount
     for old in 0...count {
       let (held, bytes) = held(UInt32(truncatingIfNeeded: old), &codec.bytes)
       codec.read(bytes)
       if old < services {
-        let slot = capus_record_find(
-          UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: old), 0,
-          UInt32(truncatingIfNeeded: table.mainCount))
-        if slot >= 0 { adopt(held, Int(slot), &codec, &supervisor) }
+        adopt(held, find(old, services), &codec, &supervisor)
       } else if old < services + listeners {
-        let end = table.mainCount + table.listenerCount
-        let slot = capus_record_find(
-          UInt32(truncatingIfNeeded: old),
-          UInt32(truncatingIfNeeded: old - services + table.mainCount),
-          UInt32(truncatingIfNeeded: table.mainCount),
-          UInt32(truncatingIfNeeded: end))
-        if slot >= 0 {
-          adopt(listener: held, Int(slot), &codec, &supervisor)
-        } else if held.fd > 2 {
-          _ = capus_close(held.fd)
-        }
+        adopt(listener: held, find(old, services), &codec, &supervisor)
       } else if old < count {
-        // The places of connections say nothing of whose they are in another table.
-        if services == table.mainCount { adopt(held, old, &codec, &supervisor) }
+        // In another table the places of connections are others', too.
+        adopt(held, isApplied ? place : old, &codec, &supervisor)
+        if supervisor.service(ofSlot: place) != nil { place += 1 }
       } else {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
@@ -151,12 +120,41 @@ extension LinuxKernel {
     looksForEnds = true
     hasToldBound = true
     if capus_record_state() == CAPUS_REPLACED {
-      log.say("goes on as a new program")
+      log.say(
+        isApplied ? "goes on with another manifest" : "goes on as a new program")
     } else {
       log.say(
         "goes on after a crash; the event at hand is lost, number ", UInt64(previous.lost))
     }
     capus_record_leave()
+  }
+
+  /// Where a service or a listener of the program before this one is now; -1 for nowhere.
+  @inline(never)
+  private func find(_ old: Int, _ services: Int) -> Int {
+    let isService = old < services
+    let near = isService ? old : old - services + table.mainCount
+    return Int(
+      capus_record_find(
+        UInt32(truncatingIfNeeded: old), UInt32(truncatingIfNeeded: near),
+        UInt32(truncatingIfNeeded: isService ? 0 : table.mainCount),
+        UInt32(
+          truncatingIfNeeded: isService ? table.mainCount : table.mainCount + table.listenerCount)))
+  }
+
+  /// What has made room for another manifest leaves no node and no group behind.
+  private mutating func makeRoom() {
+    var path = ByteWriter(capacity: 256)
+    for slot in manifest.services.indices
+    where manifest.services[slot].flags.contains(.leaving) {
+      removeChannel(slot, &path)
+      unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
+      _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
+    }
+    for index in manifest.listeners.indices
+    where manifest.listeners[index].flags.contains(.leaving) {
+      unbind(UInt16(truncatingIfNeeded: index))
+    }
   }
 
   @inline(never)
@@ -165,6 +163,11 @@ extension LinuxKernel {
     _ supervisor: inout Supervisor
   ) {
     let isOpen = capus_is_open(held.fd) == 1
+    supervisor.place(listener: slot < 0 ? nil : slot - table.mainCount)
+    if slot < 0 {
+      if isOpen { _ = capus_close(held.fd) }
+      return
+    }
     _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
     if isOpen { hold(listener: slot - table.mainCount, held.fd) }
   }
@@ -189,8 +192,10 @@ extension LinuxKernel {
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
     let resources = HeldResources(
       pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
-    let index = UInt16(slot < table.mainCount ? slot : slot - table.listenerCount)
-    guard supervisor.restore(slot: slot, from: &codec, held: resources) else {
+    let index = UInt16(
+      truncatingIfNeeded: slot < table.mainCount ? slot : slot - table.listenerCount)
+    guard slot >= 0, slot < boardSlot, supervisor.restore(slot: slot, from: &codec, held: resources)
+    else {
       // It is buried as an orphan.
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       if process.connection >= 0 { _ = capus_close(process.connection) }
@@ -201,8 +206,8 @@ extension LinuxKernel {
       process.connection = -1
     }
     guard process.pid > 0 || process.connection >= 0 else { return }
-    process.service = index
-    process.memoryKills = memoryKills(index)
+    process.service = supervisor.service(ofSlot: slot) ?? index
+    process.memoryKills = memoryKills(process.service)
     process.isUsed = true
     if !table.isMain(index), process.pid > 0, process.connection >= 0 {
       // The child has its own.
@@ -242,8 +247,10 @@ extension LinuxKernel {
     }
   }
 
-  /// Executes the program at apus's own path in place of this one.
-  public mutating func replaceProgram(onlyLooks: Bool) -> Errno? {
-    failure(onlyLooks ? capus_check_program() : capus_replace())
+  /// Executes the program at apus's own path in place of this one, or this one anew.
+  public mutating func replaceProgram(_ how: Replacement) -> Errno? {
+    if how == .look { return failure(capus_check_program()) }
+    if how == .apply { makeRoom() }
+    return failure(capus_replace(how == .apply ? 1 : 0))
   }
 }

@@ -33,7 +33,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   }
   let start = startOfApus()
   let loaded = loadManifest(main: options.manifestPath)
-  for index in loaded.diagnostics.indices where !isResumed {
+  for index in loaded.diagnostics.indices {
     var line = ByteWriter.room(1024)
     loaded.diagnostics[index].write(into: &line)
     finishNow(&line)

@@ -65,7 +65,8 @@ extension LinuxKernel {
     if let command {
       service.exec = command
       service.listeners = .none
-      service.flags.remove([.accept, .socketStdio])
+      service.flags.remove(.accept)
+      service.flags.remove(.socketStdio)
       service.flags.insert(.helper)
     } else {
       try openChannel(index, account)
@@ -132,6 +133,7 @@ extension LinuxKernel {
     if refusal == nil {
       unsafe plan.pointee.report = writing
       unsafe plan.pointee.group = group
+      unsafe plan.pointee.is_apart = self.plan.isApart ? 1 : 0
       process.memoryKills = memoryKills(process.service)
       let stack = unsafe self.memory.stack(of: slot)
       let pid = unsafe capus_spawn(plan, stack.low, stack.count, &process.pidfd)
@@ -164,6 +166,7 @@ extension LinuxKernel {
     guard let flight = table.flights.at(Int(slot)), flight.pipe >= 0,
       let plan = unsafe memory.plan(of: slot)?.assumingMemoryBound(to: capus_plan.self)
     else { return }
+    unsafe capus_hear(plan, flight.pipe)
     let stage = unsafe plan.pointee.stage
     let error = unsafe plan.pointee.error
     let count = unsafe plan.pointee.step_count
@@ -189,18 +192,10 @@ extension LinuxKernel {
         .executionFailed(
           flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: Errno(error)))
     } else if stage + 1 == count {
-      adjustScore(process)
       events.append(.executed(flight.instance))
     } else {
       // Killed on the way: its exit alone is told. It may be that it was not to be born where it was.
       capus_spawn_outside()
     }
-  }
-
-  /// oom_score_adj belongs to the memory, which the child shared until now (proc(5)).
-  private func adjustScore(_ process: Process) {
-    let extras = manifest.services.at(Int(process.service)).map { manifest.extras(of: $0) }
-    let wanted = Int32(extras?.oomScoreAdjust ?? 0)
-    if wanted != own.oomScoreAdjust { _ = capus_set_oom_score(process.pid, wanted) }
   }
 }

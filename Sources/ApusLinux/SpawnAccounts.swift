@@ -140,7 +140,15 @@ struct AccountTable {
       credentials.noNewPrivileges ?? (account.rights.uid != 0)
     let sets = capabilitySets(credentials, of: manifest)
     if case .unknown = sets { account.failure = (.resolveCapabilities, .invalid) }
-    if case .sets(let sets) = sets { account.rights.capabilities = sets }
+    if case .sets(let sets) = sets {
+      account.rights.capabilities = sets
+      // The kernel would refuse the whole set; as here, which one it is stands above the errno.
+      let missing = sets.permitted & ~own.permitted | sets.inheritable & ~own.bounding
+      if missing != 0 {
+        let number = Int32(missing.trailingZeroBitCount)
+        account.failure = (.resolveCapabilities, Errno((number &+ 1) << 8 | 1))
+      }
+    }
     if case .standard = sets, account.rights.uid != 0, own.isPrivileged || !same {
       account.rights.capabilities = .exactly(0)
     }

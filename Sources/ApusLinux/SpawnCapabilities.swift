@@ -8,11 +8,11 @@ enum CapabilityChoice {
   /// Not given.
   case standard
   case sets(CapabilitySets)
-  /// A name libcap does not know, or no IAB text.
+  /// A name nobody knows, or no IAB text.
   case unknown
 }
 
-/// Turns the `capabilities` key into sets, with libcap's names and libcap's IAB syntax.
+/// Turns the `capabilities` key into sets, with libcap's IAB syntax for the text form.
 ///
 /// The list form means exactly these in all five sets. IAB text (cap_iab(3)) says what stays over
 /// execve(2), as cap_iab_set_proc(3) does: its I vector becomes the inheritable set, its A vector
@@ -26,7 +26,7 @@ func capabilitySets(_ credentials: Credentials, of manifest: Manifest) -> Capabi
     var bits: UInt64 = 0
     for index in credentials.capabilities.indices {
       let name = manifest.bytes(manifest.texts.at(index) ?? .none)
-      guard let number = capability(named: name) else { return .unknown }
+      guard let number = Manifest.capability(named: name) else { return .unknown }
       bits |= 1 << UInt64(number)
     }
     return .sets(.exactly(bits))
@@ -34,15 +34,6 @@ func capabilitySets(_ credentials: Credentials, of manifest: Manifest) -> Capabi
     let text = manifest.texts.at(Int(credentials.capabilities.start)) ?? .none
     return capabilitySets(text: manifest.bytes(text))
   }
-}
-
-/// The number of a capability given without its `cap_`.
-func capability(named name: Bytes) -> Int? {
-  var spelled = bytes("cap_")
-  for byte in name { spelled.push(byte) }
-  var value: cap_value_t = 0
-  let found = unsafe spelled.terminated.withCPath { unsafe cap_from_name($0, &value) }
-  return found == 0 && value >= 0 && value < 64 ? Int(value) : nil
 }
 
 private func capabilitySets(text: Bytes) -> CapabilityChoice {

@@ -229,6 +229,11 @@ extension LinuxKernel {
       operation = CAPUS_SESSION
       unsafe result.first = mark
     case .group: operation = CAPUS_GROUP
+    case .score(let score):
+      operation = CAPUS_SCORE
+      unsafe result.first = UInt64(bitPattern: Int64(score))
+      // Only who is privileged may go below what apus has.
+      unsafe result.small = Int32(score) < own.oomScoreAdjust ? 1 : 0
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask
@@ -334,9 +339,11 @@ extension LinuxKernel {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }
       let directories = manifest.directories(of: service)
-      for range in [
-        directories.runtime, directories.state, directories.cache, directories.log,
-      ] {
+      for kind in 0..<4 {
+        let range =
+          kind == 0
+          ? directories.runtime
+          : kind == 1 ? directories.state : kind == 2 ? directories.cache : directories.log
         for index in range.indices { bytes += 16 + Int(manifest.texts.at(index)?.count ?? 0) }
       }
       bytes += sandboxBytes(service, of: manifest)

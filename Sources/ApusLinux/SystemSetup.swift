@@ -36,6 +36,8 @@ public struct SystemSetup {
   public mutating func prepare() {
     mountInterfaces(&self)
     openConsole(bytes("/dev/console"))
+    // The kernel never takes PID 1 when memory runs out; the programs that act before it do.
+    capus_spare_self()
     let answer = capus_take_ctrl_alt_del()
     if answer < 0 { complain("take over", "Ctrl-Alt-Del", Errno(0 &- answer)) }
   }

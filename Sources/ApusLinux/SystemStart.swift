@@ -57,8 +57,9 @@ public func runInit() -> Never {
 private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
   for path in [main, bytes("/etc/apus.fallback.json")] {
-    let loaded = loadManifest(main: path)
-    for index in loaded.diagnostics.indices where !isResumed { say(loaded.diagnostics[index]) }
+    var loaded = loadManifest(main: path)
+    for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
+    loaded.manifest.path = main
     if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil

@@ -128,19 +128,19 @@ extension Decoder {
     entries.add(entry)
   }
 
-  /// The last value of every key of a service.
+  /// The last value of every key of a service, until the next call.
   @inline(never) private mutating func gather(_ first: Int) -> Slots {
-    var slots = Slots()
+    gathered.clear()
     var current = first
     while current >= 0 {
       open(entries[current].key.file)
       var cursor = object(entries[current].value)
       while let number = next(&cursor, ServiceKey.names) {
-        slots.set(number, Site(file: file, node: cursor.value))
+        gathered.set(number, Site(file: file, node: cursor.value))
       }
       current = entries[current].override
     }
-    return slots
+    return gathered
   }
 
   // MARK: Services
@@ -160,8 +160,7 @@ extension Decoder {
       template(entry, bytes, slots, failures)
     } else {
       if let site = slots[.instances] {
-        open(site.file)
-        let length = enter(ServiceKey.instances.name)
+        let length = enter(site)
         error(site.node, "only a template, whose name ends in \"@\", has instances")
         leave(length)
       }
@@ -192,8 +191,7 @@ extension Decoder {
     let template = tables.services.count
     var names: Rows<Int> = Rows()
     if let site = slots[.instances] {
-      open(site.file)
-      let length = enter(ServiceKey.instances.name)
+      let length = enter(site)
       var cursor = array(site.node)
       while let element = element(&cursor) {
         guard let instance = string(element) else { continue }

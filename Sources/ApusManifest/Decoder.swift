@@ -89,6 +89,8 @@ struct Decoder: ~Copyable, Sendable {
   /// The services of all files, and the first entry of a name's number.
   var entries: Rows<Entry> = Rows()
   var firstEntries = NameTable()
+  /// The values of the service that is being made.
+  var gathered = Slots()
   /// The values of `system`.
   var systemSlots = Slots()
   /// True once there is no room for another service.
@@ -289,6 +291,14 @@ struct Decoder: ~Copyable, Sendable {
     if length > 0 { path.append(".") }
     path.append(printable: key)
     return length
+  }
+
+  /// Goes to a member's value that was noted, in its file.
+  @inline(never) mutating func enter(_ site: Site) -> Int {
+    open(site.file)
+    var name: Bytes = Rows()
+    document.string(document.key(of: site.node), into: &name)
+    return enter(name)
   }
 
   /// Goes to an element of the array the path leads to.

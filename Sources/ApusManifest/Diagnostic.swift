@@ -95,7 +95,12 @@ extension Rows where Element == UInt8 {
 
   /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
   @inline(never) mutating func append(printable word: Bytes) {
-    for byte in word.part(0, 64) { add(byte < 0x20 || byte == 0x7f ? UInt8(ascii: "?") : byte) }
+    var start = count
+    append(contentsOf: word.part(0, 64))
+    while start < count {
+      if self[start] < 0x20 || self[start] == 0x7f { self[start] = UInt8(ascii: "?") }
+      start += 1
+    }
     if word.count > 64 { append("...") }
   }
 

@@ -23,10 +23,18 @@ struct Draft: Sendable {
 
 /// Where the value of each key of an object stands, by the key's number.
 struct Slots: Sendable {
-  /// As long as the highest number needs; a site of no file for keys that were not given.
-  private var sites: Rows<Site> = Rows()
+  /// A site of no file for keys that were not given.
+  private var sites: Rows<Site>
 
-  init() {}
+  /// No values, with room for as many keys as an object may know.
+  @inline(never) init() {
+    sites = Rows(repeating: Site(file: -1, node: JSONDocument().root), count: 64)
+  }
+
+  /// Forgets all values.
+  @inline(never) mutating func clear() {
+    for number in sites.indices { sites[number].file = -1 }
+  }
 
   /// The value of a key.
   subscript(key: ServiceKey) -> Site? { self[Int(key.rawValue)] }
@@ -41,8 +49,7 @@ struct Slots: Sendable {
 
   /// Notes where the value of the key of that number stands.
   @inline(never) mutating func set(_ number: Int, _ site: Site) {
-    while sites.count <= number { sites.add(Site(file: -1, node: site.node)) }
-    sites[number] = site
+    if sites.indices.contains(number) { sites[number] = site }
   }
 }
 

@@ -1,9 +1,14 @@
 internal import ApusBase
+internal import ApusJSON
 
 extension Decoder {
-  /// Notes that memory which runs out would end the board: the kernel panics when every process is
-  /// exempt from being killed for it.
-  @inline(never) mutating func warnOfUnkillable() {
+  /// Refuses that nothing may be killed for memory: the kernel panics when it finds no victim.
+  ///
+  /// What is refused is the score, not a service. Without one of them the others would still be
+  /// exempt, and the board would have lost a service besides; so all of them run, with the lowest
+  /// score that leaves the kernel a choice, and each as safe from the others as it was to be. The
+  /// mistake is told of the last one, for which there was nobody left.
+  @inline(never) mutating func refuseUnkillable() {
     var last = -1
     for index in tables.services.indices
     where tables.services[index].flags.isDisjoint(with: [.invalid, .template]) {
@@ -12,12 +17,16 @@ extension Decoder {
       last = index
     }
     guard let site = serviceSites.at(last) else { return }
-    path = Rows()
-    path.append("services")
+    for index in tables.extras.indices where tables.extras[index].oomScoreAdjust == -1000 {
+      tables.extras[index].oomScoreAdjust = -999
+    }
+    subject = nil
     open(site.file)
-    report(
-      .warning, site.node,
-      "every service has oomScoreAdjust -1000: the kernel panics when memory runs out")
+    standAtService(strings.bytes(of: tables.services[last].name))
+    path.append(".oomScoreAdjust")
+    error(
+      document.next(site.node).flatMap { member($0, "oomScoreAdjust") } ?? site.node,
+      "-1000 for every service: the kernel would panic when memory runs out; taken as -999")
   }
 
   /// An invalid service binds nothing, so nobody else should have to ask.
@@ -52,6 +61,7 @@ extension LoadedManifest {
       diagnostics.append(diagnostic)
     }
     self.diagnostics = diagnostics
+    fit(&manifest.path)
     fit(&manifest.pool)
     fit(&manifest.texts)
     fit(&manifest.links)

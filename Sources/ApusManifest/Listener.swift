@@ -45,6 +45,8 @@ public struct ListenerFlags: OptionSet, Sendable {
   public static let passPidfd = ListenerFlags(rawValue: 1 << 32)
   public static let packetInfo = ListenerFlags(rawValue: 1 << 33)
   public static let flush = ListenerFlags(rawValue: 1 << 37)
+  /// Not of an entry: as that of services.
+  public static let leaving = ListenerFlags(rawValue: 1 << 63)
 }
 
 /// Numbers of options that are no keys of their own, beside those of `SocketKey`.
@@ -89,6 +91,8 @@ public struct Listener: Sendable {
   public var flags = ListenerFlags.freeBind
   /// The kind.
   public var kind = ListenerKind.stream
+  /// The same for the same keys with the same values.
+  public var digest: UInt32 = 0
 
   /// A listener with every default.
   public init() {}

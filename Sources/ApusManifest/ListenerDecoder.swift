@@ -12,6 +12,7 @@ extension Decoder {
       var listener = Listener()
       listener.name = draft.service.name
       listener.service = UInt16(truncatingIfNeeded: tables.services.count)
+      document.digest(element, into: &listener.digest)
       let firstOption = tables.values.count
       var address: JSONNode?
       var fields = object(element)

@@ -37,6 +37,11 @@ public import ApusBase
   public var values: Rows<Int64> = Rows(repeating: 0, count: 1)
   /// What only PID 1 does.
   public var system = System()
+  /// True while another manifest waits for the services marked `leaving` to end.
+  public var isLeaving = false
+  /// The main file; a name that does not begin with a slash is meant from apus's own working
+  /// directory.
+  public var path: Bytes = Rows()
   /// Tells the name of a system call's number, see `ManifestLoader.init`.
   @unsafe public var callName: CallName?
 

@@ -68,7 +68,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.resolveLinks()
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
-    decoder.warnOfUnkillable()
+    decoder.refuseUnkillable()
     decoder.dropListenersOfInvalid()
     decoder.tables.pool = decoder.strings.bytes
     return LoadedManifest(

@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 
 /// Names the kernel gives to numbers, the same on x86 and ARM.
 enum KernelNames {
@@ -47,9 +47,20 @@ enum KernelNames {
     return base == 0 ? 34 + UInt8(offset) : 64 - UInt8(offset)
   }
 
-  /// A capability's number, with or without `cap_`.
+  /// A capability's number, with or without `cap_`; one newer than the list is its number.
   static func capability(_ name: Bytes) -> Int? {
     let hasPrefix = Words("cap_").number(of: name.part(0, 4)) != nil
     return capabilities.number(of: name.part(hasPrefix ? 4 : 0))
+      ?? Scalar.number(name, most: 63).map { Int($0) }
+  }
+}
+
+extension Manifest {
+  /// The number of a capability, by its name or in decimal; nil for one that nobody knows.
+  public static func capability(named name: Bytes) -> Int? { KernelNames.capability(name) }
+
+  /// Writes a capability without `cap_`, one newer than the list as its number; allocates nothing.
+  public static func write(capability number: Int, into writer: inout ByteWriter) {
+    KernelNames.capabilities.write(number, into: &writer)
   }
 }

@@ -49,6 +49,8 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let socketStdio = ServiceFlags(rawValue: 256)
   /// Not of an entry: this is a command of the service in place of its main process.
   public static let helper = ServiceFlags(rawValue: 1024)
+  /// Not of an entry: another manifest, which is to follow, does not have it in the same way.
+  public static let leaving = ServiceFlags(rawValue: 2048)
   /// `main`: the exit code of `apus run` in a container is this service's.
   public static let main = ServiceFlags(rawValue: 512)
 }
@@ -117,6 +119,9 @@ public struct Service: Sendable {
   public var type: ServiceType = .simple
   /// When it starts.
   public var start: StartMode = .boot
+  /// The same for the same values of the same keys, wherever they stand; 0 for an entry that was
+  /// refused.
+  public var digest: UInt32 = 0
 
   /// A service with every default.
   public init() {}

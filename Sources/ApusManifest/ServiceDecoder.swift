@@ -11,6 +11,12 @@ extension Decoder {
     draft.service.name = name
     for number in 0..<UInt8(64) {
       guard let key = ServiceKey(rawValue: number) else { break }
+      if let site = slots[key] ?? defaultSlots[key], key != .instances, key != .override {
+        var digest = 2_166_136_261 ^ UInt32(number) << 24
+        files[site.file].document.digest(site.node, into: &digest)
+        // The order of the keys says nothing.
+        draft.service.digest &+= digest
+      }
       if let site = slots[key] {
         decode(key, at: site)
       } else if !instance.isEmpty, let site = defaultSlots[key], hasPercent(site) {
@@ -25,8 +31,7 @@ extension Decoder {
   }
 
   @inline(never) private mutating func decode(_ key: ServiceKey, at site: Site) {
-    open(site.file)
-    let length = enter(key.name)
+    let length = enter(site)
     decode(key, site.node)
     leave(length)
   }
@@ -128,7 +133,8 @@ extension Decoder {
       conflict(slots, .start, draft.service.start == .demand, "without \"listen\"")
       conflict(
         slots, .stdio, draft.service.flags.contains(.socketStdio), "without \"listen\"")
-      draft.service.flags.remove([.accept, .socketStdio])
+      draft.service.flags.remove(.accept)
+      draft.service.flags.remove(.socketStdio)
       if draft.service.start == .demand { draft.service.start = .boot }
     }
     conflict(
@@ -164,8 +170,7 @@ extension Decoder {
     _ slots: Slots, _ key: ServiceKey, _ isWrong: Bool, _ why: StaticString
   ) {
     guard isWrong, let site = slots[key] else { return }
-    open(site.file)
-    let length = enter(key.name)
+    let length = enter(site)
     error(site.node, "has no meaning ", nil, why)
     leave(length)
   }

@@ -269,7 +269,8 @@ extension Decoder {
       error(node, "not a system call or @group: ", bytes)
     case .capability:
       guard let number = capability(bytes, node) else { return nil }
-      return strings.keep(KernelNames.capabilities.word(number))
+      let word = KernelNames.capabilities.word(number)
+      return strings.keep(word.isEmpty ? bytes : word)
     case .module:
       if Scalar.isName(bytes, most: 63, also: "_-") { return strings.keep(bytes) }
       error(node, "not a module name: ", bytes)

@@ -24,11 +24,12 @@ struct Words: Sendable {
     guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
     let bytes = unsafe UnsafeBufferPointer(
       start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    let initial = word[0]
     var number = 0
     var index = 0
     while unsafe index < bytes.count {
-      var length = 0
-      while length < word.count, unsafe index &+ length < bytes.count,
+      var length = unsafe bytes[index] == initial ? 1 : 0
+      while length > 0, length < word.count, unsafe index &+ length < bytes.count,
         unsafe bytes[index &+ length] == word[length]
       {
         length &+= 1
@@ -42,6 +43,16 @@ struct Words: Sendable {
       number &+= 1
     }
     return nil
+  }
+
+  /// Writes a word, the number itself where there is none; allocates nothing.
+  @inline(never) func write(_ wanted: Int, into writer: inout ByteWriter) {
+    var number = 0
+    for index in 0..<literal.utf8CodeUnitCount {
+      let byte = byte(index)
+      if byte == 0x20 { number &+= 1 } else if number == wanted { writer.byte(byte) }
+    }
+    if number < wanted { writer.decimal(Int64(wanted)) }
   }
 
   /// The bytes of a word; nothing for a number that is too large.

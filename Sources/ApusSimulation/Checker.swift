@@ -13,7 +13,7 @@ struct Checker {
   /// The longest a bound listener of an idle service may go unwatched, whatever happens.
   static let longestPause = Interval.seconds(90)
 
-  let manifest: Manifest
+  private(set) var manifest: Manifest
   let mode: SupervisorMode
   /// Attempts of each service looked at so far.
   private var seen: [Int]
@@ -22,6 +22,12 @@ struct Checker {
     self.manifest = manifest
     self.mode = mode
     seen = manifest.services.map { _ in 0 }
+  }
+
+  /// Goes on with another manifest, which the world has taken already.
+  mutating func follow(_ world: World) {
+    manifest = world.manifest
+    seen = world.services.map { $0.attempts.count }
   }
 
   mutating func afterStep(_ world: World, _ supervisor: Supervisor) -> Violation? {
@@ -153,6 +159,8 @@ struct Checker {
       if !isAlive { return broken("no process") }
       if facts.executions == 0 { return broken("nothing was executed") }
     case .stopping:
+      // One that has made room for another manifest waits for others.
+      if declared.flags.contains(.leaving) { return nil }
       if !isAlive, !isHelped, !supervisor.hasWork { return broken("no process") }
     case .backoff:
       if isAlive { return broken("a process is alive") }

@@ -38,7 +38,7 @@ public struct ServiceFacts: Sendable {
 /// What is true of a listener.
 public struct ListenerFacts: Sendable {
   /// Its service.
-  public let service: Int
+  public internal(set) var service: Int
   /// The socket exists.
   public internal(set) var isBound = false
   /// Readiness is reported.
@@ -78,7 +78,7 @@ public struct ConnectionFacts: Equatable, Sendable {
     case reset
   }
   /// Which listener it went to.
-  public let listener: Int
+  public internal(set) var listener: Int
   /// Its peer.
   public let source: ConnectionSource
   /// When it was made.
@@ -118,7 +118,8 @@ struct Process {
   }
   let serial: UInt64
   let pid: Int32
-  let service: Int
+  /// -1 for what a manifest has left behind.
+  var service: Int
   /// Main processes have one, stragglers none.
   var instance: InstanceID?
   /// Serial of the main process whose group it belongs to.
@@ -143,7 +144,7 @@ struct Process {
 struct Instance {
   /// The life; the next one after each `adopt`.
   var id: InstanceID
-  let service: Int
+  var service: Int
   let isMain: Bool
   /// The main process.
   var process: Int

@@ -5,6 +5,8 @@ public import ApusManifest
 public struct ManifestBuilder {
   /// What has been built so far.
   public private(set) var manifest = Manifest()
+  /// The services as they were configured, in their order.
+  public private(set) var drafts: [(name: String, draft: Draft)] = []
 
   /// Nothing yet.
   public init() {}
@@ -33,6 +35,9 @@ public struct ManifestBuilder {
     public var neverOn: [ExitStatus] = []
     /// `restart.alwaysOn`.
     public var alwaysOn: [ExitStatus] = []
+    /// Drafts of one name with the same numbers are the same service with the same listeners.
+    public var version: UInt32 = 1
+    public var listenerVersion: UInt32 = 1
 
     /// One connection, one process.
     public mutating func accept(max: UInt16 = 64, perSource: UInt16 = 0) {
@@ -57,6 +62,8 @@ public struct ManifestBuilder {
     draft.service.name = text(name)
     draft.service.exec = texts(["/bin/" + name])
     configure(&draft)
+    drafts.append((name, draft))
+    draft.service.digest = draft.version
     let index = manifest.services.count
     draft.service.listeners = TableRange(
       start: UInt32(manifest.listeners.count), count: UInt32(draft.listeners))
@@ -66,6 +73,7 @@ public struct ManifestBuilder {
       listener.spelling = text("/run/\(name).\(number)")
       listener.address = .path(listener.spelling)
       listener.service = UInt16(index)
+      listener.digest = draft.listenerVersion &* 64 &+ UInt32(number)
       manifest.listeners.append(listener)
     }
     draft.service.needs = links(draft.needs)

@@ -30,33 +30,48 @@ extension Simulation {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
       for index in bytes.indices { codec.bytes[index] = bytes[index] }
       codec.read(bytes.count)
+      let listener = slot - world.services.count
+      if world.listeners.indices.contains(listener) { new.place(listener: listener) }
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
     let inFlight = world.forgetSupervisor()
     supervisor = new
     try deliver(.begin)
     try settle()
-    guard !isFinished else { return }
+    if isFinished { return }
     for service in world.manifest.services.indices
     where !inFlight.contains(service) && !isTorn(service) {
-      let before = old.report(service: service)
-      var after = supervisor.report(service: service)
-      if before?.state == .starting || before?.state == .waiting { continue }
-      // What it needs may have gone since the last look.
-      if after?.state == .waiting, before?.state == .listening { continue }
-      // One that was given up and reset is started for those that wait for it.
-      if before?.state == .stopped, after?.state != .stopped { continue }
-      // Everything is looked at once more, which says anew why these are as they are.
-      let isSaidAnew = world.manifest.services[service].accepts || after?.state == .stopping
-      if isSaidAnew, let reason = before?.reason {
-        after?.reason = reason
-      }
-      if before != after {
-        throw failure(
-          Violation(
-            13,
-            "service \(service) became another: \(text(before))\n\(text(after))"))
-      }
+      try compare(old, service, with: service)
+    }
+  }
+
+  /// What the supervisor says of a service must be what the one before has said.
+  func compare(_ old: Supervisor, _ former: Int, with service: Int) throws(Violation) {
+    let before = old.report(service: former)
+    var after = supervisor.report(service: service)
+    if world.manifest.services[service].flags.contains(.leaving) { return }
+    after?.instance.slot = UInt16(former)
+    if before?.state == .starting || before?.state == .waiting { return }
+    // What it needs may have gone since the last look.
+    if after?.state == .waiting, before?.state == .listening { return }
+    // One that was given up and reset is started for those that wait for it.
+    // What such a one needs is bound anew.
+    if world.applications > 0, before?.state == .listening, after?.state == .listening,
+      let since = before?.since
+    {
+      after?.since = since
+    }
+    if before?.state == .stopped, after?.state != .stopped { return }
+    // Everything is looked at once more, which says anew why these are as they are.
+    let isSaidAnew = world.manifest.services[service].accepts || after?.state == .stopping
+    if isSaidAnew, let reason = before?.reason {
+      after?.reason = reason
+    }
+    if before != after {
+      throw failure(
+        Violation(
+          13,
+          "service \(service) became another: \(text(before))\n\(text(after))"))
     }
   }
 }

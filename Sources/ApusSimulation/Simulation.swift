@@ -22,6 +22,10 @@ public final class Simulation {
 
   /// Asked after every turn whether another supervisor takes over; with it a record is kept.
   public var replaces: (() -> Bool)?
+  /// Whether a record is kept for manifests that are applied.
+  public var appliesManifests = false
+  /// Asked each time a program is to be executed to apply a manifest; true when that fails.
+  public var failsToApply: () -> Bool = { false }
   /// Slots whose bytes are lost at a take-over.
   public var isTorn: (Int) -> Bool = { _ in false }
   /// Changes what is written down of a slot: a record that says something else than what is.
@@ -31,7 +35,7 @@ public final class Simulation {
 
   private var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
   private var events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
-  private var checker: Checker
+  var checker: Checker
   private var hasBegun = false
 
   /// A world with that manifest, before its first event.
@@ -106,6 +110,7 @@ public final class Simulation {
     try settle()
     try stopAtViolation()
     if let violation = checker.afterTurn(world, supervisor) { throw failure(violation) }
+    while !isFinished, world.isApplying { try applyManifest() }
     if !isFinished, replaces?() == true { try replaceSupervisor(isTorn: isTorn) }
   }
 
@@ -126,7 +131,7 @@ public final class Simulation {
       effects.removeAll()
       supervisor.step(event, now: world.now, into: &effects)
       steps += 1
-      if replaces != nil { keepRecord() }
+      if replaces != nil || appliesManifests { keepRecord() }
       if effects.dropped > 0 {
         throw failure(Violation(7, "effects did not fit: \(describe(event))"))
       }

@@ -298,7 +298,7 @@ extension ByteWriter {
     case .rescue: text("rescue")
     case .replaceProgram(let client):
       text("replaceProgram")
-      pair("client", client.slot)
+      if let client { pair("client", client.slot) }
     case .bootFinished: text("bootFinished")
     case .readClock: text("readClock")
     case .petWatchdog: text("petWatchdog")

@@ -12,23 +12,29 @@ public final class Workload {
   /// The board and the world.
   public let simulation: Simulation
   private let seed: UInt64
+  /// The manifest on the disk in the end.
+  private var last: Manifest?
   private var random: Random
+  private let applies: Bool
 
-  /// Draws everything up; nothing runs yet.
-  public init(seed: UInt64, traceLimit: Int = 1 << 14) {
+  /// Draws everything up; nothing runs yet. With `applies` the manifest on the disk is edited now and
+  /// then, and is to be applied.
+  public init(seed: UInt64, traceLimit: Int = 1 << 14, applies: Bool = false) {
+    self.applies = applies
     self.seed = seed
     var random = Random(seed: seed ^ 0xA9A5)
-    let manifest = Self.manifest(&random)
+    let builder = Self.manifest(&random)
     let mode: SupervisorMode = random.chance(800) ? .system : .user
-    simulation = Simulation(manifest, seed: seed, mode: mode, traceLimit: traceLimit)
+    simulation = Simulation(builder.manifest, seed: seed, mode: mode, traceLimit: traceLimit)
     self.random = random
     drawUp()
+    if applies { drawEdits(Variants(builder)) }
   }
 
   private static let active = Interval.seconds(60)
   private static let calm = Interval.seconds(600)
 
-  private static func manifest(_ random: inout Random) -> Manifest {
+  private static func manifest(_ random: inout Random) -> ManifestBuilder {
     var builder = ManifestBuilder()
     let count = 1 + random.below(12)
     for index in 0..<count {
@@ -90,7 +96,7 @@ public final class Workload {
     }
     builder.change { $0.system.shutdownTimeout = .seconds(random.time(1, 40)) }
     addIdleness(&builder, seed: random)
-    return builder.manifest
+    return builder
   }
 
   /// Drawn from a copy, so that boards of earlier versions stay what they were otherwise.
@@ -202,6 +208,31 @@ public final class Workload {
     }
   }
 
+  /// Edits, mistakes among them, and orders to apply them, at any moment.
+  private func drawEdits(_ start: Variants) {
+    let world = simulation.world
+    simulation.appliesManifests = true
+    var random = Random(seed: seed ^ 0xED17)
+    var failures = random
+    if random.chance(300) { simulation.failsToApply = { failures.chance(500) } }
+    var variants = start
+    var moment: Int64 = 1_000_000
+    for _ in 0..<(1 + random.below(5)) {
+      moment += random.chance(300) ? random.time(0, 200_000) : random.time(0, 15_000_000)
+      variants.edit(&random)
+      let disk = random.chance(200) ? nil : variants.manifest()
+      let isSignal = random.chance(300)
+      let leaves = random.chance(200) ? random.time(0, 1_000_000) : nil
+      world.at(Instant(microseconds: moment)) { world in
+        world.disk = disk
+        if isSignal { return world.signalSelf(1) }
+        let request = world.request(.apply)
+        if let leaves { world.after(leaves) { $0.hangUpClient(request) } }
+      }
+    }
+    last = variants.manifest()
+  }
+
   private func drawFaults(_ world: World) {
     let errnos: [Errno] = [
       .again, .noMemory, .fileLimit, .systemFileLimit, .noSpace, .noBuffers, .accessDenied,
@@ -239,8 +270,14 @@ public final class Workload {
     world.faults = []
     world.chaos = Chaos()
     world.behaviour = { _, _, _ in Script() }
+    if let last {
+      simulation.failsToApply = { false }
+      world.disk = last
+      world.request(.apply)
+    }
     try simulation.run(for: Self.calm)
     try checkRecovery()
+    try checkManifest()
     world.request(.reboot)
     return try finish()
   }
@@ -255,6 +292,23 @@ public final class Workload {
       throw simulation.failure(Violation(5, "request \(index) was never answered"))
     }
     return simulation
+  }
+
+  // The last order has been carried out.
+  private func checkManifest() throws(Violation) {
+    guard let last else { return }
+    let manifest = simulation.world.manifest
+    var isSame = !manifest.isLeaving && manifest.services.count == last.services.count
+    for index in last.services.indices where isSame {
+      isSame = manifest.services[index].digest == last.services[index].digest
+    }
+    if !isSame { throw simulation.failure(Violation(15, "the manifest is not in force")) }
+    for request in simulation.world.requests
+    where request.request.action == .apply && !request.isGone && request.answer?.code != .done {
+      throw simulation.failure(
+        Violation(
+          15, "\(request.client) is not told that the manifest is applied"))
+    }
   }
 
   // After the storm: every client in a queue of a service that may run has been served.

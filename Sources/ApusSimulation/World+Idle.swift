@@ -70,6 +70,7 @@ extension World {
 
   /// The supervisor says that it stops a service for being idle.
   func checkIdleStop(_ message: Message) {
+    checkLeaving(message)
     guard message.kind == .stopping, [.idle, .reclaimed].contains(message.reason.kind),
       let service = message.service.map({ Int($0) })
     else { return }

@@ -13,6 +13,7 @@ extension World {
       line.pair("l", listener)
       line.pair("count", count)
     }
+    guard listeners.indices.contains(listener) else { return }
     let isUp = listeners[listener].isBound
     for _ in 0..<count {
       let peer = source ?? ConnectionSource(family: 1, key: UInt64(random.below(4)))
@@ -28,7 +29,9 @@ extension World {
   }
 
   /// Hangs a listener up, as when its network interface goes: EPOLLHUP without EPOLLIN.
-  public func hangUp(_ listener: ListenerIndex) { listeners[listener].isBroken = true }
+  public func hangUp(_ listener: ListenerIndex) {
+    if listeners.indices.contains(listener) { listeners[listener].isBroken = true }
+  }
 
   /// An interface or address comes up: what failed for want of it can be bound from now on.
   public func bringNetworkUp() {
@@ -196,7 +199,7 @@ extension World {
 
   private func serve(_ index: Int, _ serial: UInt64) {
     guard let process = process(index, serial), process.stage == .running, !process.isFrozen,
-      !process.isDraining
+      !process.isDraining, process.instance != nil
     else { return }
     var left = process.script.accepts.map { $0 - process.accepted } ?? .max
     for listener in manifest.services[process.service].listeners.indices {

@@ -56,6 +56,9 @@ extension World {
     if let last = generations[slot], last == id.generation {
       violate(5, "generation \(last) of slot \(slot) is used twice")
     }
+    if manifest.services[service].flags.contains(.leaving) {
+      violate(15, "service \(service) is started, and another manifest says otherwise")
+    }
     if shutdownOrdered != nil { violate(9, "service \(service) is started after a shutdown order") }
     let accepts = manifest.services[service].accepts
     if accepts == isMain { violate(1, "service \(service) is started in the wrong kind of slot") }
@@ -237,7 +240,14 @@ extension World {
       exits.append((id, report))
     } else {
       // Noticed late, with others that ended meanwhile.
-      at(Instant(microseconds: (clock / 20_000 + 1) * 20_000)) { $0.exits.append((id, report)) }
+      let applications = applications
+      at(Instant(microseconds: (clock / 20_000 + 1) * 20_000)) { world in
+        if let id = world.process(index, serial)?.instance {
+          world.exits.append((id, report))
+        } else if world.applications == applications {
+          world.exits.append((id, report))
+        }
+      }
     }
   }
 
@@ -248,7 +258,7 @@ extension World {
   }
 
   /// The kernel side reaps what is nobody's.
-  private func reap(_ index: Int, _ process: Process) {
+  func reap(_ index: Int, _ process: Process) {
     processes[index] = nil
     reports.append(.orphanReaped(pid: process.pid))
     noteChildless()
@@ -311,6 +321,8 @@ extension World {
   private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
     guard let shutdownOrdered, !instance.hasExited else { return }
     if number == 9, !instance.hasLanded { return }
+    // One that makes room for another manifest was stopped before, and what needs it goes on.
+    if manifest.services[instance.service].flags.contains(.leaving) { return }
     let total = manifest.system.shutdownTimeout.microseconds
     if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
     for (index, service) in manifest.services.enumerated() where index != instance.service {
@@ -322,7 +334,7 @@ extension World {
     }
   }
 
-  private func isUnkillable(_ service: ServiceIndex) -> Bool {
+  func isUnkillable(_ service: ServiceIndex) -> Bool {
     guard let instance = instances.at(service) ?? nil else { return false }
     return processes[instance.process].map { $0.script.killDelay > 1_000_000 } ?? false
   }

@@ -11,7 +11,16 @@ internal import ApusWire
 /// kept in `violations`. Everything that passes between the two goes to the trace.
 public final class World: Kernel {
   /// The service table the supervisor was given.
-  public let manifest: Manifest
+  public internal(set) var manifest: Manifest
+  /// The manifest on the disk, nil while there is a mistake in it.
+  public var disk: Manifest?
+  /// The one that comes into force when everything that it changes has ended.
+  var next = Manifest()
+  /// How often a manifest was looked at in vain, and how often one came into force.
+  public internal(set) var refusals = 0
+  public internal(set) var applications = 0
+  /// The supervisor wants to go on as a new life that looks at the manifest.
+  var isApplying = false
   /// The seed of this run.
   public let seed: UInt64
   /// What has passed.
@@ -153,6 +162,7 @@ public final class World: Kernel {
   /// A world for that manifest.
   public init(manifest: Manifest, seed: UInt64, traceLimit: Int = 1 << 16) {
     self.manifest = manifest
+    disk = manifest
     self.seed = seed
     random = Random(seed: seed)
     trace = Trace(limit: traceLimit)
@@ -249,7 +259,9 @@ public final class World: Kernel {
     case .rescue:
       rescues += 1
       return .done
-    case .replaceProgram: return .done
+    case .replaceProgram(let client):
+      if client == nil { isApplying = true }
+      return .done
     case .readClock:
       watchesClock = true
       return .event(.clock(offset: wallOffset))

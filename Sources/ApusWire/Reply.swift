@@ -108,6 +108,8 @@ public struct ServiceRecord: Equatable, Sendable {
   public var processor: UInt64?
   /// Its processes and threads, where the kernel tells.
   public var tasks: UInt64?
+  /// What its part of the manifest in force comes to; 0 for a connection.
+  public var digest: UInt32 = 0
 
   /// A service that never ran.
   public init(state: ServiceState, since: Instant) {
@@ -157,12 +159,15 @@ extension ByteWriter {
   }
 
   /// The supervisor itself, first in `status`.
-  public mutating func supervisorFrame(pid: Int32, uptime: Interval, allocations: UInt64) {
+  public mutating func supervisorFrame(
+    pid: Int32, uptime: Interval, allocations: UInt64, manifest: Bytes = Rows()
+  ) {
     beginFrame(kind: ReplyKind.supervisor.rawValue)
     little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
     signed(uptime.microseconds)
     little(allocations, bytes: 8)
     field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
+    field(limit: Frame.addressLimit) { $0.bytes(manifest) }
     endFrame()
   }
 
@@ -184,6 +189,7 @@ extension ByteWriter {
     little(record.memory ?? .max, bytes: 8)
     little(record.processor ?? .max, bytes: 8)
     little(record.tasks ?? .max, bytes: 8)
+    little(UInt64(record.digest), bytes: 4)
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
     field(limit: Frame.statusLimit, status)

@@ -49,6 +49,8 @@ public struct SupervisorReply: Equatable, Sendable {
   public var allocations: UInt64
   /// Its version.
   public var version: Bytes
+  /// The main file of its manifest.
+  public var manifest: Bytes
 
   /// Decodes the supervisor's own record.
   public init(decoding frame: Bytes) throws(FrameError) {
@@ -57,6 +59,7 @@ public struct SupervisorReply: Equatable, Sendable {
     uptimeUs = fields.signed()
     allocations = fields.number(bytes: 8)
     version = fields.text(limit: Frame.nameLimit)
+    manifest = fields.text(limit: Frame.addressLimit)
     guard fields.isWhole else { throw .length }
   }
 }
@@ -87,6 +90,7 @@ public struct ServiceReply: Equatable, Sendable {
     record.memory = fields.amount()
     record.processor = fields.amount()
     record.tasks = fields.amount()
+    record.digest = UInt32(truncatingIfNeeded: fields.number(bytes: 4))
     name = fields.text(limit: Frame.nameLimit)
     reason = fields.text(limit: Frame.reasonLimit)
     status = fields.text(limit: Frame.statusLimit)

@@ -17,6 +17,7 @@ public enum Command: UInt8, CaseIterable, Sendable {
   case kexec = 13
   case reexec = 14
   case events = 15
+  case apply = 16
   case logs = 17
 
   /// Whether a request names a service.
@@ -31,7 +32,8 @@ public enum Command: UInt8, CaseIterable, Sendable {
     switch self {
     case .status, .listSockets, .logs: .optional
     case .start, .stop, .restart, .reload, .reset, .kill: .always
-    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec: .never
+    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .apply:
+      .never
     }
   }
 
@@ -68,7 +70,7 @@ public struct RequestFrame: Equatable, Sendable {
     guard Int(frame[2]) | Int(frame[3]) << 8 == frame.count else { throw .length }
     guard let command = Command(rawValue: frame[1]) else { throw .kind }
     let flags = frame[4]
-    let mayOnlyWait = command == .start || command == .stop || command == .logs
+    let mayOnlyWait = command == .start || command == .stop || command == .logs || command == .apply
     guard flags & ~(mayOnlyWait ? 7 : 3) == 0 else { throw .flags }
     let start = Frame.headerCount + 2
     let end = start + Int(frame[5])

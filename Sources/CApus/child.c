@@ -16,7 +16,7 @@
 #define FIXED_CLONE_CLEAR_SIGHAND 0x100000000ULL
 #define FIXED_CLONE_INTO_CGROUP 0x200000000ULL
 
-enum { HIGHEST_SIGNAL = 64 };
+enum { HIGHEST_SIGNAL = 64, REPORT_BYTES = 8 };
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -68,16 +68,28 @@ CHILD long execute(const struct capus_plan *plan) {
   return raw3(SYS_execve, plan->path, plan->arguments, plan->environment);
 }
 
-/* Where the kernel has not placed the child at its birth (before Linux 5.7). */
-CHILD long join_group(const struct capus_plan *plan) {
-  if (plan->is_placed)
-    return 0;
-  long fd = raw4(SYS_openat, plan->group, "cgroup.procs", O_WRONLY | O_CLOEXEC, 0);
+SHARED long put(int directory, const char *path, const char *text, size_t count) {
+  long fd = raw4(SYS_openat, directory, path, O_WRONLY | O_CLOEXEC, 0);
   if (fd < 0)
     return fd;
-  long result = raw3(SYS_write, fd, "0", 1);
+  long result = raw3(SYS_write, fd, text, count);
   raw1(SYS_close, fd);
   return result < 0 ? result : 0;
+}
+
+/* Where the kernel has not placed the child at its birth (before Linux 5.7). */
+CHILD long join_group(const struct capus_plan *plan) {
+  return plan->is_placed ? 0 : put(plan->group, "cgroup.procs", "0", 1);
+}
+
+/* For the kernel the score belongs to the memory, so all who share it get it too, all but the
+ * machine's PID 1: see `is_apart`. */
+CHILD long set_score(const struct capus_step *step) {
+  char text[8] = {'-'};
+  long score = (long)(int64_t)step->first;
+  write_number(text + (score < 0), (unsigned long)(score < 0 ? -score : score));
+  long result = put(AT_FDCWD, CAPUS_OWN_SCORE, text, sizeof text);
+  return step->small ? 0 : result;
 }
 
 CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
@@ -112,6 +124,8 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
     return capus_place_descriptors(plan);
   case CAPUS_GROUP:
     return join_group(plan);
+  case CAPUS_SCORE:
+    return set_score(step);
   case CAPUS_DIRECTORY_CHANGE:
     return raw1(SYS_chdir, step->text);
   case CAPUS_SANDBOX:
@@ -131,6 +145,13 @@ CHILD void reset_handlers(void) {
     raw4(SYS_rt_sigaction, signal, none, 0, 8);
 }
 
+/* What the parent reads of a child with memory of its own: before execve(2), and after a failure.
+ */
+SHARED void tell(const struct capus_plan *plan) {
+  if (plan->is_apart)
+    raw3(SYS_write, plan->report, &plan->stage, REPORT_BYTES);
+}
+
 CHILD void run(void *argument) {
   struct capus_plan *plan = argument;
   if (clone3_refused)
@@ -139,12 +160,15 @@ CHILD void run(void *argument) {
     write_pidfd_inode(plan->pidfd_digits);
   for (uint32_t index = 0; index < plan->step_count; index++) {
     plan->stage = index;
+    if (index + 1 == plan->step_count)
+      tell(plan);
     long result = take_step(plan, &plan->steps[index]);
     if (result < 0) {
       plan->error = (int32_t)-result;
       break;
     }
   }
+  tell(plan);
   for (;;)
     raw1(SYS_exit_group, 127);
 }
@@ -162,13 +186,21 @@ int capus_has_pidfs(void) {
   return answer == PRESENT;
 }
 
+void capus_hear(struct capus_plan *plan, int32_t report) {
+  if (plan->is_apart)
+    while (raw3(SYS_read, report, &plan->stage, REPORT_BYTES) == REPORT_BYTES) {
+    }
+}
+
 void capus_spawn_outside(void) {
   placing_refused = true;
 }
 
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {
+  const uint32_t flags =
+      FIXED_CLONE_PIDFD | plan->clone_flags | (plan->is_apart ? 0 : FIXED_CLONE_VM);
   struct clone_arguments arguments = {
-      .flags = FIXED_CLONE_VM | FIXED_CLONE_PIDFD | FIXED_CLONE_CLEAR_SIGHAND | plan->clone_flags,
+      .flags = FIXED_CLONE_CLEAR_SIGHAND | flags,
       .pidfd = (uint64_t)(uintptr_t)pidfd,
       .exit_signal = SIGCHLD,
       .stack = (uint64_t)(uintptr_t)stack,
@@ -197,7 +229,6 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
     clone3_refused = true;
     plan->is_placed = 0;
   }
-  return (int)capus_clone_call(SYS_clone,
-                               FIXED_CLONE_VM | FIXED_CLONE_PIDFD | SIGCHLD | plan->clone_flags,
-                               (long)((char *)stack + stack_size), (long)pidfd, run, plan);
+  return (int)capus_clone_call(SYS_clone, flags | SIGCHLD, (long)((char *)stack + stack_size),
+                               (long)pidfd, run, plan);
 }

@@ -119,7 +119,7 @@ int capus_take_resume_word(const char *word) {
   return 1;
 }
 
-static long execute(const char *path) {
+__attribute__((noinline)) static long execute(const char *path) {
   extern char **environ;
   *number(resume_word + 9, (uintptr_t)capus_kept_fd, 10) = 0;
   return raw3(SYS_execve, path, words, environ);
@@ -224,11 +224,12 @@ int32_t capus_check_program(void) {
   return result;
 }
 
-int32_t capus_replace(void) {
+int32_t capus_replace(int32_t applies) {
   if (capus_kept == NULL)
     return -ENOMEM;
   capus_keep_descriptors(1);
-  long error = execute(capus_kept->path);
+  capus_kept->asked = capus_kept->stage + (uint32_t)applies;
+  long error = execute(applies ? "/proc/self/exe" : capus_kept->path);
   capus_keep_descriptors(0);
   return (int32_t)error;
 }

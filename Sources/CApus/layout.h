@@ -17,7 +17,8 @@ struct record {
   char path[PATH_BYTES];
   int32_t log_fd;  /* 0 for none, as an older program leaves it */
   uint32_t stores; /* slots of parked descriptors, behind the board's; 0 before there were any */
-  int32_t watchdog_fd; /* 0 for none */
+  uint32_t stage, asked; /* of the program that writes it, and of the one it executes */
+  int32_t watchdog_fd;   /* 0 for none */
 };
 
 /* In a slot of a parked descriptor `check` is its service, `generation` whether its hang-up counts,

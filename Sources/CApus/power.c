@@ -13,6 +13,7 @@
 #include <sys/swap.h>
 #include <sys/wait.h>
 
+#include "child.h"
 #include "raw.h"
 
 /* fork(2), without what the C library does for threads. */
@@ -58,6 +59,7 @@ int32_t capus_start_shell(const char *console, const uint8_t *arguments, size_t 
     raw_action(number, &standard, NULL);
   raw_set_mask(0);
   raw0(SYS_setsid);
+  capus_write_file(CAPUS_OWN_SCORE, (const uint8_t *)"0", 1);
   /* Whoever else reads from the terminal, as a getty does, would take half of what is typed. */
   int fd = raw_open(console, O_RDWR | O_NOCTTY | O_NONBLOCK);
   if (fd >= 0) {

@@ -23,6 +23,9 @@ int32_t capus_kept_fd = -1;
 static struct record *current;
 static int32_t current_fd = -1;
 static enum capus_resume state;
+static uint32_t stage;
+/* Where the files of the manifest that is to be begin. */
+static off_t mark;
 
 int32_t capus_record_begin(void) {
   if (current_fd >= 0 && current == NULL)
@@ -42,6 +45,8 @@ static void append(const void *bytes, size_t count) {
 
 void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
                       int32_t error) {
+  if (name_count == 0)
+    mark = lseek(current_fd, 0, SEEK_CUR);
   const struct capus_sizes sizes = {(uint32_t)name_count, (uint32_t)count, error};
   append(&sizes, sizeof sizes);
   append(name, name_count);
@@ -100,6 +105,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .files_at = page,
                             .files_end = files_end,
                             .start_us = start_us,
+                            .stage = stage & 1,
+                            .asked = stage & 1,
                             .watchdog_fd = capus_watchdog_descriptor()};
   set_path(record);
   current = record;
@@ -194,6 +201,9 @@ static int is_sound(const struct record *record, size_t size) {
 
 static enum capus_resume judge(struct record *record) {
   record->path[PATH_BYTES - 1] = 0;
+  stage = record->signal == 0 ? record->asked : record->stage;
+  /* A crash before there is another record: not once more. */
+  record->asked = record->stage;
   if (record->signal == 0)
     return CAPUS_REPLACED;
   record->signal = 0;
@@ -236,6 +246,16 @@ enum capus_resume capus_record_state(void) {
   return state;
 }
 
+uint32_t capus_record_stage(void) {
+  return stage;
+}
+
+void capus_record_stay(void) {
+  stage = 0;
+  if (ftruncate(current_fd, mark) == 0)
+    lseek(current_fd, mark, SEEK_SET);
+}
+
 void capus_record_previous(struct capus_previous *previous) {
   *previous = (struct capus_previous){
       .services = capus_kept->services,
@@ -246,7 +266,7 @@ void capus_record_previous(struct capus_previous *previous) {
   };
 }
 
-int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+static int next_file(uint32_t *at, struct capus_file *file) {
   const uint32_t whole = capus_kept->files_end - capus_kept->files_at;
   const uint8_t *files = (const uint8_t *)capus_kept + capus_kept->files_at;
   const uint32_t start = *at + sizeof file->sizes;
@@ -259,7 +279,16 @@ int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
   file->name_at = start;
   file->bytes_at = start + file->sizes.name;
   *at = (uint32_t)end;
-  return 1;
+  return file->sizes.name != 0;
+}
+
+int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
+  if (state == CAPUS_FRESH)
+    return 0;
+  if (*at == 0 && stage == 2)
+    while (next_file(at, file)) {
+    }
+  return next_file(at, file);
 }
 
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {

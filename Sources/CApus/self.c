@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "board.h"
+#include "child.h"
 #include "layout.h"
 #include "loop.h"
 #include "raw.h"
@@ -131,15 +132,8 @@ int64_t capus_resident_bytes(int32_t pid) {
   return raw_number(&at) * capus_page_size();
 }
 
-int32_t capus_set_oom_score(int32_t pid, int32_t value) {
-  char path[40];
-  char text[8];
-  if (pid <= 0 || value < -1000 || value > 1000)
-    return -EINVAL;
-  proc_path(path, pid, "/oom_score_adj");
-  text[0] = '-';
-  char *end = raw_decimal(text + (value < 0), (uint32_t)(value < 0 ? -value : value));
-  return capus_write_file(path, (const uint8_t *)text, (size_t)(end - text));
+void capus_spare_self(void) {
+  capus_write_file(CAPUS_OWN_SCORE, (const uint8_t *)"-1000", 5);
 }
 
 void capus_set_umask(uint32_t mask) {
@@ -156,7 +150,7 @@ void capus_inspect(struct capus_self *self) {
   self->nice = 20 - (int32_t)raw2(SYS_getpriority, PRIO_PROCESS, 0);
   char text[16];
   const char *at = text;
-  if (read_file("/proc/self/oom_score_adj", text, sizeof text) > 0)
+  if (read_file(CAPUS_OWN_SCORE, text, sizeof text) > 0)
     self->oom_score_adjust = (int32_t)raw_number(&at);
 }
 

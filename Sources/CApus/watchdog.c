@@ -21,6 +21,8 @@ static int32_t ask(unsigned request, int32_t *value) {
 
 void capus_watchdog_set(const uint8_t *path, size_t count, int32_t time, int32_t before,
                         int32_t at_reboot) {
+  if (count == 0)
+    return capus_watchdog_disarm();
   memcpy(device, path, count < sizeof device ? count : sizeof device - 1);
   timeout = time;
   pretimeout = before;
@@ -63,10 +65,9 @@ int32_t capus_watchdog_pet(int32_t *seconds) {
       record->watchdog_fd = fd;
     is_set = 1;
     error = set_timeout(timeout);
-    if (pretimeout > 0) {
-      int32_t answer = ask(WDIOC_SETPRETIMEOUT, &pretimeout);
-      error = error < 0 ? error : answer;
-    }
+    int32_t answer = ask(WDIOC_SETPRETIMEOUT, &pretimeout);
+    if (pretimeout > 0 && error == 0)
+      error = answer;
     *seconds = timeout;
   }
   if (fd > 0) {

@@ -112,18 +112,18 @@ private let good = """
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
-        SERVICE  USER  CAPABILITIES  SETUID  EXPOSURE  NETWORK  LOCAL
-        web      www   none          no            55  80
-        db       root  all           yes          100           /run/db 127.0.0.1:5432
+        SERVICE  USER  CAPABILITIES  SETUID  EXPOSURE  IMPROVE  NETWORK  LOCAL
+        db       root  all           yes          100  user              /run/db 127....
+        web      www   none          no            55  seccomp  80
 
         """)
     let json = run(["apus", "check", "--security", "--json", file])
     #expect(
       json.output == """
-        {"diagnostics":[],"security":[{"service":"web","user":"www","capabilities":"none",\
-        "newPrivileges":false,"sandbox":[],"exposure":55,"network":["80"],"local":[]},{"service":"db","user":"root",\
-        "capabilities":"all","newPrivileges":true,"sandbox":[],"exposure":100,"network":[],\
-        "local":["/run/db","127.0.0.1:5432"]}]}
+        {"diagnostics":[],"security":[{"service":"db","user":"root",\
+        "capabilities":"all","newPrivileges":true,"sandbox":[],"exposure":100,"improve":"user","network":[],\
+        "local":["/run/db","127.0.0.1:5432"]},{"service":"web","user":"www","capabilities":"none",\
+        "newPrivileges":false,"sandbox":[],"exposure":55,"improve":"seccomp","network":["80"],"local":[]}]}
 
         """)
   }
@@ -177,5 +177,38 @@ private let good = """
     #expect(try exposure(parts, user) == 0)
     #expect(try exposure(parts, user + #""noNewPrivileges": false, "#) == 5)
     #expect(try exposure(parts, user + #""capabilities": ["net_raw"], "#) == 10)
+  }
+
+  @Test("--security: following its advice, key by key, leads from 100 to 0, ever less with each")
+  func advice() throws {
+    let folder = try Folder()
+    let values = [
+      "user": #""www""#, "capabilities": "[]", "noNewPrivileges": "true", "seccomp": "[]",
+      "landlock": #"{"read": []}"#,
+    ]
+    var given: [String] = []
+    var last = 101
+    while last > 0 {
+      let (own, sandbox) = (
+        given.filter { ["user", "capabilities", "noNewPrivileges"].contains($0) },
+        given.filter { !["user", "capabilities", "noNewPrivileges"].contains($0) }
+      )
+      func members(_ keys: [String]) -> String {
+        keys.map { "\"\($0)\": \(values[$0] ?? "true")" }.joined(separator: ", ")
+      }
+      let file = try folder.write(
+        "apus.json",
+        #"{"apus":1,"services":{"a":{"exec":["/a"],\#(own.isEmpty ? "" : members(own) + ",")"#
+          + #""sandbox":{\#(members(sandbox))}}}}"#)
+      let output = run(["apus", "check", "--security", "--json", file]).output
+      let exposure = output.components(separatedBy: #""exposure":"#).last?.prefix { $0.isNumber }
+      let now = try #require(exposure.flatMap { Int($0) })
+      #expect(now < last, "\(given)")
+      last = now
+      let advice = output.components(separatedBy: #""improve":""#)[1].prefix { $0 != "\"" }
+      #expect(advice.isEmpty == (now == 0) && !given.contains(String(advice)), "\(output)")
+      given.append(String(advice))
+    }
+    #expect(given.first == "user" && given.count > 8)
   }
 }

@@ -257,6 +257,35 @@ import Testing
     #expect(steps.contains(.nice(0)))
   }
 
+  @Test("PRI-01 a score is taken first of all, and the memory of apus is not shared for it")
+  func score() {
+    /// Whether the child is apart, and the score it takes.
+    func plan(_ score: Int16, of own: Int16, isInit: Bool) -> (Bool, SpawnStep?) {
+      var manifest = everything()
+      var extras = Extras()
+      extras.oomScoreAdjust = score
+      manifest.extras = [extras]
+      let around = Surroundings(
+        limits: [], resetsNice: false, bounding: 0, permitted: 0, oomScoreAdjust: own,
+        hasOwnScore: isInit)
+      var plan = SpawnPlan()
+      plan.build(manifest.services[0], of: manifest, rights: rights(), surroundings: around)
+      #expect(plan.steps[0] == .session)
+      if case .score = plan.steps[1] { return (plan.isApart, plan.steps[1]) }
+      return (plan.isApart, nil)
+    }
+    // All children of the machine's PID 1 that share its memory take the same.
+    #expect(plan(0, of: -1000, isInit: true) == (false, .score(0)))
+    #expect(plan(500, of: -1000, isInit: true) == (true, .score(500)))
+    #expect(plan(-1000, of: -1000, isInit: true) == (true, nil))
+    #expect(plan(0, of: 0, isInit: true) == (false, nil))
+    // Others would change their own.
+    #expect(plan(0, of: 0, isInit: false) == (false, nil))
+    #expect(plan(0, of: 200, isInit: false) == (true, .score(0)))
+    #expect(plan(200, of: 200, isInit: false) == (false, nil))
+    #expect(plan(-500, of: 0, isInit: false) == (true, .score(-500)))
+  }
+
   @Test("a plan that does not fit says so, and its storage works again afterwards")
   func overflow() {
     var manifest = everything()

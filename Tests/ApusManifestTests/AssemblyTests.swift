@@ -153,19 +153,32 @@ import Testing
     #expect(manifest.credentials(of: manifest.services[0]).umask == 0o077)
   }
 
-  @Test func `That nothing may be killed when memory runs out is a warning`() {
+  @Test("EXH-02 that nothing may be killed when memory runs out is refused, and every service runs")
+  func unkillable() {
+    let reason =
+      "-1000 for every service: the kernel would panic when memory runs out; taken as -999"
     let both = load(
+      #"{"apus": 1, "services": {"a": {"exec": ["/a"], "oomScoreAdjust": -1000},"#
+        + #" "b": {"exec": ["/b"], "oomScoreAdjust": -1000, "nice": 1},"#
+        + #" "bad": {"exec": []}, "t@": {"exec": ["/t"]}}}"#)
+    #expect(both.lines.first == "apus.json:1:114: error: services.b.oomScoreAdjust: " + reason)
+    let inherited = load(
       #"{"apus": 1, "defaults": {"oomScoreAdjust": -1000},"#
         + #" "services": {"a": {"exec": ["/a"]}, "b": {"exec": ["/b"]}}}"#)
-    #expect(
-      both.lines == [
-        "apus.json:1:88: warning: services: every service has oomScoreAdjust -1000: the kernel panics"
-          + " when memory runs out"
-      ])
+    #expect(inherited.lines == ["apus.json:1:88: error: services.b.oomScoreAdjust: " + reason])
+    for loaded in [both, inherited] {
+      #expect(loaded.hasErrors && loaded.mainFileUsable)
+      for name in ["a", "b"] {
+        let service = loaded.service(name)
+        #expect(service?.flags.contains(.invalid) == false)
+        #expect(service.map { loaded.manifest.extras(of: $0).oomScoreAdjust } == -999)
+      }
+    }
     let one = load(
       #"{"apus": 1, "services": {"a": {"exec": ["/a"], "oomScoreAdjust": -1000},"#
         + #" "b": {"exec": ["/b"], "oomScoreAdjust": -999}}}"#)
     #expect(one.lines == [])
+    #expect(one.service("a").map { one.manifest.extras(of: $0).oomScoreAdjust } == -1000)
   }
 
   @Test func `An override of nothing is a warning`() {

@@ -34,7 +34,7 @@ let goodValues: [String] = [
   #""timer": {"calendar": "Sat,Sun *-1..6/2-1,15 */4:00 UTC"}"#, #""timer": {"calendar": "daily"}"#,
   #""conditions": {"exists": "/a", "missing": "/b", "kernelArg": "x=y", "architecture": "arm"}"#,
   #""user": "www-data", "group": "a$", "groups": ["_x", 4294967294]"#,
-  #""capabilities": ["net_raw", "cap_sys_admin"]"#,
+  #""capabilities": ["net_raw", "cap_sys_admin", "45"]"#, #""capabilities": "^63,!0""#,
   #""capabilities": "^cap_net_raw,!cap_sys_admin""#, #""capabilities": """#,
   #""noNewPrivileges": false"#, #""secureBits": ["noroot", "noroot-locked"]"#,
   #""umask": "0077""#, #""umask": "022""#,
@@ -137,6 +137,8 @@ let badValues: [(String, String)] = [
     #"capabilities[0]: unknown capability "CAP_NET_RAW"; did you mean "net_raw"?"#
   ),
   (#""capabilities": "^cap_net_raw,""#, "capabilities: unknown capability"),
+  (#""capabilities": ["64"]"#, "capabilities[0]: unknown capability"),
+  (#""capabilities": ["cap_45"]"#, "capabilities[0]: unknown capability"),
   (#""secureBits": ["root"]"#, "secureBits[0]: unknown word"),
   (#""umask": "0888""#, "umask: expected an octal mode"), (#""umask": "1777""#, "umask: expected"),
   (#""umask": 18"#, "umask: expected a string"), (#""umask": "22""#, "umask: expected"),

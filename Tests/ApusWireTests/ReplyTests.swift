@@ -37,11 +37,15 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   }
 
   @Test("CTL-06 golden bytes of the supervisor") func supervisor() throws {
-    let bytes = frame { $0.supervisorFrame(pid: 1, uptime: .seconds(1), allocations: 2) }
+    let bytes = frame {
+      $0.supervisorFrame(
+        pid: 1, uptime: .seconds(1), allocations: 2, manifest: Array("/a".utf8))
+    }
     #expect(
-      bytes == [1, 130, 31, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
+      bytes == [1, 130, 35, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
         + [2, 0, 0, 0, 0, 0, 0, 0, 5, 0]
-        + Array("0.1.0".utf8))
+        + Array("0.1.0".utf8) + [2, 0, 0x2f, 0x61])
+    #expect(try SupervisorReply(decoding: bytes).manifest == Array("/a".utf8))
     let back = try SupervisorReply(decoding: bytes)
     #expect(back.allocations == 2)
     #expect(back.pid == 1 && back.uptimeUs == 1_000_000 && back.version == Array("0.1.0".utf8))
@@ -54,10 +58,10 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
         status: { $0.text("fine") })
     }
     #expect(
-      bytes == [1, 131, 77, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
+      bytes == [1, 131, 81, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
         + [5, 0, 0, 0, 0, 0, 0, 0] + [6, 0, 0, 0, 0, 0, 0, 0] + [0, 16, 0, 0, 0, 0, 0, 0]
         + [0, 32, 0, 0, 0, 0, 0, 0] + [7, 0, 0, 0, 0, 0, 0, 0]
-        + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0] + Array("fine".utf8))
+        + [0, 0, 0, 0] + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0] + Array("fine".utf8))
     let back = try ServiceReply(decoding: bytes)
     #expect(back.record == fullService())
     #expect(back.name == Array("web".utf8) && back.reason == Array("x".utf8))
@@ -73,8 +77,8 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     let record = ServiceRecord(state: .invalid, since: .zero)
     let bytes = frame { $0.serviceFrame(record, name: { $0.text("a") }, reason: { _ in }) }
     #expect(
-      bytes == [1, 131, 70, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none + none
-        + none + [1, 0, 0x61, 0, 0, 0, 0])
+      bytes == [1, 131, 74, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none + none
+        + none + [0, 0, 0, 0] + [1, 0, 0x61, 0, 0, 0, 0])
     #expect(try ServiceReply(decoding: bytes).record == record)
   }
 

@@ -41,7 +41,7 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(
       names == """
         status=1 listSockets=2 boot=3 start=4 stop=5 restart=6 reload=7 reset=8 kill=9 \
-        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14 events=15 logs=17
+        reboot=10 poweroff=11 halt=12 kexec=13 reexec=14 events=15 apply=16 logs=17
         """)
   }
 

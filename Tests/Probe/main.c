@@ -34,6 +34,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/securebits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -44,6 +45,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -508,6 +510,10 @@ static int attempt(const char *deed, const char *with) {
     return connect_to(number);
   if (!strcmp(deed, "loopback"))
     return use_loopback();
+  if (!strcmp(deed, "user"))
+    return (int)geteuid();
+  if (!strcmp(deed, "secure"))
+    return prctl(PR_GET_SECUREBITS, 0, 0, 0, 0);
   if (!strcmp(deed, "setuid"))
     return setuid((uid_t)number);
   if (!strcmp(deed, "kill"))

@@ -26,6 +26,40 @@ import Testing
     #expect(sim.world.count(.served) == 1)
   }
 
+  @Test(
+    "EXH-06: a full or read-only file system fails what needs it, changes nothing else, and heals",
+    arguments: [Errno.noSpace, Errno(30)])
+  func noFiles(_ errno: Errno) throws {
+    let sim = simulate {
+      $0.service("web") { $0.listen() }
+      $0.service("owner")
+      $0.service("bus") { $0.listen() }
+      $0.service("log")
+    }
+    let repaired = Instant(microseconds: 120_000_000)
+    sim.world.faults = [
+      Fault(.bind(0, .bind), errno, .always, until: repaired),
+      Fault(.spawn(1, .directories), errno, .always, until: repaired),
+    ]
+    sim.world.after(1_000_000) { $0.connect(1) }
+    try sim.run(until: repaired)
+    #expect(
+      sim.supervisor.report(listener: 0)?.reason
+        == Reason(.bindFailed, step: BindStep.bind.rawValue, value: errno.code))
+    #expect(sim.state(1) == .backoff)
+    #expect(
+      sim.supervisor.report(service: 1)?.reason
+        == Reason(.spawnFailed, step: SpawnStepKind.directories.rawValue, value: errno.code))
+    #expect(sim.state(2) == .ready && sim.starts(2) == 1)
+    #expect(sim.state(3) == .ready && sim.starts(3) == 1)
+    try sim.run(for: .seconds(31))
+    sim.world.connect(0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(0) == .ready && sim.state(1) == .ready)
+    #expect(sim.starts(2) == 1 && sim.starts(3) == 1)
+    #expect(sim.world.count(.served) == 2)
+  }
+
   @Test("EXH-08: a thousand interruptions lose nothing")
   func interruptions() throws {
     let sim = simulate {

@@ -27,7 +27,7 @@ import Testing
   func awake() throws {
     let sim = board()
     for second in 0..<1000 {
-      sim.world.at(.zero + .seconds(Int64(second))) { $0.signalSelf(1) }
+      sim.world.at(.zero + .seconds(Int64(second))) { $0.signalSelf(28) }
     }
     try sim.run(for: .seconds(1000))
     #expect(300...340 ~= sim.world.pets)

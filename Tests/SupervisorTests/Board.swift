@@ -28,6 +28,12 @@ final class Board: @unchecked Sendable {
   }
   static var probe: String { products.appendingPathComponent("probe").path }
   static var isRoot: Bool { getuid() == 0 }
+  /// True with CAP_SYS_RESOURCE.
+  static var mayRaiseLimits: Bool {
+    let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+    let line = status.split(separator: "\n").first { $0.hasPrefix("CapEff:") }
+    return (line.flatMap { UInt64($0.dropFirst(8), radix: 16) } ?? 0) >> 24 & 1 == 1
+  }
 
   /// Where this board's files are.
   func path(_ name: String) -> String { directory.appendingPathComponent(name).path }

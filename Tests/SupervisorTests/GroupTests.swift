@@ -173,6 +173,7 @@ struct GroupTests {
     #expect(own.contains("scheduler=3:0"))
     #expect(own.contains("ioprio=\(2 << 13 | 6)"))
     #expect(own.contains("Cpus_allowed_list:\t0"))
+    #expect(own.contains("oom=500"))
     #expect(try board.report("bound").contains("scheduler=1:3"))
     for (name, score) in [("own", "500"), ("none", "0")] {
       try board.wait(for: name, "ready")
@@ -180,5 +181,39 @@ struct GroupTests {
       #expect(try String(contentsOfFile: file, encoding: .utf8) == score + "\n", "\(name)")
     }
     #expect(sched_getscheduler(try board.pid("none")) == SCHED_OTHER)
+  }
+
+  @Test("SPA-07 the OOM score of apus is not inherited, and that of a child not taken over")
+  func score() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "higher": {"exec": ["PROBE", "report", "DIR/higher"], "oomScoreAdjust": 500},
+        "lower": {"exec": ["PROBE", "report", "DIR/lower"], "oomScoreAdjust": 100},
+        "spared": {"exec": ["PROBE", "report", "DIR/spared"], "oomScoreAdjust": -500},
+        "same": {"exec": ["PROBE", "report", "DIR/same"], "oomScoreAdjust": 300},
+        "none": {"exec": ["PROBE", "sleep"], "user": 65534},
+        "missing": {"exec": ["/no/such/program"], "oomScoreAdjust": 500}}}
+      """#,
+      prefix: ["/bin/sh", "-c", "echo 300 > /proc/self/oom_score_adj; exec \"$0\" \"$@\""])
+    // One that apus may not give is not had, as in a container without CAP_SYS_RESOURCE.
+    let spared = try board.report("spared")
+    #expect(spared.contains("oom=-500") || spared.contains("oom=300") && !Board.mayRaiseLimits)
+    for (name, score) in [("higher", 500), ("lower", 100), ("same", 300)] {
+      #expect(try board.report(name).contains("oom=\(score)"), "\(name)")
+    }
+    try board.wait(for: "none", "ready")
+    #expect(
+      try String(contentsOfFile: "/proc/\(board.pid("none"))/oom_score_adj", encoding: .utf8)
+        == "0\n")
+    // A child with memory of its own has to tell what failed, too.
+    try board.wait(for: "missing", "backoff")
+    #expect(
+      try board.service("missing")["reason"] as? String
+        == "exec /no/such/program: No such file or directory, ENOENT (2)")
+    #expect(
+      try String(contentsOfFile: "/proc/\(board.process.pid)/oom_score_adj", encoding: .utf8)
+        == "300\n")
+    #expect(board.end() == 0)
   }
 }

@@ -48,6 +48,82 @@ import Testing
     #expect(information.st_mode & 0o7777 == 0o755)
   }
 
+  @Test("PRI-03 the sets of libcap's IAB text and the secure bits are read back inside the service")
+  func text() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"s": {"exec": ["PROBE", "try", "secure:"], "stdout": "file:DIR/out",
+        "user": 1234, "capabilities": "^cap_net_bind_service,%cap_chown,!cap_sys_ptrace,^13",
+        "secureBits": ["noroot", "noroot-locked", "no-cap-ambient-raise"]}}}
+      """#)
+    try board.wait("the probe") { try board.report("out").contains("done") }
+    // Nobody without CAP_SETPCAP may set them; it is gone again.
+    #expect(try board.report("out").first == "secure:=\(1 | 2 | 64)")
+    let report = try String(contentsOfFile: "/proc/\(board.pid("s"))/status", encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+    #expect(status(report, "CapInh") == "0000000000002401")
+    for set in ["CapPrm", "CapEff", "CapAmb"] {
+      #expect(status(report, set) == "0000000000002400", "\(set)")
+    }
+    let own = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+    let all = try #require(UInt64(status(own, "CapBnd") ?? "", radix: 16))
+    let bounding = try #require(UInt64(status(report, "CapBnd") ?? "", radix: 16))
+    #expect(bounding == all & ~(1 << 19))
+  }
+
+  @Test("PRI-06 a set-uid program gives no-one without new privileges anything")
+  func helper() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "not": {"exec": ["/bin/sh", "-c", "DIR/helper try user:; true"], "user": 1234,
+          "type": "oneshot", "start": "manual", "stdout": "file:DIR/not"},
+        "may": {"exec": ["/bin/sh", "-c", "DIR/helper try user:; true"], "user": 1234,
+          "noNewPrivileges": false,
+          "type": "oneshot", "start": "manual", "stdout": "file:DIR/may"}}}
+      """#)
+    try FileManager.default.copyItem(atPath: Board.probe, toPath: board.path("helper"))
+    #expect(chmod(board.path("helper"), 0o4755) == 0)
+    for name in ["not", "may"] { #expect(board.command(["start", "--no-wait", name]).code == 0) }
+    try board.wait("both") {
+      try board.report("not").contains("done") && board.report("may").contains("done")
+    }
+    #expect(try board.report("not").first == "user:=1234")
+    // It is one: without the key it would have been root.
+    #expect(try board.report("may").first == "user:=0")
+  }
+
+  @Test("all sixteen limits and the nice value are as declared")
+  func limits() throws {
+    // Nothing here is more than an unprivileged user's hard limit.
+    let wanted: [(String, UInt64)] = [
+      ("cpu", 1000), ("fsize", 1 << 20), ("data", 1 << 28), ("stack", 1 << 20), ("core", 0),
+      ("rss", 1 << 28), ("nproc", 100), ("nofile", 50), ("memlock", 4096), ("as", 1 << 30),
+      ("locks", 10), ("sigpending", 20), ("msgqueue", 4096), ("nice", 0), ("rtprio", 0),
+      ("rttime", 1000),
+    ]
+    let keys = wanted.map { "\"\($0.0)\": \($0.1)" }.joined(separator: ", ")
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "s": {"exec": ["PROBE", "sleep"], "nice": 7, "rlimits": {\#(keys)}}}}
+      """#)
+    try board.wait(for: "s", "ready")
+    let pid = try board.pid("s")
+    let numbers = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8).split(
+      separator: " ")
+    #expect(numbers[18] == "7")
+    // In the order of their numbers, below a head line, behind names of 26 columns.
+    let shown = try String(contentsOfFile: "/proc/\(pid)/limits", encoding: .utf8)
+      .split(separator: "\n").dropFirst()
+    #expect(shown.count == wanted.count)
+    for (line, limit) in zip(shown, wanted) {
+      let values = line.dropFirst(26).split(separator: " ").prefix(2).map { UInt64($0) }
+      #expect(values == [limit.1, limit.1], "\(limit.0): \(line)")
+    }
+  }
+
   @Test("without a capabilities key another user has none, and root has all")
   func standard() throws {
     let board = try Board(

@@ -12,12 +12,12 @@ import Testing
     ("usage", ["nonsense"], 2), ("alone", ["status", "--control", "/nonexistent"], 6),
   ]
 
-  private func board(_ services: String = "") throws -> Board {
+  private func board(_ services: String = "", helpers: String = "") throws -> Board {
     let cycles = Self.ends.map { end in
       let exec = ([Board.binary] + end.words).map { "\"\($0)\"" }.joined(separator: ", ")
       return #"""
         "\#(end.name)": {"exec": [\#(exec)], "start": "manual", "stdout": "null", "stderr": "null",
-          "restart": {"policy": "always", "delay": "2ms", "factor": 1, "maxDelay": "2ms"}}
+          "restart": {"policy": "always", "delay": "2ms", "factor": 1, "maxDelay": "2ms"}\#(helpers)}
         """#
     }
     return try Board(
@@ -72,8 +72,11 @@ import Testing
       "flash": {"exec": ["PROBE", "inetd"], "accept": true, "stdio": "socket",
         "listen": [{"stream": "DIR/flash.sock"}], "trigger": "100000/1s"},
       "chatter": {"exec": ["PROBE", "chatter", "3000"], "type": "notify", "watchdog": "1h",
-        "start": "manual"},
-      """#)
+        "start": "manual", "reload": {"exec": ["\#(Board.binary)", "version"]},
+        "stop": {"exec": ["\#(Board.binary)", "version"]}},
+      """#,
+      helpers:
+        #", "pre": [["\#(Board.binary)", "version"]], "post": [["\#(Board.binary)", "version"]]"#)
     // The channel of a service that may speak is made with its first start, and stays.
     for deed in ["start", "stop"] { #expect(board.command([deed, "chatter"]).code == 0) }
     // So is the pipe of each service's log.
@@ -82,8 +85,7 @@ import Testing
     try board.waitUntilAlone()
     let before = try descriptors(board)
     // Each wait for readiness counts the messages: the last one is READY=1.
-    #expect(board.command(["start", "chatter"]).code == 0)
-    #expect(board.command(["stop", "chatter"]).code == 0)
+    for deed in ["start", "reload", "stop"] { #expect(board.command([deed, "chatter"]).code == 0) }
     for _ in 0..<300 { #expect(board.talk("flash.sock").hasSuffix("\n")) }
     let client = try #require(Client.connect(unix: board.control, type: SOCK_SEQPACKET))
     var frame = [UInt8](repeating: 0, count: 2048)

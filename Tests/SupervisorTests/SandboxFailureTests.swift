@@ -10,9 +10,14 @@ enum Denial {
   #endif
 
   /// The words that start a program for which that call fails with that error; with `flags` only
-  /// where its fourth argument has that value.
-  static func of(_ call: Int, _ error: Int32, flags: Int? = nil) -> [String] {
-    let (offset, value) = flags.map { (40, $0) } ?? (0, call)
+  /// where its fourth argument has that value, with `first` where the first one has.
+  static func of(
+    _ call: Int, _ error: Int32, flags: Int? = nil, first: Int? = nil, second: Int? = nil
+  )
+    -> [String]
+  {
+    let (offset, value) =
+      flags.map { (40, $0) } ?? first.map { (16, $0) } ?? second.map { (24, $0) } ?? (0, call)
     let script = """
       import ctypes, os, struct, sys
       def statement(code, yes, no, value): return struct.pack("<HBBI", code, yes, no, value)
@@ -29,9 +34,11 @@ enum Denial {
   }
 
   /// A service with that sandbox is refused for that reason, and its program never runs.
+  ///
+  /// Another one runs beside it, unless it needs the same call.
   static func expect(
     _ sandbox: String, _ prefix: [String], _ reason: String, keys: String = "",
-    location: SourceLocation = #_sourceLocation
+    isAlone: Bool = false, location: SourceLocation = #_sourceLocation
   ) throws {
     let board = try Board(
       #"""
@@ -40,11 +47,86 @@ enum Denial {
           "sandbox": {\#(sandbox)}},
         "plain": {"exec": ["PROBE", "sleep"]}}}
       """#, prefix: prefix)
-    try board.wait(for: "plain", "ready")
+    if !isAlone { try board.wait(for: "plain", "ready") }
     try board.wait(for: "s", "failed")
     let found = try #require(try board.service("s")["reason"] as? String)
     #expect(found.contains(reason), "\(found)", sourceLocation: location)
     #expect(!FileManager.default.fileExists(atPath: board.path("ran")), sourceLocation: location)
+  }
+}
+
+/// Every step between the clone and the program, but those of the sandbox.
+@Suite(.enabled(if: Board.isRoot, "needs root")) struct RightsFailureTests {
+  /// A system call that fails, for prctl(2) and prlimit64(2) one of its uses.
+  struct Case: Sendable, CustomTestStringConvertible {
+    let step: String
+    let call: Int
+    var first: Int?
+    var second: Int?
+    var keys = ""
+    var isAlone = false
+    var testDescription: String { step }
+
+    init(
+      _ step: String, _ x86: Int, _ arm: Int, first: Int? = nil, second: Int? = nil,
+      _ keys: String = "", isAlone: Bool = false
+    ) {
+      self.step = step
+      #if arch(x86_64)
+        call = x86
+      #elseif arch(arm64)
+        call = arm
+      #endif
+      self.first = first
+      self.second = second
+      self.keys = keys
+      self.isAlone = isAlone
+    }
+  }
+
+  private static let user = #""user": 1234, "capabilities": ["net_raw"],"#
+
+  static let cases: [Case] = [
+    Case("setsid", 112, 157, isAlone: true),
+    Case("set resource limits", 302, 261, second: 6, #""rlimits": {"nproc": 100},"#),
+    Case("set the priority", 141, 140, #""nice": 5,"#),
+    Case("set the scheduler", 144, 119, #""scheduler": {"policy": "batch"},"#),
+    Case("set the I/O priority", 251, 30, #""ioPriority": "best-effort:6","#),
+    Case("set the processors", 203, 122, #""cpuAffinity": "0","#),
+    Case("drop the bounding set", 157, 167, first: 24, user),
+    Case("keep capabilities", 157, 167, first: 8, user),
+    Case("set supplementary groups", 116, 159, user),
+    Case("set the gid", 119, 149, user),
+    Case("set the uid", 117, 147, user),
+    Case("set capabilities", 126, 91, user),
+    Case("set the ambient set", 157, 167, first: 47, user),
+    Case("set secure bits", 157, 167, first: 28, #""secureBits": ["noroot"],"# + user),
+    Case("set no_new_privs", 157, 167, first: 38, user),
+    Case("verify the dropped privileges", 118, 148, isAlone: true),
+    Case("chdir", 80, 49, isAlone: true),
+  ]
+
+  @Test(
+    "PRI-02 each step in turn fails: it is named with its errno, and the program never runs",
+    arguments: cases)
+  func step(_ given: Case) throws {
+    try Denial.expect(
+      "", Denial.of(given.call, EPERM, first: given.first, second: given.second),
+      "\(given.step): Operation not permitted, EPERM (1)", keys: given.keys, isAlone: given.isAlone)
+  }
+
+  @Test("a capability that apus itself lacks refuses the start with its name, a new one its number")
+  func lacking() throws {
+    let prefix = ["/usr/bin/setpriv", "--bounding-set", "-sys_time"]
+    let refused = "Operation not permitted, EPERM (1)"
+    let keys = #""user": 1234, "capabilities": "#
+    for (list, name) in [
+      (#"["net_raw", "sys_time"]"#, "sys_time"), (#""^cap_sys_time,!cap_chown""#, "sys_time"),
+      (#""cap_sys_time""#, "sys_time"), (#"["net_raw", "63"]"#, "63"),
+    ] {
+      try Denial.expect(
+        "", prefix, "have the capability \(name): \(refused)", keys: keys + list + ",")
+    }
   }
 }
 

@@ -64,7 +64,8 @@ enum capus_attempt {
 int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms);
 
 /* The hardware watchdog: its device, and in seconds its timeout, how long before it the kernel is
- * told (0 for not at all), and its timeout from `capus_watchdog_end` on. */
+ * told (0 for not at all), and its timeout from `capus_watchdog_end` on. Without a device one that
+ * is open from another manifest is disarmed. */
 void capus_watchdog_set(const uint8_t *path, size_t count, int32_t time, int32_t before,
                         int32_t at_reboot);
 /* Puts it off, opening it first when it is not open. `*seconds` is then the timeout the driver

@@ -12,6 +12,8 @@
 
 #include "filter.h"
 
+#define CAPUS_OWN_SCORE "/proc/self/oom_score_adj"
+
 enum capus_operation {
   CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
   /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
@@ -23,6 +25,7 @@ enum capus_operation {
   CAPUS_CONNECT,
   CAPUS_SESSION,   /* setsid; first = the mark of its tree, 0 for none, see tree.h */
   CAPUS_GROUP,     /* the plan's control group, unless the child was born there */
+  CAPUS_SCORE,     /* first = oom_score_adj; small = 1: being refused it is no failure */
   CAPUS_UMASK,     /* small = mask */
   CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
   CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
@@ -127,8 +130,10 @@ struct capus_plan {
   uint8_t is_read_only;      /* CAPUS_SANDBOX_READ_ONLY follows */
   uint8_t landlock_optional; /* a kernel without landlock is no failure */
   uint32_t clone_flags;      /* CLONE_NEWPID or 0 */
+  uint32_t is_apart;         /* 1 when the child gets a copy of the memory, see capus_hear */
   int32_t devices;           /* the child's: /dev of the board */
-  /* Written by the child: the index of the step it takes, and the errno it failed with. */
+  /* Written by the child: the index of the step it takes, and the errno it failed with; in this
+   * order into the report pipe where it is apart. */
   volatile uint32_t stage;
   volatile int32_t error;
   volatile int32_t found; /* by CAPUS_READ_PID */
@@ -139,6 +144,9 @@ struct capus_plan {
 int capus_has_pidfs(void);
 /* Has children enter their control groups by themselves from now on, after one died at birth. */
 void capus_spawn_outside(void);
+
+/* Takes over the stage and error of a child that is apart. */
+void capus_hear(struct capus_plan *plan, int32_t report);
 
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
  * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */

@@ -128,8 +128,8 @@ int64_t capus_resident_bytes(int32_t pid);
 int32_t capus_denied_call(int32_t pid);
 /* Another number whenever /etc/passwd or /etc/group is another file or has changed; never 0. */
 uint64_t capus_users_stamp(void);
-/* Writes /proc/PID/oom_score_adj. */
-int32_t capus_set_oom_score(int32_t pid, int32_t value);
+/* Gives apus the oom_score_adj -1000, before it has any child. */
+void capus_spare_self(void);
 /* The mode mask children start with. */
 void capus_set_umask(uint32_t mask);
 

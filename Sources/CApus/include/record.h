@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAPUS_SLOT_BYTES = 161 };
+enum { CAPUS_SLOT_BYTES = 162 };
 
 /* Starts a record; what is added becomes its files. -errno when the kernel has no memfd. */
 int32_t capus_record_begin(void);
@@ -52,6 +52,11 @@ enum capus_resume {
  * is none leaves a fresh start without inherited descriptors. */
 enum capus_resume capus_record_resume(void);
 enum capus_resume capus_record_state(void);
+/* Applying a manifest: 0 when there is none to apply, 1 while the files are looked at and what they
+ * change ends, 2 for the program that begins with them; and that 1 is 0 after all,
+ * without the files of the manifest that was to be. */
+uint32_t capus_record_stage(void);
+void capus_record_stay(void);
 struct capus_previous {
   uint32_t services, listeners, connections;
   uint32_t lost; /* events that were at hand at a crash, so far */
@@ -66,7 +71,8 @@ struct capus_file {
   struct capus_sizes sizes;
   uint32_t name_at, bytes_at;
 };
-/* The next of its files, from `*at`, which begins at 0: 1, or 0 after the last. */
+/* The next of its files, from `*at`, which begins at 0: 1, or 0 after the last. A file without a
+ * name parts those of the manifest that is in force from those of the one that is to be. */
 int32_t capus_record_file(uint32_t *at, struct capus_file *file);
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
 /* Its control socket, -1 for none; and a signal to the groups of all its processes. */
@@ -91,8 +97,9 @@ int32_t capus_adopt_child(int32_t pid, int32_t *pidfd);
 void capus_fault_log(int32_t fd);
 /* Is there a program of this machine at the path apus was started from? 0 or -errno. */
 int32_t capus_check_program(void);
-/* Executes it with the record; returns -errno when that fails, with nothing changed. */
-int32_t capus_replace(void);
+/* Executes it with the record, or the program that runs, to apply the manifest on the disk; returns
+ * -errno when that fails, with nothing changed. */
+int32_t capus_replace(int32_t applies);
 
 /* Deliberate faults, for tests only: defined where APUS_CRASHES is. */
 void capus_abort(void) __attribute__((noreturn));

@@ -16,7 +16,7 @@ LINE = re.compile(r"apus: .*|\[ *\d+\.\d+\] .*")
 
 
 def check(board, ports):
-    board.expect(r"apus: going down: poweroff", 40)
+    board.expect(r"apus: going down: poweroff", 120)
     board.expect(r"reboot: Power down", 40)
     board.expect_end(20)
     for line in LINE.findall(board.text):

@@ -9,6 +9,10 @@ def check(board, ports):
     shown = board.shell("echo mounted=$(mount | grep -c '^[a-z0-9]* on /proc type proc ')")
     if "mounted=1\n" not in shown:
         raise board.failure(f"/proc is not mounted once: {shown}")
+    # When memory runs out, the shell and what it starts are there to be killed.
+    scores = board.shell("cat /proc/1/oom_score_adj /proc/$$/oom_score_adj").split()
+    if scores != ["-1000", "0"]:
+        raise board.failure(f"PID 1 and the shell have the scores {scores}")
     # The shell is a child: leaving it must not take the board along.
     board.send("exit\n")
     board.expect(r"built-in shell", 20, "a new shell")
