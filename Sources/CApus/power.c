@@ -143,7 +143,8 @@ int32_t capus_take_ctrl_alt_del(void) {
 
 int32_t capus_power(enum capus_power action) {
   static const unsigned commands[] = {RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM, 0x45584543};
-  if (action == CAPUS_POWER_OFF || action == CAPUS_HALT)
+  /* Another kernel may have no driver for it. */
+  if (action != CAPUS_REBOOT)
     capus_watchdog_disarm();
   return restart(commands[action]);
 }

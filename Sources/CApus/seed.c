@@ -30,9 +30,13 @@ static int32_t settle(const char *path) {
 int32_t capus_seed_save(const char *path) {
   char next[PATH_MOST + 8];
   uint8_t seed[SEED_BYTES];
+  struct raw_status status;
   size_t count = strlen(path);
   if (count >= PATH_MOST)
     return -ENAMETOOLONG;
+  /* A device that was named by mistake stays what it is. */
+  if (raw_stat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, &status) == 0 && !S_ISREG(status.mode))
+    return -EINVAL;
   memcpy(next, path, count);
   memcpy(next + count, ".new", 5);
   /* Its mode says whether the kernel had randomness enough to have it counted the next time. */
@@ -67,8 +71,12 @@ int32_t capus_seed_load(const char *path) {
   if (fd < 0 || strlen(path) >= PATH_MOST)
     return fd < 0 ? fd : -ENAMETOOLONG;
   int32_t error = raw_stat(fd, "", AT_EMPTY_PATH, &status);
-  int64_t count = capus_read_all(fd, pool.bytes, sizeof pool.bytes);
+  if (error == 0 && !S_ISREG(status.mode))
+    error = -EINVAL;
+  int64_t count = error < 0 ? 0 : capus_read_all(fd, pool.bytes, sizeof pool.bytes);
   raw1(SYS_close, fd);
+  if (error < 0)
+    return error;
   /* It is gone for good before it counts, so that none counts twice. */
   int32_t gone = (int32_t)raw3(SYS_unlinkat, AT_FDCWD, path, 0);
   if (gone == 0)
@@ -77,8 +85,8 @@ int32_t capus_seed_load(const char *path) {
   if (fd >= 0 && count > 0) {
     pool.head.entropy_count = 8 * SEED_BYTES;
     pool.head.buf_size = (int)count;
-    if (error < 0 || gone < 0 || count < SEED_BYTES || status.mode != (S_IFREG | 0600) ||
-        status.uid != 0 || raw3(SYS_ioctl, fd, RNDADDENTROPY, &pool) < 0)
+    if (gone < 0 || count < SEED_BYTES || status.mode != (S_IFREG | 0600) || status.uid != 0 ||
+        raw3(SYS_ioctl, fd, RNDADDENTROPY, &pool) < 0)
       raw3(SYS_write, fd, pool.bytes, (size_t)count);
   }
   if (fd >= 0)
