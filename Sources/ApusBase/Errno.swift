@@ -48,6 +48,8 @@ extension Errno {
   public static let textBusy = Errno(26)
   /// No space left on device.
   public static let noSpace = Errno(28)
+  /// EROFS: a read-only file system.
+  public static let readOnly = Errno(30)
   /// Broken pipe.
   public static let brokenPipe = Errno(32)
   /// File name too long.

@@ -68,8 +68,7 @@ extension Verb {
       files of the folder FILE names with .d instead of .json; several FILEs are read
       as they are given, the first one being the main file. - is standard input.
 
-      An error makes a service invalid or a file unusable. A note "accepted, not in
-      force yet" marks a key that this version reads and does not act upon.
+      An error makes a service invalid or a file unusable.
 
       --json           diagnostics as {"diagnostics":[{"file","line","column","path",
                        "severity","message"}]}

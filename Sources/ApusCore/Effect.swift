@@ -74,6 +74,9 @@ public enum Effect: Equatable, Sendable {
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
   case power(PowerAction)
+  /// Put the hardware watchdog off, opening it first if it is not open. The first time comes back as
+  /// `watchdogTimeout`.
+  case petWatchdog
 }
 
 extension Effect {

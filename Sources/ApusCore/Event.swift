@@ -108,6 +108,8 @@ public enum Event: Equatable, Sendable {
   case idle(InstanceID, Idleness, kilobytes: UInt32)
   /// Memory is short, told at most once in a window of `system.memoryPressure`.
   case pressure
+  /// The hardware watchdog is open and waits that long, whatever it was asked to.
+  case watchdogTimeout(Interval)
 }
 
 /// What a look at a running service's connections has found.

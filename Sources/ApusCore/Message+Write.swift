@@ -70,7 +70,7 @@ extension Message {
       writeReason(into: &writer, manifest)
     }
     if nextUs >= 0 {
-      writer.text(kind == .backoff ? " in " : ", next try in ")
+      writer.text(kind == .backoff || kind == .shutdown ? " in " : ", next try in ")
       writer.decimal(nextUs / 1000)
       writer.text(" ms")
     }

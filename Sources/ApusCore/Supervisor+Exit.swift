@@ -186,13 +186,40 @@ extension Supervisor {
     for link in others.indices {
       if let other = manifest.links.at(link) { order(.start, Int(other)) }
     }
-    if declared.flags.contains(.critical) { return shutDown(.reboot) }
-    guard reason.kind == .restartLimit else { return }
-    switch manifest.restart(of: declared).onLimit {
-    case .stop: break
-    case .reboot: shutDown(.reboot)
-    case .poweroff: shutDown(.poweroff)
-    case .rescue: out.append(.rescue)
+    if reason.kind == .restartLimit, manifest.restart(of: declared).onLimit == .rescue,
+      !declared.flags.contains(.critical)
+    {
+      out.append(.rescue)
+    }
+    endBoard(after: service)
+  }
+
+  /// What a service that has given up means for the board; not before `minimumUptime`, so that one
+  /// that fails at every boot leaves time to reach the board.
+  @inline(never)
+  private mutating func endBoard(after service: Int) {
+    let declared = manifest.services[service]
+    var action = PowerAction.reboot
+    if !declared.flags.contains(.critical) {
+      guard units[service].reason.kind == .restartLimit else { return }
+      switch manifest.restart(of: declared).onLimit {
+      case .stop, .rescue: return
+      case .reboot: break
+      case .poweroff: action = .poweroff
+      }
+    }
+    let earliest = Instant.zero + manifest.system.minimumUptime
+    guard mode == .system, now < earliest, !isGoingDown else { return shutDown(action) }
+    out.append(
+      log(
+        .shutdown, service, Reason(.shutdown, value: Int32(action.rawValue)), next: earliest - now))
+    deadlines.set(uptimeKey, to: earliest)
+  }
+
+  /// The board has been up for long enough; whoever was started again meanwhile is forgiven.
+  mutating func longEnoughUp() {
+    for service in units.indices where units[service].state == .failed {
+      endBoard(after: service)
     }
   }
 }

@@ -176,6 +176,10 @@ extension Supervisor {
       deadlines.set(boardKey, to: now)
     case .starting, .running, .terminating, .killing: break
     }
+    // Nobody may be waiting for it.
+    if manifest.system.minimumUptime > .zero {
+      deadlines.set(uptimeKey, to: .zero + manifest.system.minimumUptime)
+    }
     for index in connections.indices where connections[index].stage != .free {
       let id = instance(connection: index)
       if connections[index].pid > 0 {

@@ -121,7 +121,8 @@ extension Supervisor {
     switch number {
     case 15, 39: shutDown(.reboot)
     case 10, 37: shutDown(.halt)
-    case 12, 38, 30: shutDown(.poweroff)
+    case 12, 38: shutDown(.poweroff)
+    case 30: obey(manifest.system.powerFail)
     case 40: shutDown(.kexec)
     case 47: powerNow(.halt)
     case 48: powerNow(.poweroff)
@@ -134,7 +135,11 @@ extension Supervisor {
 
   private mutating func ctrlAltDel() {
     if ctrlAltDelTimes.press(now) { return powerNow(.reboot) }
-    switch manifest.system.ctrlAltDel {
+    obey(manifest.system.ctrlAltDel)
+  }
+
+  private mutating func obey(_ action: CtrlAltDelAction) {
+    switch action {
     case .reboot: shutDown(.reboot)
     case .poweroff: shutDown(.poweroff)
     case .ignore: break

@@ -99,6 +99,10 @@ public struct Supervisor: Sendable {
   var wantsClock = false
   /// Until when reclaimable services are looked at: memory was short.
   var pressureUntil = Instant.zero
+  /// How long the hardware watchdog waits, and when it is put off if anything happens; never without
+  /// one.
+  var watchdogTimeout = Interval.never
+  var watchdogDue = Instant.never
   private var random: UInt64
   /// Where the jitter of calendar timers comes from.
   var seed: UInt64
@@ -127,11 +131,12 @@ public struct Supervisor: Sendable {
     helperBase = units.count + connections.count
     let helpers = Self.usesHelpers(manifest) ? units.count : 0
     let slots = helperBase + helpers
-    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 1 + 2 * units.count)
+    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 3 + 2 * units.count)
     work = SlotQueue(slots: units.count)
     starts = SlotQueue(slots: slots)
     out = EffectBuffer(capacity: Self.effectsPerStep)
     waiters.reserveCapacity(Limits.clients)
+    declareWatchdog()
   }
 
   /// The most effects one step produces.
@@ -163,6 +168,7 @@ public struct Supervisor: Sendable {
     isBoardWritten = false
     swap(&out, &effects)
     handle(event)
+    if now >= watchdogDue { petWatchdog() }
     for _ in 0..<Limits.eventsPerTurn where out.elements.count < Self.effectReserve {
       guard phase != .ended, let key = deadlines.pop(until: now) else { break }
       expire(key)
@@ -211,6 +217,7 @@ public struct Supervisor: Sendable {
     case .clock(let offset): clock(offset)
     case .idle(let id, let found, let kilobytes): idle(id, found, kilobytes)
     case .pressure: pressure()
+    case .watchdogTimeout(let timeout): watchdogOpened(timeout)
     }
   }
 
@@ -240,6 +247,8 @@ public struct Supervisor: Sendable {
       return connectionDue(key - units.count - listeners.count)
     }
     if key == boardKey { return boardDue() }
+    if key == watchdogKey { return petWatchdog() }
+    if key == uptimeKey { return longEnoughUp() }
     let rest = key - boardKey - 1
     if rest < units.count { overdue(rest) } else { timerDue(rest - units.count) }
   }
@@ -252,16 +261,6 @@ public struct Supervisor: Sendable {
     guard bound > 0 else { return 0 }
     return Int64((random &* 0x2545_F491_4F6C_DD1D) >> 33) % bound
   }
-}
-
-// Keys of the deadline heap.
-extension Supervisor {
-  func deadlineKey(listener: Int) -> Int { units.count + listener }
-  func deadlineKey(connection: Int) -> Int { units.count + listeners.count + connection }
-  var boardKey: Int { units.count + listeners.count + connections.count }
-  /// What a running process has to keep: `watchdog`, `runtimeMax`, `idleStop`.
-  func deadlineKey(run service: Int) -> Int { boardKey + 1 + service }
-  func deadlineKey(timer service: Int) -> Int { boardKey + 1 + units.count + service }
 }
 
 /// What a status line says of a service.

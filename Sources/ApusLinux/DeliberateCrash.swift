@@ -8,6 +8,8 @@
     /// Real-time signals above those that mean something (signal(7)).
     case overflow = 54
     case bounds, allocation, recursion, abort, access
+    /// Does nothing ever again.
+    case hang
 
     func happen() {
       switch self {
@@ -25,6 +27,7 @@
       case .recursion: capus_exit(Int32(bitPattern: deeper(rawValue)))
       case .abort: capus_abort()
       case .access: unsafe capus_touch(UInt(rawValue))
+      case .hang: capus_sleep_for_ever()
       }
     }
 

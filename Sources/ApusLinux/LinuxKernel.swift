@@ -212,11 +212,22 @@ public struct LinuxKernel: ~Copyable, Kernel {
       tellBound()
       memory.trim()
       board.bootFinished(Instant(microseconds: capus_now()))
+    case .petWatchdog: return petWatchdog()
     case .power(let action):
       for index in listeners.listeners.indices { unbind(UInt16(truncatingIfNeeded: index)) }
       power = action
     }
     return .done
+  }
+
+  /// Puts the hardware watchdog off; one that can not be opened is tried again each time.
+  private mutating func petWatchdog() -> Outcome {
+    var seconds: Int32 = 0
+    let error = unsafe capus_watchdog_pet(&seconds)
+    if error < 0 { log.write(.error, "hardware watchdog", Errno(0 &- error)) }
+    if seconds == 0 { return .done }
+    log.say("the hardware watchdog's timeout in seconds is ", UInt64(seconds), .info)
+    return .event(.watchdogTimeout(.seconds(Int64(seconds))))
   }
 
   /// Tells the board, once and before the first process, how many listeners are bound.

@@ -41,16 +41,20 @@ struct LogOutput {
 
   /// Writes a sentence, and the number it ends with.
   @inline(never)
-  mutating func say(_ sentence: StaticString, _ number: UInt64? = nil) {
+  mutating func say(
+    _ sentence: StaticString, _ number: UInt64? = nil,
+    _ severity: ApusCore.Severity = .warning
+  ) {
     text.reset()
     text.text(sentence)
     if let number { text.decimal(number) }
-    emit(.warning)
+    emit(severity)
   }
 
   /// One record for the kernel's log, with the severity and the facility of daemons (syslog(2)),
   /// and one line for people.
   private mutating func emit(_ severity: ApusCore.Severity) {
+    guard severity <= least else { return }
     if kernelLog >= 0 {
       line.empty()
       line.byte(UInt8(ascii: "<"))

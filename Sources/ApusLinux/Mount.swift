@@ -8,7 +8,11 @@ enum MountFlag {
   static let noSetUid: UInt32 = 2
   static let noDevices: UInt32 = 4
   static let noExecute: UInt32 = 8
+  static let remount: UInt32 = 32
   static let strictTime: UInt32 = 1 << 24
+  /// Words of fstab(5) that are no business of the kernel's; it keeps these bits to itself.
+  static let notAtBoot: UInt32 = 1 << 28
+  static let mayFail: UInt32 = 1 << 29
 }
 
 /// Options as mount(8) writes them, split into what mount(2) takes as flags and as text.
@@ -23,7 +27,7 @@ public struct MountOptions: Equatable, Sendable {
     var place = 0
     var word: Bytes = Rows()
     while word.read(text, from: &place, upTo: UInt8(ascii: ",")) {
-      if word.isEmpty || take(word) { continue }
+      if word.isEmpty || word.starts(with: "x-") || take(word) { continue }
       if !data.isEmpty { data.push(UInt8(ascii: ",")) }
       for byte in word { data.push(byte) }
     }
@@ -39,6 +43,9 @@ public struct MountOptions: Equatable, Sendable {
       ("noatime", 1024, true), ("atime", 1024, false), ("nodiratime", 2048, true),
       ("bind", 4096, true), ("rbind", 4096 | 16384, true), ("relatime", 1 << 21, true),
       ("strictatime", 1 << 24, true), ("defaults", 0, true),
+      ("noauto", MountFlag.notAtBoot, true), ("auto", MountFlag.notAtBoot, false),
+      ("nofail", MountFlag.mayFail, true), ("user", 14, true), ("users", 14, true),
+      ("nouser", 0, true), ("_netdev", 0, true),
     ]
     for (name, bits, isSet) in words where word.equals(name) {
       flags = isSet ? flags | bits : flags & ~bits
@@ -133,7 +140,8 @@ public func mountPoints(in text: Bytes) -> Rows<Bytes> {
   return points
 }
 
-private func unescaped(_ field: Bytes) -> Bytes {
+/// A field of /proc/self/mounts or of fstab(5) without its escapes.
+func unescaped(_ field: Bytes) -> Bytes {
   var bytes: Bytes = Rows()
   var index = 0
   while index < field.count {

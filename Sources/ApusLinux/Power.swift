@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusCore
 internal import CApus
 
@@ -9,8 +9,16 @@ internal import CApus
 /// the one reboot call at the end is always made (SHU-08). reboot(2) itself does not sync, so
 /// sync(2) comes before and after unmounting; only unmounting or remounting read-only makes a
 /// journal clean. In a container the end is the end of the process.
-public func finishPower(_ action: PowerAction) -> Never {
+public func finishPower(_ action: PowerAction, seed: Bytes = Rows()) -> Never {
   guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(0) }
+  capus_watchdog_end()
+  if !seed.isEmpty {
+    let answer = tried(CAPUS_SEED, seed, limit: 5_000)
+    // Of a read-only disk the boot has said so.
+    if answer < 0, answer != 0 - Errno.readOnly.code {
+      complain("save seed", seed, Errno(0 &- answer))
+    }
+  }
   attempt(CAPUS_SYNC, Rows(), limit: 10_000)
   turnSwapOff()
   unmountAll()

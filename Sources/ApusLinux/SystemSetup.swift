@@ -55,14 +55,23 @@ public struct SystemSetup {
         if answer < 0 { complain("raise", "loopback", Errno(0 &- answer)) }
       }
     }
+    if !system.coredump.isEmpty {
+      write(manifest.bytes(system.coredump), to: bytes("/proc/sys/kernel/core_pattern"))
+    }
     if system.sysctl.count > 0 {
       timed(.start, "sysctl") { applySettings(manifest) }
     }
     if system.modules.count > 0 {
       timed(.start, "modules") { loadModules(manifest) }
     }
+    if system.fstab {
+      timed(.mount, "fstab") { mountTable() }
+    }
     if !system.mounts.isEmpty {
       timed(.mount, "mounts") { mountAll(manifest) }
+    }
+    if !system.randomSeed.isEmpty {
+      timed(.start, "seed") { loadSeed(manifest.bytes(system.randomSeed)) }
     }
   }
 }
@@ -98,13 +107,18 @@ private func applySettings(_ manifest: Manifest) {
       complain("set", setting, .invalid)
       continue
     }
-    let answer = unsafe value.withUnsafeBufferPointer { bytes in
-      unsafe path.terminated.withCPath {
-        unsafe capus_write_file($0, bytes.baseAddress, bytes.count)
-      }
-    }
-    if answer < 0 { complain("write", path, Errno(0 &- answer)) }
+    write(value, to: path)
   }
+}
+
+@inline(never)
+private func write(_ value: Bytes, to path: Bytes) {
+  let answer = unsafe value.withUnsafeBufferPointer { bytes in
+    unsafe path.terminated.withCPath {
+      unsafe capus_write_file($0, bytes.baseAddress, bytes.count)
+    }
+  }
+  if answer < 0 { complain("write", path, Errno(0 &- answer)) }
 }
 
 /// The file and the value of a kernel setting, `net.ipv4.ip_forward=1` or with slashes.
@@ -148,21 +162,79 @@ private func loadModules(_ manifest: Manifest) {
 
 /// Mounts what `system.mounts` lists, making the mount points.
 private func mountAll(_ manifest: Manifest) {
-  for mount in manifest.system.mounts {
-    let target = manifest.terminated(mount.target)
-    let options = MountOptions(manifest.bytes(mount.options))
-    makeFolders(target)
-    let answer = unsafe manifest.terminated(mount.source).withCPath { source in
-      unsafe manifest.terminated(mount.type).withCPath { type in
-        unsafe target.withCPath { target in
-          unsafe options.data.withCPath { data in
-            unsafe capus_mount(source, target, type, options.flags, data)
-          }
+  for entry in manifest.system.mounts {
+    mount(
+      manifest.bytes(entry.source), manifest.bytes(entry.target), manifest.bytes(entry.type),
+      MountOptions(manifest.bytes(entry.options)))
+  }
+}
+
+@inline(never)
+private func mount(_ source: Bytes, _ place: Bytes, _ type: Bytes, _ options: MountOptions) {
+  let target = place.terminated
+  makeFolders(target)
+  let answer = unsafe source.terminated.withCPath { source in
+    unsafe type.terminated.withCPath { type in
+      unsafe target.withCPath { target in
+        unsafe options.data.withCPath { data in
+          unsafe capus_mount(
+            source, target, type, options.flags & (MountFlag.notAtBoot &- 1), data)
         }
       }
     }
-    if answer < 0 { complain("mount", manifest.bytes(mount.target), Errno(0 &- answer)) }
   }
+  if answer < 0, options.flags & MountFlag.mayFail == 0 {
+    complain("mount", place, Errno(0 &- answer))
+  }
+}
+
+/// Mounts what /etc/fstab lists and is not mounted yet, in its order; the root is remounted with its
+/// options, and swap is switched on.
+private func mountTable() {
+  let table = textFile("/etc/fstab", limit: 64 << 10)
+  var place = 0
+  var line: Bytes = Rows()
+  var field: Bytes = Rows()
+  while line.read(table, from: &place, upTo: UInt8(ascii: "\n")) {
+    for index in line.indices where line[index] == UInt8(ascii: "\t") {
+      line[index] = UInt8(ascii: " ")
+    }
+    var fields: Rows<Bytes> = Rows()
+    var start = 0
+    while fields.count < 4, start < line.count {
+      _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
+      if !field.isEmpty { fields.push(unescaped(field)) }
+    }
+    if fields.count > 3, fields[0].first != UInt8(ascii: "#") { mount(fields) }
+  }
+}
+
+/// Mounts a line of fstab(5): source, target, type, options.
+private func mount(_ fields: Rows<Bytes>) {
+  var options = MountOptions(fields[3])
+  let isRoot = fields[1].equals("/")
+  if isRoot {
+    // It is mounted, so "noauto" says nothing; the kernel may have it read-only until now.
+    options.flags |= MountFlag.remount
+  } else if options.flags & MountFlag.notAtBoot != 0 {
+    return
+  }
+  if fields[2].equals("swap") {
+    let answer = unsafe fields[0].terminated.withCPath { unsafe capus_swap_on($0) }
+    if answer < 0, options.flags & MountFlag.mayFail == 0 {
+      complain("swap on", fields[0], Errno(0 &- answer))
+    }
+    return
+  }
+  let isMounted = unsafe fields[1].terminated.withCPath { unsafe capus_is_mount_point($0) } == 1
+  if isRoot || !isMounted { mount(fields[0], fields[1], fields[2], options) }
+}
+
+/// Takes the seed of the last boot and leaves the next one.
+private func loadSeed(_ path: Bytes) {
+  makeFolders(path)
+  let answer = unsafe path.terminated.withCPath { unsafe capus_seed_load($0) }
+  if answer < 0 { complain("replace seed", path, Errno(0 &- answer)) }
 }
 
 /// Makes a path's folders where they are missing; `path` ends in a NUL.

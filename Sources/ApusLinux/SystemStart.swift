@@ -35,14 +35,17 @@ public func runInit() -> Never {
     runRescue(RescuePlan())
   }
   mask(line.masks, in: &manifest)
+  declareWatchdog(manifest)
   if !isResumed { setup.apply(manifest) }
   var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
-  if line.isDebug { options.logLevel = .debug }
+  let level = manifest.system.logLevel
+  options.logLevel =
+    line.isDebug ? .debug : Severity(rawValue: level + (level < 2 ? 3 : 4)) ?? .info
   let board = ConsoleBoard(manifest, start: start, setup: setup.entries)
   do {
     let end = try supervise(
       manifest, options: options, board: board, start: start, setup: setup.entries)
-    finishPower(end.power)
+    finishPower(end.power, seed: manifest.bytes(manifest.system.randomSeed))
   } catch {
     complain("supervise", "services", error)
     runRescue(RescuePlan(manifest))
@@ -62,6 +65,22 @@ private func findManifest(_ line: KernelCommandLine) -> Manifest? {
   return nil
 }
 
+/// Says what the hardware watchdog is; the loop opens it when it begins.
+private func declareWatchdog(_ manifest: Manifest) {
+  let system = manifest.system
+  unsafe manifest.bytes(system.watchdogDevice).withUnsafeBufferPointer {
+    unsafe capus_watchdog_set(
+      $0.baseAddress, $0.count, seconds(system.watchdogTimeout),
+      system.watchdogPretimeout == .never ? 0 : seconds(system.watchdogPretimeout),
+      seconds(system.watchdogRebootTimeout))
+  }
+}
+
+/// Whole seconds, as watchdogs count.
+private func seconds(_ interval: Interval) -> Int32 {
+  Int32(clamping: interval.microseconds / 1_000_000)
+}
+
 /// Marks the services that `apus.mask=` names; a name that is none is said.
 private func mask(_ names: Rows<Bytes>, in manifest: inout Manifest) {
   for name in names {
@@ -78,15 +97,18 @@ final class ConsoleBoard: Board {
   private let rescuePlan: RescuePlan
   private let start: Instant
   private let setup: Rows<SetupEntry>
+  private let isQuiet: Bool
   private var line = ByteWriter.room(160)
 
   init(_ manifest: Manifest, start: Instant, setup: Rows<SetupEntry>) {
     rescuePlan = RescuePlan(manifest)
     self.start = start
     self.setup = setup
+    isQuiet = manifest.system.logLevel < 2
   }
 
   override func socketsBound(_ count: Int) {
+    if isQuiet { return }
     line.empty()
     line.text("apus: ")
     line.decimal(Int64(count))
@@ -103,6 +125,7 @@ final class ConsoleBoard: Board {
   }
 
   override func bootFinished(_ now: Instant) {
+    if isQuiet { return }
     for entry in setup {
       line.empty()
       line.text("apus: boot ")

@@ -180,11 +180,6 @@ struct Decoder: ~Copyable, Sendable {
       offset: files[site.file].document.offset(site.node), in: files[site.file].document.bytes)
   }
 
-  /// Notes that a key or value is accepted but does nothing yet.
-  @inline(never) mutating func notInForce(_ node: JSONNode) {
-    report(.note, node, "accepted, not in force yet")
-  }
-
   /// Appends `file:line:column` of another place to a message.
   func append(_ site: Site, to message: inout Bytes) {
     append(place(of: site), of: site.file, to: &message)

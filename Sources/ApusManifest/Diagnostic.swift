@@ -6,15 +6,12 @@ public enum Severity: UInt8, Sendable {
   case error
   /// Accepted, but hardly what was meant.
   case warning
-  /// Accepted, and worth knowing.
-  case note
 
   /// The word in messages and JSON.
   public var word: StaticString {
     switch self {
     case .error: "error"
     case .warning: "warning"
-    case .note: "note"
     }
   }
 }
@@ -61,17 +58,12 @@ struct Reports: Sendable {
   private var keys: Rows<UInt64> = Rows()
   /// Errors so far, the dropped ones included.
   private(set) var errors = 0
-  private var notes = 0
 
   /// Keeps a diagnostic of a file of that number, or says once that there are too many.
   ///
   /// Most come in order; the others move back to their place.
   mutating func add(_ diagnostic: Diagnostic, file: Int) {
     if diagnostic.severity == .error { errors += 1 }
-    if diagnostic.severity == .note {
-      notes += 1
-      if notes > ManifestLimits.notes { return }
-    }
     if diagnostics.count < ManifestLimits.diagnostics {
       let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
       let key = UInt64(file) << 48 | line << 24 | column

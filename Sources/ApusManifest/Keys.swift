@@ -86,13 +86,4 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
 
   /// The key's bit in `System.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
-
-  /// False for a key that is decoded and validated but does nothing yet.
-  public var isInForce: Bool {
-    switch self {
-    case .fstab, .watchdog, .powerFail, .randomSeed, .coredump, .logLevel, .minimumUptime:
-      false
-    default: true
-    }
-  }
 }

@@ -20,6 +20,4 @@ public enum ManifestLimits {
   public static let chain = 256
   /// Diagnostics of one load; what comes after is only counted.
   public static let diagnostics = 1000
-  /// Notes among them, so that they can not crowd out errors.
-  public static let notes = 250
 }

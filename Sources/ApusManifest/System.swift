@@ -54,22 +54,24 @@ public struct System: Sendable {
   public var fstab = false
   /// The hardware watchdog's device; none is off.
   public var watchdogDevice = Text.none
+  /// How long it waits before it resets the machine, in whole seconds as its driver counts.
   public var watchdogTimeout = Interval.seconds(15)
+  /// The same once all services have ended.
   public var watchdogRebootTimeout = Interval.seconds(60)
-  /// `never` is off.
+  /// How long before it the kernel is told; `never` is off.
   public var watchdogPretimeout = Interval.never
   /// File that carries the random seed over a boot.
   public var randomSeed = Text.none
   /// Pattern of core(5).
   public var coredump = Text.none
-  /// 0 error, 1 warning, 2 info, 3 debug.
+  /// The least important lines of apus's own that are written: 0 error, 1 warning, 2 info, 3 debug.
   public var logLevel: UInt8 = 2
   /// PSI trigger: stalled time in a window; `never` is off.
   public var pressureStall = Interval.never
   public var pressureWindow = Interval.never
   /// How long a service must be idle before memory pressure may stop it.
   public var pressureIdle = Interval.seconds(10)
-  /// A boot that lives shorter than this counts as failed.
+  /// No service that gives up ends the board before it has been up this long.
   public var minimumUptime = Interval.zero
 
   /// Every default.

@@ -6,7 +6,6 @@ extension Decoder {
   /// Decodes one key of `system`.
   @inline(never) mutating func decode(_ key: SystemKey, _ node: JSONNode) {
     tables.system.present |= key.bit
-    if !key.isInForce { notInForce(node) }
     switch key {
     case .hostname:
       guard let name = string(node) else { return }
@@ -16,7 +15,11 @@ extension Decoder {
       tables.system.hostname = strings.keep(name)
     case .console: if let path = path(node) { tables.system.console = path }
     case .randomSeed: if let path = path(node) { tables.system.randomSeed = path }
-    case .coredump: if let pattern = text(node) { tables.system.coredump = pattern }
+    case .coredump:
+      guard let pattern = text(node) else { return }
+      // The kernel would cut a longer one off (core(5)).
+      guard pattern.count < 128 else { return error(node, "more than 127 bytes") }
+      tables.system.coredump = pattern
     case .loopback: if let value = bool(node) { tables.system.loopback = value }
     case .fstab: if let value = bool(node) { tables.system.fstab = value }
     case .mounts:
@@ -127,6 +130,7 @@ extension Decoder {
   }
 
   @inline(never) private mutating func watchdog(_ node: JSONNode) {
+    tables.system.watchdogDevice = strings.keep(Words("/dev/watchdog").word(0))
     var cursor = object(node)
     while let key = next(&cursor, Words("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
@@ -139,6 +143,10 @@ extension Decoder {
       case 2: tables.system.watchdogRebootTimeout = time
       default: tables.system.watchdogPretimeout = time
       }
+    }
+    let before = tables.system.watchdogPretimeout
+    if before != .never, before >= tables.system.watchdogTimeout {
+      error(node, "the pretimeout must be shorter than the timeout")
     }
   }
 

@@ -51,6 +51,7 @@ struct Checker {
         return Violation(14, "service \(process.service) is kept frozen")
       }
     }
+    if world.isReset { return Violation(15, "the watchdog has reset the machine") }
     if let ordered = world.shutdownOrdered, world.power == nil {
       let total = manifest.system.shutdownTimeout + world.suspendedDuringEnd
       if total < .never, world.time - ordered > total {

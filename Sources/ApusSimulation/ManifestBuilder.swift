@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusManifest
 
 /// Writes a manifest's tables directly, for worlds that no file describes.
@@ -94,6 +94,12 @@ public struct ManifestBuilder {
 
   /// Changes what is not a service's own.
   public mutating func change(_ change: (inout Manifest) -> Void) { change(&manifest) }
+
+  /// A hardware watchdog.
+  public mutating func watchdog(_ timeout: Interval) {
+    manifest.system.watchdogDevice = text("/dev/watchdog")
+    manifest.system.watchdogTimeout = timeout
+  }
 
   private mutating func text(_ string: String) -> Text {
     let offset = manifest.pool.count

@@ -219,6 +219,9 @@ extension ByteWriter {
       word(found)
       pair("kilobytes", kilobytes)
     case .pressure: text("pressure")
+    case .watchdogTimeout(let timeout):
+      text("watchdogTimeout")
+      pair("us", timeout.microseconds)
     }
   }
 
@@ -298,6 +301,7 @@ extension ByteWriter {
       if let client { pair("client", client.slot) }
     case .bootFinished: text("bootFinished")
     case .readClock: text("readClock")
+    case .petWatchdog: text("petWatchdog")
     case .power(let action):
       text("power")
       word(action)

@@ -111,6 +111,10 @@ public final class Workload {
         manifest.system.pressureIdle = .milliseconds(random.time(100, 5_000))
       }
     }
+    if random.chance(300) { builder.watchdog(.seconds(random.time(1, 60))) }
+    if random.chance(300) {
+      builder.change { $0.system.minimumUptime = .seconds(random.time(1, 120)) }
+    }
   }
 
   private static func addIdleness(_ script: inout Script, seed: Random) {

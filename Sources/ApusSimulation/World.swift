@@ -117,6 +117,16 @@ public final class World: Kernel {
   var clientGenerations = [UInt32](repeating: 0, count: Limits.clients)
   var nextClient = 0
 
+  // Hardware watchdog
+  /// The only timeout its driver has; nil for one that takes what it is asked for.
+  public var watchdogTimeout: Interval?
+  /// How often it was put off, and when it was last.
+  public internal(set) var pets = 0
+  var petted: Instant?
+  var watchdogWaits = Interval.never
+  /// A driver that is loaded only later.
+  public var watchdogExists = Instant.zero
+
   // Idleness
   /// How many looks and freezes were asked for.
   public internal(set) var looks = 0
@@ -185,6 +195,7 @@ public final class World: Kernel {
   public func suspend(for interval: Interval) {
     clock += interval.microseconds
     if shutdownOrdered != nil { suspendedDuringEnd = suspendedDuringEnd + interval }
+    petted = petted.map { $0 + interval }
     agenda.suspend(for: interval.microseconds)
   }
 
@@ -241,7 +252,7 @@ public final class World: Kernel {
     case .signalEveryone(let number): return signalEveryone(number)
     case .answer(let client, let answer): return self.answer(client, answer)
     case .log(let message):
-      if message.kind == .shutdown { orderShutdown() }
+      if message.kind == .shutdown, message.nextUs < 0 { orderShutdown() }
       checkIdleStop(message)
       if messages.count < messageLimit { messages.append(message) }
       return .done
@@ -258,6 +269,7 @@ public final class World: Kernel {
       bootsFinished += 1
       if bootsFinished > 1 { violate(0, "the board was up twice") }
       return .done
+    case .petWatchdog: return petWatchdog()
     case .power(let action):
       power = action
       powerTime = time

@@ -101,6 +101,8 @@ void capus_keep_descriptors(int is_kept) {
     if (fd > 2)
       set_kept(fd, is_set);
   }
+  if (capus_kept->watchdog_fd > 2)
+    set_kept(capus_kept->watchdog_fd, is_set);
   capus_log_each(set_kept, is_set);
 }
 

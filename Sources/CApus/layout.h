@@ -18,6 +18,7 @@ struct record {
   int32_t log_fd;  /* 0 for none, as an older program leaves it */
   uint32_t stores; /* slots of parked descriptors, behind the board's; 0 before there were any */
   uint32_t stage, asked; /* of the program that writes it, and of the one it executes */
+  int32_t watchdog_fd;   /* 0 for none */
 };
 
 /* In a slot of a parked descriptor `check` is its service, `generation` whether its hang-up counts,
@@ -76,6 +77,10 @@ extern struct logs *capus_kept_logs;
 void capus_log_each(void (*act)(int32_t fd, int32_t value), int32_t value);
 /* Finds the logs of the program before this one, and whether they will be read. */
 void capus_log_resume(int32_t fd, int32_t is_read);
+
+int32_t capus_watchdog_descriptor(void);
+/* Takes over the watchdog of the program before this one. */
+void capus_watchdog_resume(int32_t kept);
 
 void capus_fault_arm(void);
 /* True for the first argument of a program that follows another one in its process; its record's

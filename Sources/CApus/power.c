@@ -30,6 +30,7 @@ void capus_block_signals(void) {
 }
 
 int32_t capus_wait_signal(int32_t timeout_ms) {
+  timeout_ms = capus_watchdog_keep(timeout_ms);
   uint64_t mask = MASKABLE_SIGNALS;
   int64_t timeout[2] = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
   int32_t number = (int32_t)raw4(NR_SIGTIMEDWAIT, &mask, 0, timeout, sizeof mask);
@@ -91,6 +92,8 @@ static int32_t attempt(enum capus_attempt what, const char *path) {
     return (int32_t)raw5(SYS_mount, 0, path, 0, MS_REMOUNT | MS_RDONLY, 0);
   case CAPUS_SWAP_OFF:
     return (int32_t)raw1(SYS_swapoff, path);
+  case CAPUS_SEED:
+    return capus_seed_save(path);
   case CAPUS_SYNC:
     break;
   }
@@ -99,6 +102,7 @@ static int32_t attempt(enum capus_attempt what, const char *path) {
 
 int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms) {
   int ends[2];
+  capus_watchdog_keep(0);
   int32_t outcome = (int32_t)raw2(SYS_pipe2, ends, O_CLOEXEC);
   if (outcome < 0)
     return outcome;
@@ -125,6 +129,10 @@ int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout
   return outcome;
 }
 
+int32_t capus_swap_on(const char *path) {
+  return (int32_t)raw2(SYS_swapon, path, 0);
+}
+
 static int32_t restart(unsigned command) {
   return (int32_t)raw4(SYS_reboot, 0xfee1dead, 672274793, command, 0);
 }
@@ -135,6 +143,8 @@ int32_t capus_take_ctrl_alt_del(void) {
 
 int32_t capus_power(enum capus_power action) {
   static const unsigned commands[] = {RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM, 0x45584543};
+  if (action == CAPUS_POWER_OFF || action == CAPUS_HALT)
+    capus_watchdog_disarm();
   return restart(commands[action]);
 }
 

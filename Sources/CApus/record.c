@@ -106,7 +106,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .files_end = files_end,
                             .start_us = start_us,
                             .stage = stage & 1,
-                            .asked = stage & 1};
+                            .asked = stage & 1,
+                            .watchdog_fd = capus_watchdog_descriptor()};
   set_path(record);
   current = record;
   if (capus_kept == NULL) {
@@ -230,6 +231,7 @@ enum capus_resume capus_record_resume(void) {
       capus_kept = record;
       capus_kept_fd = fd;
       state = judge(record);
+      capus_watchdog_resume(record->watchdog_fd);
       capus_log_resume(record->log_fd, state < CAPUS_CRASHED_OFTEN);
       capus_keep_descriptors(0);
       capus_fault_arm();

@@ -211,17 +211,4 @@ private let good = """
     }
     #expect(given.first == "user" && given.count > 8)
   }
-
-  @Test("a key that is not in force yet is a note and no error") func notInForce() throws {
-    let folder = try Folder()
-    let file = try folder.write(
-      "apus.json",
-      """
-      {"apus":1,"system":{"fstab":true},"services":{"a":{"exec":["/bin/a"]}}}
-      """)
-    let outcome = run(["apus", "check", file])
-    #expect(outcome.code == 0)
-    #expect(outcome.error.contains(": note: system.fstab"))
-    #expect(outcome.error.contains("accepted, not in force yet\n"))
-  }
 }

@@ -64,6 +64,8 @@ struct SystemTests {
     #expect(MountOptions([]).data == [0])
     #expect(MountOptions(Array("ro,rw,defaults".utf8)).flags == 0)
     #expect(MountOptions(Array("rbind".utf8)).flags == 4096 | 16384)
+    #expect(MountOptions(Array("users,dev,exec,_netdev,x-any.thing=1".utf8)).flags == 2)
+    #expect(MountOptions(Array("_netdev,x-any.thing=1,nouser".utf8)).data == [0])
     #expect(MountOptions(Array("rosy,,x".utf8)).data == Array("rosy,x".utf8) + [0])
   }
 

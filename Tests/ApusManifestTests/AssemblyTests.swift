@@ -249,6 +249,33 @@ import Testing
     #expect(loaded.manifest.system.mounts.isEmpty)
   }
 
+  @Test func `A watchdog has defaults, and a pretimeout before its timeout`() {
+    let plain = load(#"{"apus": 1, "system": {"watchdog": {}}}"#)
+    #expect(plain.lines == [])
+    #expect(plain.text(plain.manifest.system.watchdogDevice) == "/dev/watchdog")
+    #expect(plain.manifest.system.watchdogTimeout == .seconds(15))
+    #expect(plain.manifest.system.watchdogRebootTimeout == .seconds(60))
+    #expect(plain.manifest.system.watchdogPretimeout == .never)
+    #expect(load(#"{"apus": 1}"#).manifest.system.watchdogDevice.isEmpty)
+    let given = load(
+      #"{"apus": 1, "system": {"watchdog": {"device": "/dev/dog", "timeout": "5s", "pretimeout": "5s"}}}"#
+    )
+    #expect(
+      given.errorLines == [
+        "apus.json:1:36: error: system.watchdog: the pretimeout must be shorter than the timeout"
+      ])
+    #expect(given.text(given.manifest.system.watchdogDevice) == "/dev/dog")
+  }
+
+  @Test func `The kernel takes 127 bytes of a pattern for core dumps`() {
+    for count in [127, 128] {
+      let pattern = String(repeating: "c", count: count)
+      let loaded = load(#"{"apus": 1, "system": {"coredump": "\#(pattern)"}}"#)
+      #expect(loaded.errors == count - 127)
+      #expect(loaded.text(loaded.manifest.system.coredump) == (count == 127 ? pattern : ""))
+    }
+  }
+
   @Test func `Tables have no room to spare`() {
     let services = (0..<100).map { #""s\#($0)": {"exec": ["/bin/s", "-f", "x"], "user": "www"}"# }
     let loaded = load(#"{"apus": 1, "services": {\#(services.joined(separator: ","))}}"#)

@@ -3,7 +3,7 @@
 # What builds (gcc and make for libcap, dpkg-dev and xz-utils for its source package), what formats,
 # what boots and what tests and the demo call.
 host_packages="
-  ca-certificates clang-format cpio curl dpkg-dev gcc libc6-dev libcap-dev make openssh-client
+  ca-certificates clang-format cpio curl dpkg-dev e2fsprogs gcc libc6-dev libcap-dev make openssh-client
   python3 qemu-system-arm qemu-system-x86 qemu-user strace util-linux xz-utils busybox-static
 "
 

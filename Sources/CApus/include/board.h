@@ -27,6 +27,13 @@ int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity);
 /* Writes a file that exists already, in one write(2). */
 int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count);
 
+/* Takes the seed that the last boot left, which counts as entropy when it is a file of mode 0600 of
+ * root's, and saves another one at once. Of a file that can not be removed nothing counts. */
+int32_t capus_seed_load(const char *path);
+int32_t capus_seed_save(const char *path);
+/* swapon(2). */
+int32_t capus_swap_on(const char *path);
+
 int32_t capus_set_host_name(const uint8_t *name, size_t count);
 int32_t capus_raise_loopback(void);
 /* finit_module(2) without parameters; a compressed one is the kernel's business (Linux 5.17). */
@@ -51,9 +58,25 @@ enum capus_attempt {
   CAPUS_UNMOUNT,
   CAPUS_READ_ONLY, /* remounts */
   CAPUS_SWAP_OFF,
+  CAPUS_SEED, /* capus_seed_save */
 };
 /* Does it in a child, and leaves the child behind when it takes longer than that: -ETIMEDOUT. */
 int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms);
+
+/* The hardware watchdog: its device, and in seconds its timeout, how long before it the kernel is
+ * told (0 for not at all), and its timeout from `capus_watchdog_end` on. Without a device one that
+ * is open from another manifest is disarmed. */
+void capus_watchdog_set(const uint8_t *path, size_t count, int32_t time, int32_t before,
+                        int32_t at_reboot);
+/* Puts it off, opening it first when it is not open. `*seconds` is then the timeout the driver
+ * took, else 0. Gives an error once, as long as it stays the same. */
+int32_t capus_watchdog_pet(int32_t *seconds);
+/* Puts it off where there is no loop; how long to wait before the next time, at most that long. */
+int32_t capus_watchdog_keep(int32_t timeout_ms);
+/* From now on it waits as long as a reboot may take. */
+void capus_watchdog_end(void);
+/* Resets nothing any more, unless the driver can not be stopped. */
+void capus_watchdog_disarm(void);
 
 enum capus_power { CAPUS_REBOOT, CAPUS_POWER_OFF, CAPUS_HALT, CAPUS_KEXEC };
 /* Ctrl-Alt-Del becomes SIGINT to PID 1. */

@@ -1,0 +1,121 @@
+import ApusBase
+import ApusCore
+import ApusManifest
+import ApusSimulation
+import ApusWire
+import Testing
+
+@Suite struct PowerTests {
+  @Test(
+    "POW-05: SIGPWR does what powerFail says, by default a power-off",
+    arguments: [
+      (nil, PowerAction.poweroff), (.reboot, .reboot), (.poweroff, .poweroff), (.ignore, nil),
+      (.service(1), nil),
+    ] as [(CtrlAltDelAction?, PowerAction?)])
+  func powerFail(_ declared: CtrlAltDelAction?, _ expected: PowerAction?) throws {
+    let sim = simulate { builder in
+      builder.service("it")
+      builder.service("saver") { $0.service.start = .manual }
+      if let declared { builder.change { $0.system.powerFail = declared } }
+    }
+    try sim.run(for: .seconds(5))
+    sim.world.signalSelf(30)
+    let ordered = sim.world.time
+    try sim.run(for: .minutes(1))
+    #expect(sim.world.power == expected)
+    #expect(sim.starts(1) == (declared == .service(1) ? 1 : 0))
+    if let end = sim.world.powerTime { #expect(end - ordered < .seconds(30)) }
+  }
+
+  /// A board with a minimum uptime of two minutes whose service gives up in its first second.
+  private func failing(
+    _ mode: SupervisorMode = .system, critical: Bool = true, onLimit: LimitAction = .stop
+  ) -> Simulation {
+    let sim = simulate(mode: mode) { builder in
+      builder.service("it") {
+        if critical {
+          $0.service.flags.insert(.critical)
+          $0.restart.policy = .no
+        } else {
+          $0.restart.limit = Rate(count: 1, window: .minutes(1))
+          $0.restart.onLimit = onLimit
+        }
+      }
+      builder.service("other")
+      builder.change { $0.system.minimumUptime = .minutes(2) }
+    }
+    sim.world.behaviour = { service, _, _ in
+      service == 0 ? .ending(after: 1000, code: 1) : Script()
+    }
+    return sim
+  }
+
+  @Test("a critical service that gives up ends the board at its minimum uptime")
+  func critical() throws {
+    let sim = failing()
+    try sim.run(for: .seconds(100))
+    #expect(sim.state(0) == .failed)
+    #expect(sim.state(1) == .ready)
+    #expect(sim.world.messages.contains { $0.kind == .shutdown && $0.nextUs > 100_000_000 })
+    try sim.run(for: .minutes(5))
+    #expect(sim.world.power == .reboot)
+    let ordered = try #require(sim.world.shutdownOrdered)
+    #expect(ordered - .zero == .minutes(2))
+  }
+
+  @Test(
+    "so does the limit of restarts",
+    arguments: [(LimitAction.reboot, PowerAction.reboot), (.poweroff, .poweroff)])
+  func limit(_ declared: LimitAction, _ expected: PowerAction) throws {
+    let sim = failing(critical: false, onLimit: declared)
+    try sim.run(for: .minutes(10))
+    #expect(sim.world.power == expected)
+    #expect(try #require(sim.world.shutdownOrdered) - .zero == .minutes(2))
+    let rescue = failing(critical: false, onLimit: .rescue)
+    try rescue.run(for: .minutes(10))
+    #expect(rescue.world.power == nil)
+    #expect(rescue.world.rescues == 1)
+  }
+
+  @Test("after that uptime, and in apus run, there is no delay")
+  func later() throws {
+    let sim = failing()
+    sim.world.behaviour = { service, _, _ in
+      service == 0 ? .ending(after: 200_000_000, code: 1) : Script()
+    }
+    try sim.run(for: .minutes(10))
+    #expect(try #require(sim.world.shutdownOrdered) - .zero < .seconds(202))
+    let run = failing(.user)
+    try run.run(for: .minutes(10))
+    #expect(run.world.power == .exit)
+    #expect(try #require(run.world.shutdownOrdered) - .zero < .seconds(10))
+  }
+
+  @Test("who was started again in between is forgiven, and an operator does not wait")
+  func forgiven() throws {
+    let sim = failing()
+    try sim.run(for: .seconds(10))
+    sim.always(Script())
+    sim.world.request(.start, 0)
+    try sim.run(for: .minutes(10))
+    #expect(sim.world.power == nil)
+    let ordered = failing()
+    try ordered.run(for: .seconds(10))
+    ordered.world.request(.reboot)
+    try ordered.run(for: .seconds(10))
+    #expect(ordered.world.power == .reboot)
+  }
+
+  @Test("another program knows of the end that waits")
+  func replaced() throws {
+    let sim = failing()
+    var turns = 0
+    sim.replaces = {
+      turns += 1
+      return turns % 3 == 0
+    }
+    try sim.run(for: .minutes(10))
+    #expect(sim.world.power == .reboot)
+    #expect(try #require(sim.world.shutdownOrdered) - .zero == .minutes(2))
+  }
+}
