@@ -85,6 +85,13 @@ extension LinuxKernel {
     unsafe capus_cgroup_kill(pointer(service.name), process.pid)
   }
 
+  /// Removes the group that a refused start may have made, unless another process is in it.
+  @inline(never)
+  func removeGroup(of service: UInt16) {
+    guard let service = manifest.services.at(Int(service)) else { return }
+    _ = unsafe capus_cgroup_remove(pointer(service.name))
+  }
+
   /// Removes the groups, and ends what a service has left in its own unless it is to be spared.
   @inline(never)
   mutating func removeGroups() {

@@ -27,6 +27,8 @@ struct Process {
   var isUsed = false
   /// True once its end has been reported; it is a zombie until `release`.
   var hasEnded = false
+  /// A step on its way to execve(2) has failed.
+  var hasFailed = false
 }
 
 /// A child on its way to execve(2).

@@ -101,6 +101,7 @@ extension LinuxKernel {
       if process.hasEnded, !process.isForeign { _ = capus_reap(process.pid) }
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       looksForEnds = true
+      if process.hasFailed { removeGroup(of: process.service) }
     }
     if process.connection >= 0 {
       watches.remove(process.connection)

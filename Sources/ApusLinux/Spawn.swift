@@ -80,6 +80,7 @@ extension LinuxKernel {
     } catch {
       memory.giveBack(slot)
       if table.isMain(id.slot), process.connection >= 0 { _ = capus_close(process.connection) }
+      removeGroup(of: index)
       throw error
     }
     process.generation = id.generation
@@ -186,6 +187,7 @@ extension LinuxKernel {
       if process.connection >= 0 { _ = capus_close(process.connection) }
       process.connection = -1
     }
+    process.hasFailed = error != 0
     table.set(flight.instance.slot, process)
     if error != 0 {
       events.append(

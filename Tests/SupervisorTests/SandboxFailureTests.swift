@@ -52,6 +52,27 @@ enum Denial {
     let found = try #require(try board.service("s")["reason"] as? String)
     #expect(found.contains(reason), "\(found)", sourceLocation: location)
     #expect(!FileManager.default.fileExists(atPath: board.path("ran")), sourceLocation: location)
+    if !isAlone { try expectNothingLeft(board, location) }
+  }
+
+  /// What a refused start has made is gone: its process with its namespaces, its mounts, its group.
+  private static func expectNothingLeft(_ board: Board, _ location: SourceLocation) throws {
+    func read(_ path: String) throws -> String {
+      try String(contentsOfFile: "/proc/\(path)", encoding: .utf8)
+    }
+    let (own, plain) = (board.process.pid, try board.pid("plain"))
+    let mounts = try read("\(own)/mountinfo")
+    #expect(board.command(["start", "s"]).code == 1, sourceLocation: location)
+    #expect(try read("\(own)/mountinfo") == mounts, sourceLocation: location)
+    let children = try read("\(own)/task/\(own)/children").split(separator: " ")
+    #expect(children == ["\(plain)"], sourceLocation: location)
+    let line = try read("\(plain)/cgroup").split(separator: "\n").first { $0.hasPrefix("0::/") }
+    guard let group = line?.dropFirst(3), group.hasSuffix(".plain") else { return }
+    for root in ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
+    where FileManager.default.fileExists(atPath: root + group) {
+      let other = "\(root)\(group.dropLast(5))s"
+      #expect(!FileManager.default.fileExists(atPath: other), sourceLocation: location)
+    }
   }
 }
 
