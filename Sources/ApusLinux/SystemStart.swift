@@ -17,7 +17,10 @@ public func runInit() -> Never {
   // Whatever is sent from now on waits for the loop.
   capus_block_signals()
   var setup = SystemSetup()
-  if !isResumed { setup.prepare() }
+  if !isResumed {
+    capus_close_inherited()
+    setup.prepare()
+  }
   if isCrashingOften {
     _ = capus_close(capus_record_control())
     say("three crashes within a minute: a rescue shell, services and sockets are kept")

@@ -31,6 +31,13 @@ void capus_secure_streams(void) {
   }
 }
 
+void capus_close_inherited(void) {
+  /* Before Linux 5.9 one by one, up to the kernel's own limit. */
+  if (raw3(NR_CLOSE_RANGE, 3, ~0U, 0) == -ENOSYS)
+    for (int fd = 3; fd < 1024; fd++)
+      raw1(SYS_close, fd);
+}
+
 int32_t capus_open_console(const char *path) {
   int fd = raw_open(path, O_RDWR | O_NOCTTY | O_NONBLOCK);
   if (fd < 0)

@@ -8,6 +8,8 @@
 /* Opens something harmless as 0, 1 and 2 where nothing is open, so that no later descriptor gets
  * one of these numbers. */
 void capus_secure_streams(void);
+/* Closes what another init has left open beyond these: it would hold the root it came from. */
+void capus_close_inherited(void);
 /* Makes a terminal 0, 1 and 2, without ever waiting for it. */
 int32_t capus_open_console(const char *path);
 
