@@ -29,6 +29,7 @@
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
+ *   probe fuse-hang DIR CALL…  a file system that never answers some calls; see fuse.c
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -55,6 +56,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "fuse.h"
 
 extern char **environ;
 
@@ -568,6 +571,8 @@ int main(int count, char **arguments) {
     hold();
     return 0;
   }
+  if (!strcmp(deed, "fuse-hang") && count > 2)
+    return fuse_hang(arguments[2], arguments + 3);
   if (!strcmp(deed, "shut"))
     return shutdown(3, SHUT_RDWR);
   if (!strcmp(deed, "sockets") && count > 2)
