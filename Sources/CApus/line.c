@@ -21,7 +21,11 @@ static uint32_t prefix(const uint8_t *bytes, uint32_t count, uint8_t *level) {
 static void end_line(struct ring *ring) {
   struct head head;
   uint8_t start[5];
-  log_head(log_current, ring, ring->open_at, &head);
+  if (!log_line(log_current, ring, ring->open_at, &head)) {
+    ring->used = 0;
+    ring->state &= ~(OPEN | GOES_ON);
+    return;
+  }
   const uint32_t at = ring->open_at + sizeof head;
   const uint32_t count = head.count < sizeof start ? head.count : sizeof start;
   log_copy(log_current, ring, at, start, count, 0);
@@ -41,8 +45,11 @@ static void finish_line(struct ring *ring) {
 ONCE static void append(struct ring *ring, void *bytes, uint32_t count) {
   struct head head;
   while (ring->size - ring->used < count) {
-    log_head(log_current, ring, ring->written - ring->used, &head);
-    ring->used -= sizeof head + head.count;
+    /* What does not add up goes as a whole, and is counted as lost. */
+    if (log_line(log_current, ring, ring->written - ring->used, &head))
+      ring->used -= sizeof head + head.count;
+    else
+      ring->used = 0;
   }
   log_copy(log_current, ring, ring->written, bytes, count, 1);
   ring->written += count;
@@ -81,7 +88,11 @@ static void take(struct ring *ring, uint8_t *bytes, uint32_t count, int is_end, 
       ring->state |= SKIPPING;
       break;
     }
-    log_head(log_current, ring, ring->open_at, &head);
+    if (!log_line(log_current, ring, ring->open_at, &head)) {
+      ring->used = 0;
+      ring->state = (ring->state & ~(OPEN | GOES_ON)) | SKIPPING;
+      break;
+    }
     const uint32_t room = CAPUS_LINE_BYTES - head.count;
     const uint32_t part = count < room ? count : room;
     append(ring, bytes, part);
@@ -93,7 +104,8 @@ static void take(struct ring *ring, uint8_t *bytes, uint32_t count, int is_end, 
       break;
     end_line(ring);
     /* The rest bears the time and the level of its beginning. */
-    log_head(log_current, ring, ring->open_at, &head);
+    if (!log_line(log_current, ring, ring->open_at, &head))
+      head.level = 6;
     head.count = head.prefix = 0;
     ring->state |= GOES_ON;
   }

@@ -33,10 +33,12 @@ struct ring *log_ring(struct logs *logs, uint32_t service);
 /* Copies into the ring, or out of it. */
 void log_copy(struct logs *logs, const struct ring *ring, uint32_t at, void *bytes, uint32_t count,
               int is_write);
-void log_head(struct logs *logs, const struct ring *ring, uint32_t at, struct head *head);
 void log_put_head(const struct ring *ring, uint32_t at, struct head *head);
 /* Makes the memory for what is written next; a page that is not there would be a SIGBUS. */
 int log_reserve(struct ring *ring, uint32_t end);
+/* The one way to the line at a place: 0 when its head, or what that says, is not within what is
+ * written and kept. */
+int log_line(struct logs *logs, const struct ring *ring, uint32_t at, struct head *head);
 /* Do the lines of a ring add up? */
 int log_is_sound(struct logs *logs, const struct ring *ring);
 

@@ -7,7 +7,9 @@
 
 enum { READERS = 16 };
 
-/* Where a reader stands in a ring: the next line, and how many it has had or knows to be lost. */
+/* Where a reader stands in a ring: the head of the next line, and how many it has had or knows to
+ * be lost. It stays at a line that it has had without its end until that has come: what follows
+ * there is the service's. */
 struct place {
   uint32_t at, number;
 };
@@ -65,12 +67,19 @@ int32_t capus_log_send(uint32_t reader, uint32_t had, int32_t service, int32_t f
     /* Overtaken: the oldest is the next one. */
     if (tried->written - place->at > tried->used)
       place->at = oldest;
-    head = (struct head){.at = INT64_MAX, .number = tried->number, .count = UINT16_MAX};
-    if (place->at != tried->written &&
-        !(follows && tried->state & OPEN && place->at == tried->open_at))
-      log_head(log_current, tried, place->at, &head);
-    else if (follows || place->number == tried->number)
-      continue;
+    int is_there = log_line(log_current, tried, place->at, &head);
+    int is_open = tried->state & OPEN && place->at == tried->open_at;
+    /* One that was had before its end. */
+    if (is_there && !is_open && place->number == head.number + 1) {
+      place->at += sizeof head + head.count;
+      is_there = log_line(log_current, tried, place->at, &head);
+      is_open = tried->state & OPEN && place->at == tried->open_at;
+    }
+    if (!is_there || (is_open && (follows || place->number == head.number + 1))) {
+      if (follows || place->number == tried->number)
+        continue;
+      head = (struct head){.at = INT64_MAX, .number = tried->number, .count = UINT16_MAX};
+    }
     if (found == NULL || head.at < best.at) {
       best = head;
       found = place;
@@ -84,7 +93,8 @@ int32_t capus_log_send(uint32_t reader, uint32_t had, int32_t service, int32_t f
   const uint32_t bytes = is_line ? best.count - best.prefix : 0;
   const size_t name = strlen(ring->rule.name);
   last->count = had + 1;
-  last->next = (struct place){.at = found->at + (is_line ? sizeof best + best.count : 0),
+  const int is_whole = is_line && !(ring->state & OPEN && found->at == ring->open_at);
+  last->next = (struct place){.at = found->at + (is_whole ? sizeof best + best.count : 0),
                               .number = best.number + is_line};
   frame.count = 0;
   number(&frame, 1 | 140 << 8 | (22 + name + bytes) << 16, 4);

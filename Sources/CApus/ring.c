@@ -28,8 +28,13 @@ ONCE void log_copy(struct logs *logs, const struct ring *ring, uint32_t at, void
   }
 }
 
-ONCE void log_head(struct logs *logs, const struct ring *ring, uint32_t at, struct head *head) {
+ONCE int log_line(struct logs *logs, const struct ring *ring, uint32_t at, struct head *head) {
+  const uint32_t rest = ring->written - at;
+  if (rest > ring->used || ring->used > ring->size || rest < sizeof *head)
+    return 0;
   log_copy(logs, ring, at, head, sizeof *head, 0);
+  return head->count <= CAPUS_LINE_BYTES && head->prefix <= head->count &&
+         head->count <= rest - sizeof *head;
 }
 
 ONCE void log_put_head(const struct ring *ring, uint32_t at, struct head *head) {
@@ -57,10 +62,7 @@ int log_is_sound(struct logs *logs, const struct ring *ring) {
       (uint64_t)ring->start + ring->size > logs->size)
     return 0;
   while (at != ring->written) {
-    if (ring->written - at < sizeof head)
-      return 0;
-    log_head(logs, ring, at, &head);
-    if (head.count > CAPUS_LINE_BYTES || ring->written - at < sizeof head + head.count)
+    if (!log_line(logs, ring, at, &head))
       return 0;
     last = at;
     at += sizeof head + head.count;

@@ -90,7 +90,10 @@ final class Board: @unchecked Sendable {
   }
 
   /// What apus has said so far.
-  var log: String { (try? String(contentsOfFile: path("log"), encoding: .utf8)) ?? "" }
+  var log: String {
+    // Services may say any bytes, and the echo has them too.
+    String(decoding: FileManager.default.contents(atPath: path("log")) ?? Data(), as: UTF8.self)
+  }
 
   /// Stops apus and gives its exit status.
   ///
