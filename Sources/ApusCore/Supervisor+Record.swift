@@ -10,12 +10,17 @@ public struct HeldResources: Sendable {
   public var generation: UInt32
   /// True when there is a descriptor: a bound listener, an accepted connection.
   public var isOpen: Bool
+  /// How the child ended that was reaped while nobody supervised.
+  public var end: ExitReport?
 
   /// What is held.
-  public init(pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false) {
+  public init(
+    pid: Int32 = 0, generation: UInt32 = 0, isOpen: Bool = false, end: ExitReport? = nil
+  ) {
     self.pid = pid
     self.generation = generation
     self.isOpen = isOpen
+    self.end = end
   }
 }
 
@@ -132,6 +137,7 @@ extension Supervisor {
     if held.generation == units[service].generation &+ 1 { units[service].generation &+= 1 }
     guard units[service].generation == held.generation else { return false }
     units[service].pid = held.pid
+    units[service].missedEnd = held.end
     return true
   }
 
@@ -245,17 +251,19 @@ extension Supervisor {
 
   @inline(never)
   private mutating func resume(_ service: Int) {
+    let end = units[service].missedEnd
+    units[service].missedEnd = nil
     if units[service].pid > 0 {
       if units[service].isInFlight { handle(.executed(instance(service))) }
-    } else if units[service].isInFlight {
+    } else if units[service].isInFlight, end == nil {
       landed(service)
       lives -= 1
       units[service].isAlive = false
       units[service].stopStage = .none
       clearAlarm(service)
     } else {
-      // Its end was seen by nobody.
-      handle(.exited(instance(service), Self.unseenEnd))
+      // Its end was seen by nobody who understands it, or by nobody at all.
+      handle(.exited(instance(service), end ?? Self.unseenEnd))
     }
   }
 }

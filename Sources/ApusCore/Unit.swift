@@ -107,6 +107,8 @@ struct Unit: Sendable {
   var kilobytes: UInt32 = 0
   /// Another manifest says otherwise: it ends, and this program does not start it again.
   var isLeaving = false
+  /// How the process ended while nobody supervised; only while a program takes over.
+  var missedEnd: ExitReport?
   /// Set while apus itself ends the process for taking too long.
   var forcedEnd: RunEnd?
   /// Why the state is what it is.

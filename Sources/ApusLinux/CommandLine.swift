@@ -32,7 +32,8 @@ public struct KernelCommandLine: Equatable, Sendable {
     }
   }
 
-  private mutating func take(_ word: Bytes) {
+  /// Takes one word.
+  mutating func take(_ word: Bytes) {
     if word.starts(with: "apus.manifest=") {
       manifest = word.dropping(14)
     } else if word.starts(with: "apus.mask=") {

@@ -264,6 +264,9 @@ open class Board {
   /// Nothing special.
   public init() {}
 
+  /// There is a record of what lasts beyond a crash.
+  open func recordBegun() {}
+
   /// So many listeners are bound, and no process has been started yet.
   open func socketsBound(_ count: Int) {}
 

@@ -8,7 +8,7 @@ var isResumed: Bool { capus_record_state() != CAPUS_FRESH }
 
 /// True when supervising has crashed too often to try again at once.
 var isCrashingOften: Bool {
-  capus_record_state() == CAPUS_CRASHED_OFTEN || capus_record_state() == CAPUS_CRASHED_IN_RESCUE
+  capus_record_state() == CAPUS_CRASHED_OFTEN || capus_record_state() == CAPUS_CRASHED_IN_PAUSE
 }
 
 /// The record of the program before this one.
@@ -29,17 +29,27 @@ func record(file name: Bytes, _ bytes: Bytes, _ errno: Errno?) {
   }
 }
 
-/// `apus run` after its third crash within a minute: services and sockets stay as they are, the dead
-/// are buried, and SIGTERM or SIGINT ends it all. The exit code.
-func holdServices() -> Int32 {
-  say("three crashes within a minute: services are kept and not looked after")
-  while true {
-    let signal = capus_wait_signal(60_000)
-    while capus_reap_any() > 0 {}
-    guard signal == 15 || signal == 2 else { continue }
-    capus_record_signal(15)
+/// `apus run` after its third crash within a minute: everything it has started ends, so that its own
+/// supervisor finds nothing running twice when it starts it again. The exit code.
+func endServices() -> Int32 {
+  say("three crashes within a minute: services are stopped, apus run ends with 1")
+  capus_block_signals()
+  capus_record_mute()
+  if capus_pid() == 1 {
+    endEveryone()
     return 1
   }
+  let end = capus_now() &+ 5_000_000
+  capus_record_signal(15)
+  capus_record_signal(18)  // what is stopped goes on, to see it
+  var isChildless = false
+  while !isChildless, capus_now() < end {
+    let pid = capus_reap_any()
+    if pid == 0 { _ = capus_wait_signal(50) }
+    isChildless = pid < 0
+  }
+  capus_record_signal(9)
+  return 1
 }
 
 private func held(_ slot: UInt32, _ bytes: inout Bytes) -> (held: capus_held, count: Int) {
@@ -65,6 +75,7 @@ extension LinuxKernel {
     defer { startOutputs() }
     if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
     capus_fault_log(files.kernelLog)
+    board.recordBegun()
     for slot in 0..<table.mainCount + table.listenerCount {
       identify(slot)
     }
@@ -119,7 +130,9 @@ extension LinuxKernel {
     // Whatever has ended meanwhile is a zombie that waits.
     looksForEnds = true
     hasToldBound = true
-    if capus_record_state() == CAPUS_REPLACED {
+    if capus_record_state() == CAPUS_RETURNED {
+      log.say("goes on after a pause for its crashes")
+    } else if capus_record_state() == CAPUS_REPLACED {
       log.say(
         isApplied ? "goes on with another manifest" : "goes on as a new program")
     } else {
@@ -190,8 +203,13 @@ extension LinuxKernel {
       process.pidfd = -1
     }
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
+    let end =
+      held.end == 0
+      ? nil
+      : ExitReport(
+        isSignal: held.end & 512 != 0, number: UInt8(truncatingIfNeeded: held.end & 255))
     let resources = HeldResources(
-      pid: process.pid, generation: held.generation, isOpen: process.connection >= 0)
+      pid: process.pid, generation: held.generation, isOpen: process.connection >= 0, end: end)
     let index = UInt16(
       truncatingIfNeeded: slot < table.mainCount ? slot : slot - table.listenerCount)
     guard slot >= 0, slot < boardSlot, supervisor.restore(slot: slot, from: &codec, held: resources)

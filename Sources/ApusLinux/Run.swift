@@ -27,10 +27,7 @@ public struct SupervisorEnd: Sendable {
 /// Diagnostics of the manifest go to standard error; invalid services are left out, and only an
 /// unusable main file (1) or a kernel without epoll(7) (1) is a failure.
 public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
-  if isCrashingOften {
-    _ = capus_close(capus_record_control())
-    return holdServices()
-  }
+  if isCrashingOften { return endServices() }
   let start = startOfApus()
   let loaded = loadManifest(main: options.manifestPath)
   for index in loaded.diagnostics.indices {

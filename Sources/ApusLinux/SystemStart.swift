@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 internal import ApusCore
 internal import ApusManifest
 internal import ApusWire
@@ -7,8 +7,10 @@ internal import CApus
 /// PID 1 of a machine, from its first instruction to reboot(2). Never returns.
 ///
 /// In a container (another pid namespace than the machine's) nothing is mounted and nobody
-/// rebooted: it supervises like `apus run` and ends with its exit code.
-public func runInit() -> Never {
+/// rebooted: it supervises like `apus run` and ends with its exit code. `arguments` are the name and
+/// the words it was given, which count as words of the kernel command line: those of a boot
+/// configuration stand nowhere else.
+public func runInit(_ arguments: Rows<Bytes>) -> Never {
   let start = startOfApus()
   capus_secure_streams()
   if capus_is_initial_pid_namespace() == 0 {
@@ -21,21 +23,18 @@ public func runInit() -> Never {
     capus_close_inherited()
     setup.prepare()
   }
-  if isCrashingOften {
-    _ = capus_close(capus_record_control())
-    say("three crashes within a minute: a rescue shell, services and sockets are kept")
-    // Without the manifest's word for it when not even that could be read.
-    if capus_record_state() == CAPUS_CRASHED_IN_RESCUE { runRescue(RescuePlan()) }
-    runRescue(RescuePlan(loadManifest(main: Rows()).manifest))
-  }
-  let line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
+  if isCrashingOften { pauseSupervision() }
+  var line = KernelCommandLine(parsing: textFile("/proc/cmdline", limit: 65536))
+  for index in 1..<max(1, arguments.count) { line.take(arguments[index]) }
+  var plan = RescuePlan()
+  let found = findManifest(line, &plan)
   if line.isRescue {
     say("a rescue shell, as the kernel command line asks")
-    runRescue(RescuePlan())
+    runRescue(plan)
   }
-  guard var manifest = findManifest(line) else {
+  guard var manifest = found else {
     say("no manifest is usable: a rescue shell")
-    runRescue(RescuePlan())
+    runRescue(plan)
   }
   mask(line.masks, in: &manifest)
   declareWatchdog(manifest)
@@ -51,18 +50,38 @@ public func runInit() -> Never {
     finishPower(end.power, seed: manifest.bytes(manifest.system.randomSeed))
   } catch {
     complain("supervise", "services", error)
-    runRescue(RescuePlan(manifest))
+    runRescue(plan)
   }
+}
+
+/// Nobody supervises for a while: a rescue shell, services and sockets as they are.
+private func pauseSupervision() -> Never {
+  capus_record_mute()
+  let end = capus_record_pause_end()
+  var line = ByteWriter.room(160)
+  line.text("apus: three crashes within a minute: a rescue shell; services and sockets are kept, ")
+  line.text("supervision comes back in ")
+  line.decimal((max(0, end &- capus_now()) &+ 999_999) / 1_000_000)
+  line.text(" s")
+  finish(&line)
+  runRescue(RescuePlan.kept(), until: end)
 }
 
 /// The manifest of the board: the one the kernel command line names or /etc/apus.json, else
 /// /etc/apus.fallback.json; nil when neither can be used at all (PID-08).
-private func findManifest(_ line: KernelCommandLine) -> Manifest? {
+///
+/// `plan` becomes the rescue shell that the files say, also where they cannot be used: the first one
+/// that says something counts.
+private func findManifest(_ line: KernelCommandLine, _ plan: inout RescuePlan) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
   for path in [main, bytes("/etc/apus.fallback.json")] {
     var loaded = loadManifest(main: path)
     for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
     loaded.manifest.path = main
+    if !plan.isConfigured { plan = RescuePlan(loaded.manifest) }
+    if !plan.isConfigured, !loaded.mainFileUsable, let text = try? readFile(path, limit: 1 << 20) {
+      plan.salvage(from: text)
+    }
     if loaded.mainFileUsable { return loaded.manifest }
   }
   return nil
@@ -118,6 +137,8 @@ final class ConsoleBoard: Board {
     line.text(count == 1 ? " socket bound" : " sockets bound")
     finish(&line)
   }
+
+  override func recordBegun() { rescuePlan.keep() }
 
   override func rescue() {
     do {

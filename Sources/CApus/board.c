@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -163,9 +164,15 @@ int32_t capus_kernel_release(uint8_t *bytes, size_t capacity) {
   return (int32_t)count;
 }
 
+int32_t capus_is_privileged_by_file(void) {
+  return getauxval(AT_SECURE) != 0;
+}
+
 int32_t capus_is_initial_pid_namespace(void) {
   struct raw_status status;
+  /* Before /proc is mounted, or on a kernel without namespaces: the second process of a machine is
+   * the kernel's own, of no group. */
   if (raw_stat(AT_FDCWD, "/proc/self/ns/pid", 0, &status) < 0)
-    return 1; /* a kernel without namespaces */
+    return raw1(SYS_getpgid, 2) == 0;
   return status.inode == 0xEFFFFFFCU;
 }

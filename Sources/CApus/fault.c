@@ -234,6 +234,15 @@ int32_t capus_replace(int32_t applies) {
   return (int32_t)error;
 }
 
+int32_t capus_return(void) {
+  capus_keep_descriptors(1);
+  long error = capus_check_program() < 0 ? -1 : execute(capus_kept->path);
+  if (error < 0)
+    error = execute("/proc/self/exe");
+  capus_keep_descriptors(0);
+  return (int32_t)error;
+}
+
 #ifdef APUS_CRASHES
 void capus_abort(void) {
   abort();

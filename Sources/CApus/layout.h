@@ -5,7 +5,13 @@
 #include "include/log.h"
 #include "include/record.h"
 
-enum { RECORD_MAGIC = 0x31757061, PATH_BYTES = 256, CRASHES = 4, PATH_MOST = 1024 };
+enum {
+  RECORD_MAGIC = 0x31757061,
+  PATH_BYTES = 256,
+  CRASHES = 4,
+  PATH_MOST = 1024,
+  RESCUE_BYTES = 1024
+};
 
 /* Fixed for all versions, as is the head of a slot. */
 struct record {
@@ -19,7 +25,14 @@ struct record {
   uint32_t stores; /* slots of parked descriptors, behind the board's; 0 before there were any */
   uint32_t stage, asked; /* of the program that writes it, and of the one it executes */
   int32_t watchdog_fd;   /* 0 for none */
+  /* The pause after crashes: how long the last one is, until when, 0 without one; and since when
+   * there has been neither a crash nor a pause. */
+  int64_t pause_us, pause_until, well_since;
+  uint32_t rescue_count; /* the console and argv of the rescue shell, each ended by a NUL */
+  uint8_t rescue[RESCUE_BYTES];
 };
+
+enum { ENDED = 1 << 16 };
 
 /* In a slot of a parked descriptor `check` is its service, `generation` whether its hang-up counts,
  * and the bytes are its name. */
@@ -28,6 +41,8 @@ struct slot {
   uint32_t generation, identity, check;
   uint8_t count;
   uint8_t bytes[CAPUS_SLOT_BYTES];
+  /* How its process ended while nobody supervised: a status of wait4(2) and ENDED. */
+  int32_t end;
 };
 
 static inline uint32_t board_slot(const struct record *record) {

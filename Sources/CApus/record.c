@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +15,7 @@
 #include "raw.h"
 
 #define NR_PIDFD_OPEN 434
-static const int64_t crash_window_us = 60 * 1000000LL;
+static const int64_t minute_us = 60 * 1000000LL;
 
 struct record *capus_kept;
 int32_t capus_kept_fd = -1;
@@ -116,6 +117,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
     capus_fault_arm();
   } else {
     record->lost = capus_kept->lost;
+    record->pause_us = capus_kept->pause_us;
+    record->well_since = capus_kept->well_since;
     memcpy(record->crashes, capus_kept->crashes, sizeof record->crashes);
   }
   return 0;
@@ -167,6 +170,7 @@ void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generati
   place->fd = fd < 0 ? 0 : fd;
   place->pid = pid;
   place->generation = generation;
+  place->end = 0;
 }
 
 /* FNV-1a over the slot's number, the count and the bytes: no single byte can change unseen. */
@@ -199,23 +203,59 @@ static int is_sound(const struct record *record, size_t size) {
          record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size;
 }
 
+/* How long the first pause is; tests have less time than boards. */
+static int64_t first_pause(void) {
+#ifdef APUS_CRASHES
+  const char *given = capus_environment("APUS_FIRST_PAUSE_MS");
+  if (given != NULL)
+    return raw_number(&given) * 1000;
+#endif
+  return minute_us;
+}
+
+/* Nobody supervises for a minute, the next time for twice as long, half an hour at most; after an
+ * hour without a crash it is a minute again. */
+static void begin_pause(struct record *record, int64_t now) {
+  const int64_t most = 30 * minute_us;
+  record->pause_us = record->pause_us <= 0 ? first_pause() : record->pause_us * 2;
+  if (record->pause_us > most)
+    record->pause_us = most;
+  record->pause_until = now + record->pause_us;
+}
+
 static enum capus_resume judge(struct record *record) {
+  const int64_t now = capus_now();
   record->path[PATH_BYTES - 1] = 0;
   stage = record->signal == 0 ? record->asked : record->stage;
   /* A crash before there is another record: not once more. */
   record->asked = record->stage;
-  if (record->signal == 0)
-    return CAPUS_REPLACED;
+  if (record->signal == 0) {
+    const int is_back = record->pause_until != 0;
+    record->pause_until = 0;
+    if (is_back) {
+      record->well_since = now;
+      memset(record->crashes, 0, sizeof record->crashes);
+    }
+    return is_back ? CAPUS_RETURNED : CAPUS_REPLACED;
+  }
   record->signal = 0;
   record->lost++;
+  if (record->pause_until != 0)
+    return CAPUS_CRASHED_IN_PAUSE;
   int recent = 0;
   for (int index = CRASHES - 1; index > 0; index--)
     record->crashes[index] = record->crashes[index - 1];
-  record->crashes[0] = capus_now();
+  record->crashes[0] = now;
   while (recent < CRASHES && record->crashes[recent] != 0 &&
-         record->crashes[0] - record->crashes[recent] < crash_window_us)
+         now - record->crashes[recent] < minute_us)
     recent++;
-  return recent < 3 ? CAPUS_CRASHED : recent == 3 ? CAPUS_CRASHED_OFTEN : CAPUS_CRASHED_IN_RESCUE;
+  if (now - record->well_since >= 60 * minute_us)
+    record->pause_us = 0;
+  record->well_since = now;
+  if (recent < 3)
+    return CAPUS_CRASHED;
+  begin_pause(record, now);
+  return CAPUS_CRASHED_OFTEN;
 }
 
 enum capus_resume capus_record_resume(void) {
@@ -300,6 +340,43 @@ int32_t capus_record_control(void) {
   return capus_is_open(fd) ? fd : -1;
 }
 
+void capus_record_mute(void) {
+  struct slot *board = slot_at(capus_kept, board_slot(capus_kept));
+  if (capus_is_open(board->fd))
+    raw1(SYS_close, board->fd);
+  board->fd = 0;
+}
+
+int64_t capus_record_pause_end(void) {
+  return capus_kept == NULL ? 0 : capus_kept->pause_until;
+}
+
+int32_t capus_record_reap(void) {
+  int status = 0;
+  int32_t pid = (int32_t)raw4(SYS_wait4, -1, &status, WNOHANG, 0);
+  for (uint32_t index = 0; pid > 0 && index < slot_count(capus_kept); index++) {
+    struct slot *slot = slot_at(capus_kept, index);
+    if (slot->pid == pid && capus_kept->slot_size == sizeof *slot)
+      slot->end = status | ENDED;
+  }
+  return pid;
+}
+
+void capus_record_rescue(const uint8_t *bytes, size_t count) {
+  if (current == NULL || count > sizeof current->rescue)
+    return;
+  memcpy(current->rescue, bytes, count);
+  current->rescue_count = (uint32_t)count;
+}
+
+size_t capus_record_rescue_kept(uint8_t *bytes, size_t capacity) {
+  size_t count = capus_kept == NULL ? 0 : capus_kept->rescue_count;
+  if (count > capacity || count > sizeof capus_kept->rescue)
+    return 0;
+  memcpy(bytes, capus_kept->rescue, count);
+  return count;
+}
+
 void capus_record_signal(int32_t number) {
   for (uint32_t index = 0; index < slot_count(capus_kept); index++) {
     int32_t pid = slot_at(capus_kept, index)->pid;
@@ -312,7 +389,12 @@ size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes) 
   if (capus_kept == NULL || slot >= slot_count(capus_kept))
     return 0;
   const struct slot *place = slot_at(capus_kept, slot);
-  *held = (struct capus_held){place->fd, place->pid, place->generation, place->identity};
+  *held = (struct capus_held){place->fd, place->pid, place->generation, place->identity, 0};
+  if (capus_kept->slot_size == sizeof *place && place->end & ENDED) {
+    held->pid = 0;
+    held->end =
+        WIFSIGNALED(place->end) ? WTERMSIG(place->end) | 512 : WEXITSTATUS(place->end) | 256;
+  }
   size_t count = place->count;
   if (count > CAPUS_SLOT_BYTES || offsetof(struct slot, bytes) + count > capus_kept->slot_size ||
       place->check != capus_check(slot, place->bytes, count))

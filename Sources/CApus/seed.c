@@ -10,7 +10,7 @@
 #include "layout.h"
 #include "raw.h"
 
-enum { SEED_BYTES = 32, SEED_MOST = 512, NOT_BLOCKING = 1 };
+enum { SEED_BYTES = 32, SEED_MOST = 512, NOT_BLOCKING = 1, INSECURE = 4 };
 
 /* Makes the entry of a file last, or its absence. */
 static int32_t settle(const char *path) {
@@ -27,6 +27,19 @@ static int32_t settle(const char *path) {
   return error;
 }
 
+/* Fills a seed without waiting: 1 when the kernel had randomness enough, 0 when it had not yet.
+ *
+ * A read of /dev/urandom gathers randomness first (Linux 5.18), for seconds on a board without a
+ * generator; only kernels that lack the flag, and do not gather, are asked that way. */
+static int32_t fill(uint8_t *seed) {
+  if (raw3(SYS_getrandom, seed, SEED_BYTES, NOT_BLOCKING) == SEED_BYTES)
+    return 1;
+  if (raw3(SYS_getrandom, seed, SEED_BYTES, INSECURE) == SEED_BYTES)
+    return 0;
+  int64_t count = capus_read_file("/dev/urandom", seed, SEED_BYTES);
+  return count == SEED_BYTES ? 0 : count < 0 ? (int32_t)count : -EIO;
+}
+
 int32_t capus_seed_save(const char *path) {
   char next[PATH_MOST + 8];
   uint8_t seed[SEED_BYTES];
@@ -40,11 +53,10 @@ int32_t capus_seed_save(const char *path) {
   memcpy(next, path, count);
   memcpy(next + count, ".new", 5);
   /* Its mode says whether the kernel had randomness enough to have it counted the next time. */
-  int mode = 0600;
-  if (raw3(SYS_getrandom, seed, sizeof seed, NOT_BLOCKING) != sizeof seed) {
-    mode = 0400;
-    capus_read_file("/dev/urandom", seed, sizeof seed);
-  }
+  int32_t filled = fill(seed);
+  if (filled < 0)
+    return filled;
+  int mode = filled > 0 ? 0600 : 0400;
   raw3(SYS_unlinkat, AT_FDCWD, next, 0);
   int fd = (int)raw4(SYS_openat, AT_FDCWD, next,
                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);

@@ -4,8 +4,7 @@ internal import ApusLinux
 internal import CApus
 
 // One binary, many names. As PID 1 it is init; `apus run` supervises in the foreground; everything
-// else is an operator's command. The kernel hands words it does not know to init as arguments
-// (`rescue`, `single`), so a PID 1 called `init` looks at no arguments.
+// else is an operator's command.
 
 /// The command line as bytes: the name apus was called by, then its arguments.
 func commandLine() -> Rows<Bytes> {
@@ -44,11 +43,20 @@ func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bo
 func run() -> Int32 {
   let arguments = commandLine()
   _ = capus_record_resume()
-  let isInit = (arguments.first ?? Rows()).lastPathComponent.equals("init")
-  if capus_pid() == 1, isInit || arguments.count < 2 { runInit() }
-  guard arguments.count > 1, arguments[1].equals("run"), !isInit else {
-    return runCommand(arguments)
+  let isContainer = capus_is_initial_pid_namespace() == 0
+  let isFirst = capus_pid() == 1
+  if !isFirst || isContainer, capus_is_privileged_by_file() == 1 {
+    _ = unsafe capus_write(2, Usage.refusal.utf8Start, Usage.refusal.utf8CodeUnitCount)
+    return 1
   }
+  switch ProgramRole.of(arguments, isFirst: isFirst, isContainer: isContainer) {
+  case .initProcess: runInit(arguments)
+  case .command: return runCommand(arguments)
+  case .supervisor: return supervise(arguments)
+  }
+}
+
+func supervise(_ arguments: Rows<Bytes>) -> Int32 {
   capus_secure_streams()
   var options = SupervisorOptions()
   guard read(arguments, into: &options) else {
@@ -62,6 +70,9 @@ func run() -> Int32 {
 enum Usage {
   static var text: StaticString {
     "apus: usage: apus run [--manifest FILE] [--control PATH]\n"
+  }
+  static var refusal: StaticString {
+    "apus: refuses to run: set-user-ID, set-group-ID or file capabilities on the program\n"
   }
 }
 

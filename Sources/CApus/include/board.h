@@ -44,6 +44,8 @@ int32_t capus_load_module(const char *path, int32_t is_compressed);
 int32_t capus_kernel_release(uint8_t *bytes, size_t capacity);
 /* 1 in the machine's own pid namespace, 0 in a container's. */
 int32_t capus_is_initial_pid_namespace(void);
+/* 1 when the program's file gave more rights than its caller has (getauxval(3), AT_SECURE). */
+int32_t capus_is_privileged_by_file(void);
 
 /* A program in a session of its own on a terminal: its pid. `arguments` are strings that each end
  * in a NUL, 15 at most are used; without such a program /bin/sh is it. */

@@ -44,9 +44,10 @@ uint32_t capus_check(uint32_t slot, const uint8_t *bytes, size_t count);
 enum capus_resume {
   CAPUS_FRESH,    /* there was none */
   CAPUS_REPLACED, /* it was asked to */
+  CAPUS_RETURNED, /* the pause after its crashes is over */
   CAPUS_CRASHED,
-  CAPUS_CRASHED_OFTEN,     /* the third time within a minute */
-  CAPUS_CRASHED_IN_RESCUE, /* the fourth */
+  CAPUS_CRASHED_OFTEN,    /* the third time within a minute: a pause begins */
+  CAPUS_CRASHED_IN_PAUSE, /* once more */
 };
 /* Opens the previous record, if the command line names one, before anything else is done. One that
  * is none leaves a fresh start without inherited descriptors. */
@@ -75,12 +76,22 @@ struct capus_file {
  * name parts those of the manifest that is in force from those of the one that is to be. */
 int32_t capus_record_file(uint32_t *at, struct capus_file *file);
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
-/* Its control socket, -1 for none; and a signal to the groups of all its processes. */
+/* Its control socket, -1 for none. */
 int32_t capus_record_control(void);
+/* Closes its control socket; and sends a signal to the groups of all its processes. */
+void capus_record_mute(void);
 void capus_record_signal(int32_t number);
+/* Until when nobody supervises, 0 without a pause. */
+int64_t capus_record_pause_end(void);
+/* Reaps one ended child as capus_reap_any does, and keeps how a process of the record ended. */
+int32_t capus_record_reap(void);
+/* Keeps what the rescue shell is, more than 1024 bytes not; and what was kept, its length. */
+void capus_record_rescue(const uint8_t *bytes, size_t count);
+size_t capus_record_rescue_kept(uint8_t *bytes, size_t capacity);
 struct capus_held {
   int32_t fd, pid;
   uint32_t generation, identity;
+  int32_t end; /* 0 when it has not ended, else its exit code and 256, or its signal and 512 */
 };
 /* A slot of the previous record, and how many of its bytes are sound: 0 when they are not. */
 size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes);
@@ -100,6 +111,8 @@ int32_t capus_check_program(void);
 /* Executes it with the record, or the program that runs, to apply the manifest on the disk; returns
  * -errno when that fails, with nothing changed. */
 int32_t capus_replace(int32_t applies);
+/* Executes it to supervise again after a pause; the program that runs when there is none. */
+int32_t capus_return(void);
 
 /* Deliberate faults, for tests only: defined where APUS_CRASHES is. */
 void capus_abort(void) __attribute__((noreturn));
