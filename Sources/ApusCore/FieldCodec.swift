@@ -152,6 +152,10 @@ extension Unit {
     codec.field(&calendarAt)
     codec.field(&frozenUntil)
     codec.field(&isLeaving)
+    codec.field(&helperIndex)
+    codec.field(&isHelperInFlight)
+    codec.field(&lookAt)
+    codec.field(&isMainNamed)
   }
 }
 

@@ -29,6 +29,8 @@ extension Supervisor {
     units[service].state = .stopped
     units[service].since = .zero
     units[service].isAlive = false
+    units[service].helper = .none
+    units[service].lookAt = .never
     units[service].isLeaving = false
     units[service].hasSucceeded = false
     units[service].isBootPending = false

@@ -68,7 +68,8 @@ extension Supervisor {
     }
   }
 
-  private mutating func runHelper(_ role: HelperRole, of service: Int) -> Bool {
+  /// Runs the present command of a role; false when the service has none.
+  mutating func runHelper(_ role: HelperRole, of service: Int) -> Bool {
     guard let command = command(role, of: service) else { return false }
     units[service].helper = role
     units[service].helperGeneration &+= 1
@@ -132,8 +133,8 @@ extension Supervisor {
   @inline(never)
   mutating func lookLater(_ service: Int) {
     let extras = manifest.extras(of: manifest.services[service])
-    units[service].watchdogAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
-    deadlines.set(deadlineKey(run: service), to: units[service].watchdogAt)
+    units[service].lookAt = now + (manifest.interval(extras.ready, 4) ?? .milliseconds(500))
+    setRunDeadline(service)
   }
 
   /// The program has been reached: becomes ready, unless it is to say so or to be asked.

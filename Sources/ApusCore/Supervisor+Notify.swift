@@ -64,14 +64,18 @@ extension Supervisor {
 
   mutating func setRunDeadline(_ service: Int) {
     let due = min(units[service].watchdogAt, units[service].runtimeAt)
-    deadlines.set(deadlineKey(run: service), to: min(due, units[service].idleAt))
+    let look = min(units[service].lookAt, units[service].idleAt)
+    deadlines.set(deadlineKey(run: service), to: min(due, look))
   }
 
   /// The watchdog, the run time or the pause before the next probe is over.
   mutating func overdue(_ service: Int) {
     guard units[service].isAlive else { return }
-    if units[service].state == .starting, units[service].helper == .none, look(at: service) {
-      return
+    if now >= units[service].lookAt {
+      units[service].lookAt = .never
+      if units[service].state == .starting, units[service].helper == .none {
+        _ = look(at: service)
+      }
     }
     if now >= units[service].idleAt { idleDue(service) }
     if now >= units[service].runtimeAt {
@@ -80,6 +84,7 @@ extension Supervisor {
     if now >= units[service].watchdogAt {
       return abort(service, .watchdog, Reason(.watchdog), signal: 6)
     }
+    setRunDeadline(service)
   }
 
   /// Ends a process that has not kept what it had to: a signal, KILL after the stop's timeout.

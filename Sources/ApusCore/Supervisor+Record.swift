@@ -12,6 +12,10 @@ public struct HeldResources: Sendable {
   public var isOpen: Bool
   /// How the child ended that was reaped while nobody supervised.
   public var end: ExitReport?
+  /// The same of a service's helper.
+  public var helperPid: Int32 = 0
+  public var helperGeneration: UInt32 = 0
+  public var helperEnd: ExitReport?
 
   /// What is held.
   public init(
@@ -31,7 +35,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 162
+  public static let slotBytes = 173
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -130,6 +134,7 @@ extension Supervisor {
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
     }
     if units[service].isBootPending { bootPending += 1 }
+    restoreHelper(service, held)
     guard units[service].isAlive else { return false }
     if units[service].stopStage != .abandoned { lives += 1 }
     if units[service].isInFlight { inFlight += 1 }
@@ -208,30 +213,16 @@ extension Supervisor {
         if !isInert(service) { announce(service) }
       }
       if manifest.services[service].flags.contains(.leaving) { leave(service) }
+      let lost = lostHelper(service)
       if units[service].isAlive { resume(service) }
       resumeIdle(service)
-      resumeHelper(service)
+      resumeHelper(service, lost: lost)
       setRunDeadline(service)
       armTimer(service)
       work.push(service)
     }
     if phase == .running, bootPending > 0 {
       deadlines.set(boardKey, to: now + .seconds(15))
-    }
-  }
-
-  /// A helper's process is one of the orphans now. What comes before a start is done once more, what
-  /// comes after an end counts as done.
-  private mutating func resumeHelper(_ service: Int) {
-    let role = units[service].helper
-    units[service].helper = .none
-    if units[service].alarm == .helper { clearAlarm(service) }
-    switch role {
-    case .none, .pre, .preDone: break
-    case .post: judgeEnd(service)
-    case .stop: if units[service].isAlive { signalStop(service) }
-    case .reload: reloaded(service, false)
-    case .probe, .pidFile: if units[service].isAlive { _ = look(at: service) }
     }
   }
 

@@ -133,7 +133,8 @@ extension Supervisor {
   mutating func executed(_ id: InstanceID) {
     if let service = helper(id) { return helperLanded(service) }
     if let connection = connection(id) { return connectionExecuted(connection) }
-    guard let service = living(id) else { return }
+    // A word of the program itself may have come before this one.
+    guard let service = living(id), units[service].isInFlight else { return }
     landed(service)
     // Too late counts as not at all: it has been killed for that.
     guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
@@ -151,6 +152,7 @@ extension Supervisor {
   mutating func becomeReady(_ service: Int) {
     if units[service].alarm == .start { clearAlarm(service) }
     units[service].hasSucceeded = true
+    units[service].lookAt = .never
     setRuntime(service, manifest.extras(of: manifest.services[service]).runtimeMax)
     setState(service, .ready, .none)
     out.append(log(.ready, service))

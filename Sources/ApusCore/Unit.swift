@@ -86,9 +86,15 @@ struct Unit: Sendable {
   /// Life of the helper's slot, and whether it has not reached execve(2) yet.
   var helperGeneration: UInt32 = 0
   var isHelperInFlight = false
+  /// The program before this one has left its process, and how that ended while nobody supervised;
+  /// only while a program takes over.
+  var isHelperKept = false
+  var missedHelperEnd: ExitReport?
   /// The interval within which WATCHDOG=1 is due, `never` for none, and when the next one is.
   var watchdog = Interval.never
   var watchdogAt = Instant.never
+  /// When it is looked at again whether it is ready.
+  var lookAt = Instant.never
   /// When the timer elapses, by `afterBoot` and `every`.
   var timerAt = Instant.never
   /// When it does by its calendar, in seconds since 1970: 0 before the clock has been read, the
@@ -157,6 +163,7 @@ struct Unit: Sendable {
   mutating func clearRunTimes() {
     runtimeAt = .never
     watchdogAt = .never
+    lookAt = .never
     idleAt = .never
     idleSince = .never
   }

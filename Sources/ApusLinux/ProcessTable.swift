@@ -78,13 +78,18 @@ struct ProcessTable {
   mutating func set(_ slot: UInt16, _ process: Process) {
     guard processes.indices.contains(Int(slot)) else { return }
     processes[Int(slot)] = process
-    // Helpers do not outlive a crash.
-    if Int(slot) >= mainCount + peers.count { return }
+    if Int(slot) >= helperBase {
+      return capus_record_help(
+        UInt32(truncatingIfNeeded: Int(slot) - helperBase), process.pid, process.generation)
+    }
     let place = Int(slot) < mainCount ? Int(slot) : Int(slot) + listenerCount
     capus_record_hold(
       UInt32(truncatingIfNeeded: place), process.connection,
       process.isForeign ? 0 - process.pid : process.pid, process.generation)
   }
+
+  /// The first slot of helpers, one for each service.
+  var helperBase: Int { mainCount + peers.count }
 
   /// Notes what the pid file of a service says.
   mutating func name(_ pid: Int32, of service: UInt16) {

@@ -203,17 +203,21 @@ extension LinuxKernel {
       process.pidfd = -1
     }
     if capus_is_open(held.fd) == 1 { process.connection = held.fd }
-    let end =
-      held.end == 0
-      ? nil
-      : ExitReport(
-        isSignal: held.end & 512 != 0, number: UInt8(truncatingIfNeeded: held.end & 255))
-    let resources = HeldResources(
-      pid: process.pid, generation: held.generation, isOpen: process.connection >= 0, end: end)
+    var resources = HeldResources(
+      pid: process.pid, generation: held.generation, isOpen: process.connection >= 0,
+      end: LinuxKernel.end(held.end))
+    var helper = Process()
+    if unsafe capus_adopt_child(held.helper, &helper.pidfd) == 0 { helper.pid = held.helper }
+    resources.helperPid = helper.pid
+    resources.helperGeneration = held.helper_generation
+    resources.helperEnd = LinuxKernel.end(held.helper_end)
     let index = UInt16(
       truncatingIfNeeded: slot < table.mainCount ? slot : slot - table.listenerCount)
-    guard slot >= 0, slot < boardSlot, supervisor.restore(slot: slot, from: &codec, held: resources)
-    else {
+    let isWanted =
+      slot >= 0 && slot < boardSlot
+      && supervisor.restore(slot: slot, from: &codec, held: resources)
+    adopt(helper: helper, of: slot, held.helper_generation, supervisor)
+    guard isWanted else {
       // It is buried as an orphan.
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       if process.connection >= 0 { _ = capus_close(process.connection) }
@@ -249,6 +253,33 @@ extension LinuxKernel {
         log.write(.error, "cannot hear a service any more", error.errno)
       }
     }
+  }
+
+  /// How a child ended that was reaped while nobody supervised; nil for one that has not.
+  private static func end(_ status: Int32) -> ExitReport? {
+    status == 0
+      ? nil
+      : ExitReport(isSignal: status & 512 != 0, number: UInt8(truncatingIfNeeded: status & 255))
+  }
+
+  /// Takes over a service's helper; one that is nobody's is reaped as an orphan.
+  private mutating func adopt(
+    helper: Process, of slot: Int, _ generation: UInt32, _ supervisor: borrowing Supervisor
+  ) {
+    var helper = helper
+    guard helper.pid > 0, slot >= 0, slot < table.mainCount, supervisor.keepsHelper(slot) else {
+      if helper.pidfd >= 0 { _ = capus_close(helper.pidfd) }
+      return
+    }
+    helper.generation = generation
+    helper.service = UInt16(truncatingIfNeeded: slot)
+    helper.session = capus_session(helper.pid)
+    helper.memoryKills = memoryKills(helper.service)
+    helper.isUsed = true
+    let index = UInt16(truncatingIfNeeded: table.helperBase + slot)
+    table.set(index, helper)
+    let watch = Watch(.process, index: index, generation: generation)
+    if helper.pidfd >= 0 { _ = watches.add(helper.pidfd, watch, events: CAPUS_READABLE) }
   }
 
   /// Notes the descriptor of a listener, -1 for none, here and in the record.

@@ -9,6 +9,9 @@ public struct Pairs<Key: Equatable & Sendable, Value: Sendable>: Sendable {
   /// No values.
   public init() {}
 
+  /// The values.
+  var all: [Value] { values }
+
   /// The value of a key; nil for none, which takes it away.
   public subscript(key: Key) -> Value? {
     get { keys.firstIndex(of: key).map { values[$0] } }

@@ -83,6 +83,15 @@ extension World {
       return HeldResources(isOpen: listeners[slot - services.count].isBound)
     }
     let place = slot < services.count ? slot : slot - listeners.count
+    var resources = heldMain(place)
+    if slot < services.count, let helper = helpers[UInt16(helperBase + slot)] {
+      resources.helperPid = 100_000 + Int32(slot)
+      resources.helperGeneration = helper.id.generation
+    }
+    return resources
+  }
+
+  private func heldMain(_ place: Int) -> HeldResources {
     if let instance = instances.at(place) ?? nil {
       return HeldResources(
         pid: processes[instance.process]?.pid ?? 0, generation: instance.id.generation)

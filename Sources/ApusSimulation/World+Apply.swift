@@ -47,6 +47,10 @@ extension World {
 
   /// Moves everything to its place in the table of another manifest.
   func move(to next: Manifest, _ moves: Moves, _ slots: [Int?]) {
+    let base = helperBase
+    let ended = exits.compactMap { exit in
+      helpers[exit.id.slot].flatMap { $0.id == exit.id ? ($0.serial, exit.report) : nil }
+    }.map { (serial: $0.0, report: $0.1) }
     var newServices = next.services.map { _ in ServiceFacts() }
     for (old, new) in moves.services.enumerated() {
       if let new { newServices[new] = services[old] }
@@ -71,7 +75,12 @@ extension World {
     moveInstances(next, moves, slots)
     listeners = newListeners
     manifest = next
-    helpers = Pairs()
+    moveHelpers(from: base, moves)
+    for helper in helpers.all where helper.hasEnded {
+      for exit in ended where exit.serial == helper.serial {
+        exits.append((helper.id, exit.report))
+      }
+    }
     reports.removeAll { if case .orphanReaped = $0 { false } else { true } }
     notices = []
     lateReports = []

@@ -59,6 +59,9 @@ extension World {
     if manifest.services[service].flags.contains(.leaving) {
       violate(15, "service \(service) is started, and another manifest says otherwise")
     }
+    if isMain, hasHelper(service) {
+      violate(5, "service \(service) is started while one of its commands runs")
+    }
     if shutdownOrdered != nil { violate(9, "service \(service) is started after a shutdown order") }
     let accepts = manifest.services[service].accepts
     if accepts == isMain { violate(1, "service \(service) is started in the wrong kind of slot") }

@@ -78,6 +78,8 @@ public final class World: Kernel {
   var helpers = Pairs<UInt16, Helper>()
   /// How the helpers of services end, by service; 0 unless it is set.
   public var helperCodes = Pairs<ServiceIndex, UInt8>()
+  /// How long they last in microseconds, by service; 1000 unless it is set.
+  public var helperLives = Pairs<ServiceIndex, Int64>()
   /// Steps of the helpers' children that fail, by service.
   public var helperFailures = Pairs<ServiceIndex, Script.Failure>()
   /// What the pid files of daemons say; without one, that there is none yet.

@@ -43,6 +43,9 @@ struct slot {
   uint8_t bytes[CAPUS_SLOT_BYTES];
   /* How its process ended while nobody supervised: a status of wait4(2) and ENDED. */
   int32_t end;
+  /* The same of a service's helper. */
+  int32_t helper, helper_end;
+  uint32_t helper_generation;
 };
 
 static inline uint32_t board_slot(const struct record *record) {

@@ -173,6 +173,15 @@ void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generati
   place->end = 0;
 }
 
+void capus_record_help(uint32_t slot, int32_t pid, uint32_t generation) {
+  struct slot *place = writable(slot);
+  if (!place)
+    return;
+  place->helper = pid;
+  place->helper_end = 0;
+  place->helper_generation = generation;
+}
+
 /* FNV-1a over the slot's number, the count and the bytes: no single byte can change unseen. */
 uint32_t capus_check(uint32_t index, const uint8_t *bytes, size_t count) {
   uint32_t hash = (2166136261u ^ index) * 16777619u;
@@ -356,8 +365,12 @@ int32_t capus_record_reap(void) {
   int32_t pid = (int32_t)raw4(SYS_wait4, -1, &status, WNOHANG, 0);
   for (uint32_t index = 0; pid > 0 && index < slot_count(capus_kept); index++) {
     struct slot *slot = slot_at(capus_kept, index);
-    if (slot->pid == pid && capus_kept->slot_size == sizeof *slot)
+    if (capus_kept->slot_size != sizeof *slot)
+      break;
+    if (slot->pid == pid)
       slot->end = status | ENDED;
+    if (slot->helper == pid)
+      slot->helper_end = status | ENDED;
   }
   return pid;
 }
@@ -379,21 +392,34 @@ size_t capus_record_rescue_kept(uint8_t *bytes, size_t capacity) {
 
 void capus_record_signal(int32_t number) {
   for (uint32_t index = 0; index < slot_count(capus_kept); index++) {
-    int32_t pid = slot_at(capus_kept, index)->pid;
-    if (pid > 1)
-      capus_kill(-pid, number);
+    const struct slot *slot = slot_at(capus_kept, index);
+    if (slot->pid > 1)
+      capus_kill(-slot->pid, number);
+    if (capus_kept->slot_size == sizeof *slot && slot->helper > 1)
+      capus_kill(-slot->helper, number);
   }
+}
+
+static int32_t told(int32_t end) {
+  if (!(end & ENDED))
+    return 0;
+  return WIFSIGNALED(end) ? WTERMSIG(end) | 512 : WEXITSTATUS(end) | 256;
 }
 
 size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes) {
   if (capus_kept == NULL || slot >= slot_count(capus_kept))
     return 0;
   const struct slot *place = slot_at(capus_kept, slot);
-  *held = (struct capus_held){place->fd, place->pid, place->generation, place->identity, 0};
-  if (capus_kept->slot_size == sizeof *place && place->end & ENDED) {
-    held->pid = 0;
-    held->end =
-        WIFSIGNALED(place->end) ? WTERMSIG(place->end) | 512 : WEXITSTATUS(place->end) | 256;
+  *held = (struct capus_held){.fd = place->fd,
+                              .pid = place->pid,
+                              .generation = place->generation,
+                              .identity = place->identity};
+  if (capus_kept->slot_size == sizeof *place) {
+    held->end = told(place->end);
+    held->pid = held->end != 0 ? 0 : place->pid;
+    held->helper_end = told(place->helper_end);
+    held->helper = held->helper_end != 0 ? 0 : place->helper;
+    held->helper_generation = place->helper_generation;
   }
   size_t count = place->count;
   if (count > CAPUS_SLOT_BYTES || offsetof(struct slot, bytes) + count > capus_kept->slot_size ||

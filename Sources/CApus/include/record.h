@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAPUS_SLOT_BYTES = 162 };
+enum { CAPUS_SLOT_BYTES = 173 };
 
 /* Starts a record; what is added becomes its files. -errno when the kernel has no memfd. */
 int32_t capus_record_begin(void);
@@ -34,6 +34,8 @@ void capus_record_log(int32_t fd);
 int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end);
 /* Keeps a descriptor, -1 for none, and a process, 0 for none. */
 void capus_record_hold(uint32_t slot, int32_t fd, int32_t pid, uint32_t generation);
+/* Keeps the process of a service's helper, 0 for none. */
+void capus_record_help(uint32_t slot, int32_t pid, uint32_t generation);
 /* Keeps bytes of the supervisor; more than CAPUS_SLOT_BYTES are left out. */
 void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count);
 
@@ -92,6 +94,8 @@ struct capus_held {
   int32_t fd, pid;
   uint32_t generation, identity;
   int32_t end; /* 0 when it has not ended, else its exit code and 256, or its signal and 512 */
+  int32_t helper, helper_end; /* of the service's helper */
+  uint32_t helper_generation;
 };
 /* A slot of the previous record, and how many of its bytes are sound: 0 when they are not. */
 size_t capus_record_get(uint32_t slot, struct capus_held *held, uint8_t *bytes);
