@@ -91,6 +91,8 @@ let package = Package(
       "ApusCoreTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"],
       resources: [.copy("Golden")]),
     tests(
+      "SoakTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
+    tests(
       "SimulationTests", ["ApusSimulation", "ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
   ],
   swiftLanguageModes: [.v6],

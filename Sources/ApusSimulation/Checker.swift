@@ -107,9 +107,7 @@ struct Checker {
       return due(report.pausedUntil, world, "unbound listener \(index)")
     }
     guard state == .listening else { return nil }
-    if declared.accepts, world.services[service].alive >= Int(declared.maxConnections) {
-      return nil
-    }
+    if world.isFull(service) { return nil }
     if report.state == .listening {
       return Violation(2, "listener \(index) is shown as listening and not watched")
     }

@@ -47,6 +47,8 @@ public struct ListenerFacts: Sendable {
   public internal(set) var isBroken = false
   /// Waiting connections, oldest first, as indexes of `World.connections`.
   public internal(set) var queue: [Int] = []
+  /// When a connection was last taken out of the queue.
+  public internal(set) var takenAt = Instant.zero
   /// Moments of `watch` effects.
   public internal(set) var watches: [Instant] = []
   /// Since when it has been unwatched.
@@ -158,4 +160,7 @@ struct Instance {
   var isInFlight = true
   /// The supervisor was told that it is before execve(2) no more.
   var hasLanded = false
+  /// It was sent a signal that is to end it before the end of the board was ordered: for being idle,
+  /// silent or late. What follows of that is no part of the shutdown and its order.
+  var wasEnding = false
 }

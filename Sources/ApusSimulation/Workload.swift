@@ -3,6 +3,21 @@ internal import ApusCore
 internal import ApusManifest
 internal import ApusWire
 
+/// What is left out of a life, by number: that way one in which a rule is broken gets shorter.
+public struct Reduction: Sendable {
+  /// Of what happens from outside.
+  public var events: [Int] = []
+  /// Of the faults.
+  public var faults: [Int] = []
+  /// Services that are masked.
+  public var services: [Int] = []
+  /// Whether the world behaves well otherwise.
+  public var isCalm = false
+
+  /// Nothing.
+  public init() {}
+}
+
 /// A random board and a random life of it, drawn from one seed.
 ///
 /// A minute of anything: connections, operators, kills, hang-ups, suspends, errors from every call.
@@ -16,14 +31,22 @@ public final class Workload {
   private var last: Manifest?
   private var random: Random
   private let applies: Bool
+  private let reduction: Reduction
+  /// How many events and faults were drawn, those that are left out among them.
+  public private(set) var eventCount = 0
+  public private(set) var faultCount = 0
 
   /// Draws everything up; nothing runs yet. With `applies` the manifest on the disk is edited now and
-  /// then, and is to be applied.
-  public init(seed: UInt64, traceLimit: Int = 1 << 14, applies: Bool = false) {
+  /// then, and is to be applied. What `without` names is drawn all the same, and left out.
+  public init(
+    seed: UInt64, traceLimit: Int = 1 << 14, applies: Bool = false,
+    without reduction: Reduction = Reduction()
+  ) {
     self.applies = applies
     self.seed = seed
+    self.reduction = reduction
     var random = Random(seed: seed ^ 0xA9A5)
-    let builder = Self.manifest(&random)
+    let builder = Self.manifest(&random, reduction)
     let mode: SupervisorMode = random.chance(800) ? .system : .user
     simulation = Simulation(builder.manifest, seed: seed, mode: mode, traceLimit: traceLimit)
     self.random = random
@@ -34,7 +57,9 @@ public final class Workload {
   private static let active = Interval.seconds(60)
   private static let calm = Interval.seconds(600)
 
-  private static func manifest(_ random: inout Random) -> ManifestBuilder {
+  private static func manifest(
+    _ random: inout Random, _ reduction: Reduction
+  ) -> ManifestBuilder {
     var builder = ManifestBuilder()
     let count = 1 + random.below(12)
     for index in 0..<count {
@@ -83,6 +108,7 @@ public final class Workload {
         }
         draft.stop.timeout = .milliseconds(random.time(10, 5_000))
         draft.stop.scope = random.pick([.all, .all, .mixed, .main])
+        if reduction.services.contains(index) { draft.service.flags.insert(.masked) }
       }
     }
     // Without a draw, so that seeds of the past stay what they are.
@@ -164,7 +190,7 @@ public final class Workload {
     let world = simulation.world
     for moment in 0..<10 { world.after(Int64(moment) * 5_000_000) { $0.press() } }
     world.behaviour = { _, _, random in Self.script(&random) }
-    if random.chance(600) { world.chaos = .wild }
+    if random.chance(600), !reduction.isCalm { world.chaos = .wild }
     drawFaults(world)
     let services = world.manifest.services.count
     let listeners = world.manifest.listeners.count
@@ -182,30 +208,36 @@ public final class Workload {
       case 0..<10:
         if listeners > 0 {
           let listener = random.below(listeners)
-          world.at(moment) { $0.connect(listener, count: many) }
+          plan(moment) { $0.connect(listener, count: many) }
         }
       case 10..<14:
-        world.at(moment) { world in
+        plan(moment) { world in
           let request = world.request(action, service, noWait: noWait)
           if length % 10 == 0 { world.after(length % 1_000_000) { $0.hangUpClient(request) } }
         }
-      case 14..<17: world.at(moment) { $0.kill(service, signal: signal) }
+      case 14..<17: plan(moment) { $0.kill(service, signal: signal) }
       case 17:
         if listeners > 0 {
           let listener = random.below(listeners)
-          world.at(moment) { $0.hangUp(listener) }
-          if length % 3 == 0 { world.at(moment) { $0.bringNetworkUp() } }
+          plan(moment) { $0.hangUp(listener) }
+          if length % 3 == 0 { plan(moment) { $0.bringNetworkUp() } }
         }
-      case 18: world.at(moment) { $0.wallOffset += length * 1_000 - 1_000_000_000_000 }
-      default: if random.chance(200) { world.at(moment) { $0.suspend(for: .seconds(60)) } }
+      case 18: plan(moment) { $0.wallOffset += length * 1_000 - 1_000_000_000_000 }
+      default: if random.chance(200) { plan(moment) { $0.suspend(for: .seconds(60)) } }
       }
     }
     if random.chance(200) {
       // The end comes in the middle of it all.
       let action = random.pick([Request.Action.reboot, .poweroff, .halt])
       let moment = Instant(microseconds: 1_000_000 + random.time(0, Self.active.microseconds))
-      world.at(moment) { $0.request(action) }
+      plan(moment) { $0.request(action) }
     }
+  }
+
+  /// Has something happen at that moment, unless it is left out.
+  private func plan(_ moment: Instant, _ body: @escaping (World) -> Void) {
+    defer { eventCount += 1 }
+    if !reduction.events.contains(eventCount) { simulation.world.at(moment, body) }
   }
 
   /// Edits, mistakes among them, and orders to apply them, at any moment.
@@ -223,7 +255,7 @@ public final class Workload {
       let disk = random.chance(200) ? nil : variants.manifest()
       let isSignal = random.chance(300)
       let leaves = random.chance(200) ? random.time(0, 1_000_000) : nil
-      world.at(Instant(microseconds: moment)) { world in
+      plan(Instant(microseconds: moment)) { world in
         world.disk = disk
         if isSignal { return world.signalSelf(1) }
         let request = world.request(.apply)
@@ -256,7 +288,8 @@ public final class Workload {
       var fault = Fault(place, random.pick(errnos), count)
       fault.from = Instant(microseconds: random.time(0, 40_000_000))
       fault.until = fault.from + Interval(microseconds: random.time(0, 30_000_000))
-      world.faults.append(fault)
+      if !reduction.faults.contains(faultCount) { world.faults.append(fault) }
+      faultCount += 1
     }
   }
 
@@ -276,7 +309,7 @@ public final class Workload {
       world.request(.apply)
     }
     try simulation.run(for: Self.calm)
-    try checkRecovery()
+    try simulation.checkRecovery()
     try checkManifest()
     world.request(.reboot)
     return try finish()
@@ -309,35 +342,6 @@ public final class Workload {
         Violation(
           15, "\(request.client) is not told that the manifest is applied"))
     }
-  }
-
-  // After the storm: every client in a queue of a service that may run has been served.
-  private func checkRecovery() throws(Violation) {
-    let world = simulation.world
-    for (index, listener) in world.listeners.enumerated() {
-      let state = simulation.supervisor.state(of: listener.service)
-      switch state {
-      case .listening, .ready, .starting, .backoff:
-        if !listener.queue.isEmpty, !isFull(listener.service) {
-          throw simulation.failure(
-            Violation(6, "clients still wait on listener \(index), its service \(state)"))
-        }
-      case .waiting, .stopping, .stopped, .failed, .invalid, .skipped: break
-      }
-      if !listener.isBound {
-        throw simulation.failure(Violation(6, "listener \(index) is still not bound"))
-      }
-    }
-  }
-
-  // Connections whose processes never end fill an accept service; daemons that stopped accepting
-  // in the storm hold their queue.
-  private func isFull(_ service: Int) -> Bool {
-    if simulation.world.manifest.services[service].accepts {
-      return simulation.world.services[service].alive
-        >= Int(simulation.world.manifest.services[service].maxConnections)
-    }
-    return simulation.world.isAcceptingAll(service) == false
   }
 
   /// The same life under the real driver, without the checkers that need to stand inside the loop.

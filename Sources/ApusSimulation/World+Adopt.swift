@@ -53,6 +53,8 @@ extension World {
     generations[Int(id.slot)] = next.generation
     services[instance.service].isRunning = true
     services[instance.service].isUp = true
+    // It has the listeners of its parent, and what the parent has left in them.
+    acceptSoon(found, process.serial)
     return .event(.adopted(id, pid: process.pid))
   }
 }

@@ -136,7 +136,30 @@ extension World {
     return outcome
   }
 
+  /// How many connections of a service have a place: those with a process, and those that wait for
+  /// one because too many children of others are before execve(2).
+  func placesTaken(_ service: ServiceIndex) -> Int {
+    var places = services[service].alive
+    for (slot, connection) in held.enumerated() where instances[slot] == nil {
+      guard let connection, let listener = listeners.at(connections[connection].listener)
+      else { continue }
+      if listener.service == service { places += 1 }
+    }
+    return places
+  }
+
+  /// True for a service that accepts and has no place for one more connection.
+  func isFull(_ service: ServiceIndex) -> Bool {
+    manifest.services[service].accepts
+      && placesTaken(service) >= Int(manifest.services[service].maxConnections)
+  }
+
   func heldConnection(_ id: InstanceID) -> Int? { held.at(Int(id.slot)) ?? nil }
+
+  private func take(from listener: ListenerIndex) -> Int {
+    listeners[listener].takenAt = time
+    return listeners[listener].queue.removeFirst()
+  }
 
   func accept(_ listener: UInt16, _ id: InstanceID) -> Outcome {
     let index = Int(listener)
@@ -157,14 +180,14 @@ extension World {
     }
     if let fault {
       if fault.errno == .connectionAborted, !listeners[index].queue.isEmpty {
-        connections[listeners[index].queue.removeFirst()].fate = .reset
+        connections[take(from: index)].fate = .reset
       }
       return .event(.acceptFailed(id, listener: listener, errno: fault.errno))
     }
     guard !listeners[index].queue.isEmpty else {
       return .event(.acceptFailed(id, listener: listener, errno: .again))
     }
-    let connection = listeners[index].queue.removeFirst()
+    let connection = take(from: index)
     connections[connection].fate = .held
     held[slot] = connection
     heldGenerations[slot] = id.generation
@@ -204,7 +227,7 @@ extension World {
     var left = process.script.accepts.map { $0 - process.accepted } ?? .max
     for listener in manifest.services[process.service].listeners.indices {
       while left > 0, !listeners[listener].queue.isEmpty {
-        let connection = listeners[listener].queue.removeFirst()
+        let connection = take(from: listener)
         connections[connection].fate = .served
         connections[connection].servedAt = time
         processes[index]?.accepted += 1

@@ -306,6 +306,8 @@ extension World {
       services[instance.service].signals.append(
         ServiceFacts.SentSignal(time: time, number: number, scope: scope))
       checkStopOrder(instance, number)
+      let isEnd = number == 9 || number == 6 || number == stopSignal(of: instance.service)
+      if shutdownOrdered == nil, isEnd { instances[Int(id.slot)]?.wasEnding = true }
     }
     deliver(number, to: instance.process, instance.serial)
     guard scope == .all else { return .done }
@@ -317,12 +319,17 @@ extension World {
     return .done
   }
 
+  private func stopSignal(of service: ServiceIndex) -> UInt8 {
+    manifest.stop(of: manifest.services[service]).signal
+  }
+
   /// During a shutdown what needs a service is gone before that service gets its first signal.
   ///
   /// Not so for the last KILL, when the time for the shutdown is up: that ends all at once. Nor for
-  /// the KILL of a child that did not reach execve(2) in its time.
+  /// the KILL of a child that did not reach execve(2) in its time, nor for what was being ended before
+  /// the order came.
   private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
-    guard let shutdownOrdered, !instance.hasExited else { return }
+    guard let shutdownOrdered, !instance.hasExited, !instance.wasEnding else { return }
     if number == 9, !instance.hasLanded { return }
     // One that makes room for another manifest was stopped before, and what needs it goes on.
     if manifest.services[instance.service].flags.contains(.leaving) { return }

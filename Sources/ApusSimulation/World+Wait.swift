@@ -183,11 +183,13 @@ extension World {
       services[instance.service].isUp = isOneshot && !report.isSignal && report.number == 0
       instance.exitTurn = turns
       instances[Int(id.slot)] = instance
-    case .executed(let id), .executionFailed(let id, _, _):
-      if case .executionFailed(_, .condition, _) = event {
-        let service = Int(id.slot) < services.count ? Int(id.slot) : Int(id.slot) - helperBase
-        if services.indices.contains(service) { services[service].isSkipped = true }
+    case .executionFailed(let id, let step, _):
+      // Its place among those before execve(2) is free only with its end.
+      let service = Int(id.slot) < services.count ? Int(id.slot) : Int(id.slot) - helperBase
+      if step == .condition, services.indices.contains(service) {
+        services[service].isSkipped = true
       }
+    case .executed(let id):
       if var instance = live(id) {
         instance.hasLanded = true
         instances[Int(id.slot)] = instance
