@@ -43,17 +43,36 @@ enum CheckCommand {
 
   @inline(never)
   private static func add(_ file: Bytes, to loader: inout ManifestLoader) {
+    var ownership = FileOwnership.nobody
     do throws(Errno) {
-      let bytes = try Files.read(file, limit: JSONLimits.manifest.bytes)
+      let bytes = try Files.read(file, limit: JSONLimits.manifest.bytes, ownership: &ownership)
+      warn(file, ownership, &loader)
       loader.add(file: file, bytes: bytes)
     } catch {
-      loader.addUnreadable(file: file, errno: error)
+      if ownership == .nobody || ownership.isRegular {
+        loader.addUnreadable(file: file, errno: error)
+      } else {
+        loader.addIrregular(file: file, ownership)
+      }
     }
+  }
+
+  /// Warns of what others than root and the caller can change.
+  private static func warn(
+    _ file: Bytes, _ ownership: FileOwnership, _ loader: inout ManifestLoader
+  ) {
+    var (user, group) = (UInt32(0), UInt32(0))
+    unsafe capus_own_identity(&user, &group)
+    if ownership == .nobody || ownership.isOnly(for: user, group: group) { return }
+    loader.mistrust(file: file, ownership, isRefused: false)
   }
 
   private static func addDropIns(of main: Bytes, to loader: inout ManifestLoader) {
     do throws(Errno) {
-      for file in try Files.dropIns(of: main) { add(file, to: &loader) }
+      let files = try Files.dropIns(of: main)
+      let folder = Files.folder(of: main)
+      if let ownership = Files.ownership(of: folder) { warn(folder, ownership, &loader) }
+      for file in files { add(file, to: &loader) }
     } catch {
       loader.addUnreadable(file: Files.folder(of: main), errno: error)
     }

@@ -1,17 +1,27 @@
 internal import ApusBase
+internal import ApusManifest
 internal import CApus
 
 /// Reading files and folders for `check`.
 enum Files {
-  /// Reads a file of at most `limit` bytes and one more, which tells that it is longer.
-  static func read(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
+  /// Reads a regular file of at most `limit` bytes and one more, which tells that it is longer.
+  ///
+  /// `ownership` is that of whatever stands there, also of what can not be read for being something
+  /// else. `-` is standard input, which may be a pipe but no terminal.
+  static func read(_ path: Bytes, limit: Int, ownership: inout FileOwnership) throws(Errno) -> Bytes
+  {
     var fd: Int32 = 0
     if !path.equals("-") {
+      var owner = capus_owner()
       fd = unsafe path.withUnsafeBufferPointer {
-        unsafe capus_client_open($0.baseAddress, UInt32(clamping: $0.count))
+        unsafe capus_open_regular($0.baseAddress, $0.count, &owner)
       }
-      try check(Int64(fd))
+      ownership = FileOwnership(user: owner.user, group: owner.group, mode: owner.mode)
+    } else if capus_client_is_terminal(0) == 1 {
+      ownership.mode = 0o020000
+      fd = 0 - Errno.badDescriptor.code
     }
+    try check(Int64(fd))
     defer { if fd > 0 { _ = capus_close(fd) } }
     var count: Int64 = 0
     let bytes = unsafe Bytes(unsafeUninitializedCapacity: limit + 1) { buffer, used in
@@ -20,6 +30,13 @@ enum Files {
     }
     try check(count)
     return bytes
+  }
+
+  /// The bytes of a regular file of at most 1 MiB; none of another one, or one that is not there.
+  static func text(_ path: Bytes) -> Bytes {
+    var ownership = FileOwnership.nobody
+    let bytes = try? read(path, limit: 1 << 20, ownership: &ownership)
+    return bytes ?? Rows()
   }
 
   /// The drop-ins of a main file: what ends in `.json` in the folder beside it, in byte order.
@@ -47,6 +64,15 @@ enum Files {
       }
     }
     return paths
+  }
+
+  /// Whose a file or folder is; nil when it is not there.
+  static func ownership(of path: Bytes) -> FileOwnership? {
+    var owner = capus_owner()
+    let result = unsafe path.withUnsafeBufferPointer {
+      unsafe capus_owner($0.baseAddress, $0.count, &owner)
+    }
+    return result == 0 ? FileOwnership(user: owner.user, group: owner.group, mode: owner.mode) : nil
   }
 
   /// The folder of a main file's drop-ins.

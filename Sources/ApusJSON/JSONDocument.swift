@@ -8,7 +8,8 @@ public import ApusBase
 public struct JSONDocument: Sendable {
   /// The source text.
   public let bytes: Bytes
-  /// The duplicate keys that `JSONLimits.duplicateKeys` let pass, in the order of the text.
+  /// The duplicate keys, and the objects of too many members, that `JSONLimits.duplicateKeys` let
+  /// pass, in the order of the text.
   public let duplicates: Rows<JSONError>
   let tape: JSONTape
 

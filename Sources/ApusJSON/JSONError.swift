@@ -15,6 +15,9 @@ public struct JSONLimits: Equatable, Sendable {
   /// Those read past stand in `JSONDocument.duplicates`, so that a checker can name them together
   /// with everything else that is wrong. At most `maximumDuplicateKeys`.
   public var duplicateKeys: Int
+  /// The most members of one object; an object with more counts as a duplicate key does, and its own
+  /// keys are not compared.
+  public var members: Int
 
   /// What one tape entry can address: 128 MiB.
   public static let maximumBytes = 1 << 27 - 1
@@ -22,11 +25,14 @@ public struct JSONLimits: Equatable, Sendable {
   public static let maximumDuplicateKeys = 64
 
   /// Limits for other texts than manifests; out of range values are moved into range.
-  public init(bytes: Int, depth: Int, stringBytes: Int, duplicateKeys: Int = 0) {
+  public init(
+    bytes: Int, depth: Int, stringBytes: Int, duplicateKeys: Int = 0, members: Int = .max
+  ) {
     self.bytes = min(max(bytes, 0), JSONLimits.maximumBytes)
     self.depth = max(depth, 0)
     self.stringBytes = max(stringBytes, 0)
     self.duplicateKeys = min(max(duplicateKeys, 0), JSONLimits.maximumDuplicateKeys)
+    self.members = max(members, 0)
   }
 
   /// The limits of a manifest file: 1 MiB, 32 levels, strings of 64 KiB.
@@ -58,6 +64,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case invalidNumber
     case invalidLiteral
     case duplicateKey
+    case tooManyMembers
   }
 
   /// What is wrong.
@@ -107,6 +114,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case .invalidNumber: "invalid number"
     case .invalidLiteral: "expected true, false or null"
     case .duplicateKey: "duplicate key"
+    case .tooManyMembers: "the object has more members than the limit"
     }
   }
 
@@ -116,6 +124,6 @@ public struct JSONError: Error, Equatable, Sendable {
     guard let limit else { return }
     writer.text(" of ")
     writer.decimal(Int64(limit))
-    writer.text(code == .tooDeep ? " levels" : " bytes")
+    if code != .tooManyMembers { writer.text(code == .tooDeep ? " levels" : " bytes") }
   }
 }

@@ -8,10 +8,14 @@ struct JSONKeys {
   /// The first duplicates of the objects checked so far, in the order of the text.
   private(set) var duplicates: Rows<JSONError> = Rows()
   private let allowed: Int
+  private let members: Int
   private var heap: Rows<UInt64> = Rows()
 
-  /// Keeps up to `allowed` duplicates before it throws.
-  init(allowed: Int) { self.allowed = allowed }
+  /// Keeps up to `allowed` duplicates, and objects of more than `members`, before it throws.
+  init(allowed: Int, members: Int) {
+    self.allowed = allowed
+    self.members = members
+  }
 
   /// Looks at the keys of an object that has just ended; throws the first duplicate in the text once
   /// there are more than allowed.
@@ -27,6 +31,16 @@ struct JSONKeys {
       child = tape.next(value)
     }
     guard heap.count > 1 else { return }
+    if heap.count > members {
+      keep(JSONError(.tooManyMembers, at: tape[object].offset, limit: members))
+    } else {
+      keepDuplicates(by: order)
+    }
+    if duplicates.count > allowed, let earliest = duplicates.first { throw earliest }
+  }
+
+  /// Notes every key that has been there before.
+  private mutating func keepDuplicates(by order: JSONKeyOrder) {
     sort(by: order)
     var first = heap[0]
     for index in 1..<heap.count {
@@ -37,7 +51,6 @@ struct JSONKeys {
       let second = order.offset(heap[index])
       keep(JSONError(.duplicateKey, at: second, first: order.offset(first)))
     }
-    if duplicates.count > allowed, let earliest = duplicates.first { throw earliest }
   }
 
   /// Puts a duplicate in its place; of too many the last in the text are forgotten.

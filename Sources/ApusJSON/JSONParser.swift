@@ -39,7 +39,7 @@ struct JSONParser: ~Copyable {
       }
     }
     tape = JSONTape(capacity: values)
-    keys = JSONKeys(allowed: limits.duplicateKeys)
+    keys = JSONKeys(allowed: limits.duplicateKeys, members: limits.members)
   }
 
   /// The byte at the position, nil at the end.

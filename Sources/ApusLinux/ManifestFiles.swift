@@ -60,10 +60,15 @@ private func read(_ at: UInt32, _ count: UInt32) -> Bytes {
 }
 
 private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {
-  add(path, to: &loader)
+  add(path, isDropIn: false, to: &loader)
   var names: Bytes = Rows()
   var file = dropInFolder(of: path)
   let folder = file.count
+  var owner = capus_owner()
+  let found = unsafe file.withUnsafeBufferPointer {
+    unsafe capus_owner($0.baseAddress, $0.count, &owner)
+  }
+  if found == 0, !isTrusted(file, FileOwnership(owner), canRefuse: true, &loader) { return }
   unsafe file.withUnsafeBufferPointer { folder in
     unsafe names = Bytes(unsafeUninitializedCapacity: 1 << 18) { buffer, used in
       // Without such a folder there are none.
@@ -78,7 +83,7 @@ private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {
     if byte != 0 {
       file.push(byte)
     } else {
-      add(file, to: &loader)
+      add(file, isDropIn: true, to: &loader)
       file.removeLast(file.count - folder)
     }
   }
@@ -107,12 +112,44 @@ func bytes(_ literal: StaticString) -> Bytes {
   return result
 }
 
+/// Adds a file that only root can change; another one is said, and as a drop-in of PID 1 refused.
 @inline(never)
-private func add(_ path: Bytes, to loader: inout ManifestLoader) {
+private func add(_ path: Bytes, isDropIn: Bool, to loader: inout ManifestLoader) {
+  var owner = capus_owner()
+  let fd = unsafe path.withUnsafeBufferPointer {
+    unsafe capus_open_regular($0.baseAddress, $0.count, &owner)
+  }
+  defer { if fd >= 0 { _ = capus_close(fd) } }
+  let ownership = FileOwnership(owner)
+  if fd == 0 - Errno.badDescriptor.code {
+    record(file: path, Rows(), .badDescriptor)
+    return loader.addIrregular(file: path, ownership)
+  }
+  guard fd >= 0 else { return add(path, Rows(), Errno(0 - fd), to: &loader) }
+  guard isTrusted(path, ownership, canRefuse: isDropIn, &loader) else { return }
   do throws(Errno) {
-    add(path, try contents(of: path), nil, to: &loader)
+    add(path, try contents(of: fd), nil, to: &loader)
   } catch {
     add(path, Rows(), error, to: &loader)
+  }
+}
+
+/// False for what is refused: PID 1 obeys only what root alone can change, but for the main file,
+/// without which there would be no board.
+private func isTrusted(
+  _ path: Bytes, _ ownership: FileOwnership, canRefuse: Bool, _ loader: inout ManifestLoader
+) -> Bool {
+  var (user, group) = (UInt32(0), UInt32(0))
+  unsafe capus_own_identity(&user, &group)
+  if ownership.isOnly(for: user, group: group) { return true }
+  let isRefused = canRefuse && capus_pid() == 1
+  loader.mistrust(file: path, ownership, isRefused: isRefused)
+  return !isRefused
+}
+
+extension FileOwnership {
+  fileprivate init(_ owner: capus_owner) {
+    self.init(user: owner.user, group: owner.group, mode: owner.mode)
   }
 }
 
@@ -130,4 +167,15 @@ func add(_ path: Bytes, _ bytes: Bytes, _ errno: Errno?, to loader: inout Manife
 /// A file up to one byte over the limit of manifests, so that a larger one is seen to be too large.
 private func contents(of path: Bytes) throws(Errno) -> Bytes {
   try readFile(path, limit: 1 << 20 | 1)
+}
+
+/// The same of an open file.
+private func contents(of fd: Int32) throws(Errno) -> Bytes {
+  var count: Int64 = 0
+  let bytes = unsafe Bytes(unsafeUninitializedCapacity: 1 << 20 | 1) { buffer, used in
+    count = unsafe capus_read_all(fd, buffer.baseAddress, buffer.count)
+    used = Int(max(0, count))
+  }
+  guard count >= 0 else { throw Errno(Int32(truncatingIfNeeded: 0 &- count)) }
+  return bytes
 }

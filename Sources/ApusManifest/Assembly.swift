@@ -22,7 +22,7 @@ extension Decoder {
   /// Checks that a file is an object of version 1; false when it can not be used.
   @inline(never) mutating func checkTop(isMain: Bool) -> Bool {
     let root = document.root
-    guard expect(.object, root) else { return false }
+    guard expect(.object, root), !refusesMembers(of: root) else { return false }
     guard let version = member(root, "apus") else {
       if isMain { error(root, "the key \"apus\" is missing; expected \"apus\": 1") }
       return true
@@ -36,6 +36,7 @@ extension Decoder {
 
   /// Decodes `defaults` and `system`, then every service.
   @inline(never) mutating func assemble() {
+    servicesOffsets = Rows(repeating: -1, count: files.count)
     for index in files.indices {
       open(index)
       var cursor = object(document.root)
@@ -45,6 +46,7 @@ extension Decoder {
         case 2 where index == 0: defaults(cursor.value)
         case 2: error(cursor.value, "\"defaults\" belong in the main file")
         case 3:
+          servicesOffsets[index] = document.offset(cursor.value)
           var services = object(cursor.value)
           while next(&services) { add(services) }
         default: break
@@ -85,6 +87,7 @@ extension Decoder {
       guard reports.errors == failures else { continue }
       base = draft
       defaultSlots.set(number, Site(file: file, node: cursor.value))
+      defaultDigests[number] = digest(number, Site(file: file, node: cursor.value))
     }
   }
 
@@ -215,14 +218,21 @@ extension Decoder {
       listenerSites.shorten(to: listeners)
     }
     var isValid = true
+    var isTold = false
+    let source = sourceBytes(of: entry)
     for index in names.indices {
       guard hasRoom(entry.key) else { break }
+      expanded += source / 16
       let name = names[index]
       instance = strings.bytes(of: strings.text(name)).part(base.count)
       target = tables.services.count
       if index > 0 { subject = target }
       let failures = index == 0 ? failures : reports.errors
-      if isValid {
+      if isValid, expanded > ManifestLimits.expandedBytes {
+        if !isTold { refuseExpansion(entry.key) }
+        isTold = true
+        addInvalid(name, entry.key)
+      } else if isValid {
         add(entry, name, slots, failures)
       } else {
         addInvalid(name, entry.key)
@@ -230,9 +240,38 @@ extension Decoder {
       if index == 0, reports.errors > failures { isValid = false }
     }
     instance = Rows()
-    if reports.errors > failures, !isValid || names.isEmpty {
+    if reports.errors > failures, !isValid || isTold || names.isEmpty {
       tables.services[template].flags.insert(.invalid)
     }
+  }
+
+  /// How much text an entry and what overrides keys of it are written in.
+  private func sourceBytes(of entry: Entry) -> Int {
+    var total = 0
+    var current: Entry? = entry
+    while let entry = current {
+      if let document = files.at(entry.key.file)?.document {
+        let end = document.next(entry.value).map { document.offset($0) } ?? document.bytes.count
+        total += end - document.offset(entry.value)
+      }
+      current = entry.override < 0 ? nil : entries.at(entry.override)
+    }
+    return total
+  }
+
+  @inline(never) private mutating func refuseExpansion(_ site: Site) {
+    open(site.file)
+    isSpent = true
+    error(
+      site.node,
+      "the instances of all templates come to more than 2 MiB; this one and the rest are left out")
+  }
+
+  /// True while the instances of templates may have more text; says so once when they may not.
+  @inline(never) mutating func hasRoomToExpand(_ node: JSONNode) -> Bool {
+    if expanded <= ManifestLimits.expandedBytes { return true }
+    if !isSpent { refuseExpansion(Site(file: file, node: node)) }
+    return false
   }
 
   /// Makes the draft a service that exists only to be shown.

@@ -73,8 +73,15 @@ struct Decoder: ~Copyable, Sendable {
   /// What `%i` stands for; empty outside instances.
   var instance: Bytes = Rows()
   var reports = Reports()
-  /// The duplicate keys that are noted already: file and offset in one number.
-  private var repeated: Rows<UInt64> = Rows()
+  /// The lines of the files that diagnostics were about.
+  var lineTables: Rows<LineTable> = Rows()
+  /// The duplicate keys and the objects of too many members that are noted already: file and offset
+  /// in one number.
+  var repeated: Rows<UInt64> = Rows()
+  /// Where the `services` of each file begin.
+  var servicesOffsets: Rows<Int> = Rows()
+  /// What the instances of templates have come to, in the bytes of `ManifestLimits.expandedBytes`.
+  var expanded = 0
   var strings = StringPool()
   var tables = Manifest()
   var pending: Rows<PendingLink> = Rows()
@@ -101,6 +108,10 @@ struct Decoder: ~Copyable, Sendable {
   var draft = Draft.blank()
   /// The values of `defaults`, for those that depend on the instance.
   var defaultSlots = Slots()
+  /// Their digests, by the key's number.
+  var defaultDigests = Rows<UInt32>(repeating: 0, count: 64)
+  /// True once the instances of templates have no more room.
+  var isSpent = false
 
   /// Goes on with another file.
   @inline(never) mutating func open(_ index: Int) {
@@ -113,86 +124,6 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) mutating func discard() {
     files.shorten(to: files.count - 1)
     file = -1
-  }
-
-  // MARK: Diagnostics
-
-  /// Notes an error about a value.
-  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString) {
-    report(.error, node, text)
-  }
-
-  /// Notes an error about a value: a text and a word of the manifest.
-  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: Bytes) {
-    report(.error, node, text, word)
-  }
-
-  /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
-  @inline(never) mutating func error(
-    _ node: JSONNode, _ text: StaticString, _ word: Bytes?, _ more: StaticString = "",
-    hint: Bytes? = nil
-  ) {
-    report(.error, node, text, word, more, hint: hint)
-  }
-
-  /// Notes a diagnostic about a value at the current path.
-  @inline(never) mutating func report(
-    _ severity: Severity, _ node: JSONNode, _ text: StaticString, _ word: Bytes? = nil,
-    _ more: StaticString = "", hint: Bytes? = nil
-  ) {
-    var message: Bytes = Rows()
-    message.append(text)
-    if let word {
-      message.append("\"")
-      message.append(printable: word)
-      message.append("\"")
-    }
-    message.append(more)
-    if let hint {
-      message.append("; did you mean \"")
-      message.append(printable: hint)
-      message.append("\"?")
-    }
-    report(severity, node, message: message)
-  }
-
-  /// Notes a diagnostic with a composed message.
-  @inline(never) mutating func report(_ severity: Severity, _ node: JSONNode, message: Bytes) {
-    report(severity, at: document.offset(node), message)
-  }
-
-  @inline(never) private mutating func report(
-    _ severity: Severity, at offset: Int, _ message: Bytes
-  ) {
-    guard files.indices.contains(file) else { return }
-    let place = SourcePosition.locate(offset: offset, in: document.bytes)
-    reports.add(
-      Diagnostic(
-        file: files[file].name, line: place.line, column: place.column, path: Rows(own: path),
-        severity: severity, message: message, service: subject),
-      file: files[file].number)
-  }
-
-  /// Line and column of a value.
-  @inline(never) func place(of site: Site) -> SourcePosition {
-    guard files.indices.contains(site.file) else { return SourcePosition(line: 1, column: 1) }
-    return SourcePosition.locate(
-      offset: files[site.file].document.offset(site.node), in: files[site.file].document.bytes)
-  }
-
-  /// Appends `file:line:column` of another place to a message.
-  func append(_ site: Site, to message: inout Bytes) {
-    append(place(of: site), of: site.file, to: &message)
-  }
-
-  @inline(never) private func append(
-    _ place: SourcePosition, of file: Int, to message: inout Bytes
-  ) {
-    if files.indices.contains(file) { message.append(contentsOf: files[file].name) }
-    message.append(":")
-    message.append(decimal: UInt64(place.line))
-    message.append(":")
-    message.append(decimal: UInt64(place.column))
   }
 
   // MARK: Shapes
@@ -212,7 +143,8 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Starts at the members of an object, or at none after noting that it is no object.
   @inline(never) mutating func object(_ node: JSONNode) -> Cursor {
-    Cursor(expect(.object, node) ? document.first(node) : nil, pathLength: path.count)
+    let isWalked = expect(.object, node) && !refusesMembers(of: node)
+    return Cursor(isWalked ? document.first(node) : nil, pathLength: path.count)
   }
 
   /// Goes to the next member, with the path at it; a second member of a name is an error.
@@ -237,7 +169,7 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) mutating func next(_ cursor: inout Cursor, _ words: Words) -> Int? {
     while next(&cursor) {
       if let number = words.number(of: cursor.name) { return number }
-      if !Decoder.isIgnored(cursor.name) {
+      if !Decoder.isIgnored(cursor.name), !reports.count(unlessShown: .error) {
         unknown(cursor.key, "unknown key", nil, words, near: words.nearest(to: cursor.name))
       }
     }
@@ -257,6 +189,7 @@ struct Decoder: ~Copyable, Sendable {
     guard let node = cursor.node else { return nil }
     enter(index: cursor.index)
     cursor.index += 1
+    if !instance.isEmpty { expanded += 4 }
     if cursor.index > most {
       tooMany(node, most)
       leave(cursor.pathLength)
@@ -318,36 +251,6 @@ struct Decoder: ~Copyable, Sendable {
   /// Comes back to a path of that length.
   @inline(never) mutating func leave(_ length: Int) {
     path.shorten(to: length)
-  }
-
-  /// True for the second key of a name in an object, which is noted with both places.
-  @inline(never) private mutating func isRepeated(_ key: JSONNode) -> Bool {
-    let offset = document.offset(key)
-    for duplicate in document.duplicates where duplicate.offset == offset {
-      report(duplicate)
-      return true
-    }
-    return false
-  }
-
-  @inline(never) private mutating func report(_ duplicate: JSONError) {
-    let place = UInt64(max(file, 0)) << 32 | UInt64(duplicate.offset)
-    for noted in repeated where noted == place { return }
-    repeated.add(place)
-    let first = SourcePosition.locate(offset: duplicate.first ?? 0, in: document.bytes)
-    var message: Bytes = Rows()
-    message.append("duplicate key, first at ")
-    append(first, of: file, to: &message)
-    report(.error, at: duplicate.offset, message)
-  }
-
-  /// Notes the duplicate keys in what nothing else looks at, as in `x-` extensions.
-  @inline(never) mutating func reportOtherDuplicates() {
-    path = Rows()
-    for index in files.indices {
-      open(index)
-      for duplicate in document.duplicates { report(duplicate) }
-    }
   }
 
   @inline(never) private static func isIgnored(_ name: Bytes) -> Bool {

@@ -59,29 +59,54 @@ struct Reports: Sendable {
   /// Errors so far, the dropped ones included.
   private(set) var errors = 0
 
+  /// Warnings so far that were kept.
+  private var warnings = 0
+
+  /// True for a diagnostic that would not be kept, which is then counted: whoever asks first need not
+  /// compose it.
+  mutating func count(unlessShown severity: Severity) -> Bool {
+    switch severity {
+    case .error:
+      if diagnostics.count - warnings <= ManifestLimits.diagnostics { return false }
+      errors += 1
+      return true
+    case .warning: return warnings > ManifestLimits.warnings
+    }
+  }
+
   /// Keeps a diagnostic of a file of that number, or says once that there are too many.
   ///
   /// Most come in order; the others move back to their place.
   mutating func add(_ diagnostic: Diagnostic, file: Int) {
-    if diagnostic.severity == .error { errors += 1 }
-    if diagnostics.count < ManifestLimits.diagnostics {
-      let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
-      let key = UInt64(file) << 48 | line << 24 | column
-      diagnostics.add(diagnostic)
-      keys.add(key)
-      var index = keys.count - 1
-      while index > 0, keys[index - 1] > key {
-        keys.swapAt(index - 1, index)
-        diagnostics.swapAt(index - 1, index)
-        index -= 1
-      }
-    } else if diagnostics.count == ManifestLimits.diagnostics {
-      var last = diagnostic
-      last.path = Rows()
-      last.service = nil
-      last.message = Rows()
-      last.message.append("too many diagnostics; the rest are not shown")
-      diagnostics.add(last)
+    if count(unlessShown: diagnostic.severity) { return }
+    var diagnostic = diagnostic
+    let isError = diagnostic.severity == .error
+    if isError { errors += 1 }
+    let isLast =
+      isError
+      ? diagnostics.count - warnings == ManifestLimits.diagnostics
+      : warnings == ManifestLimits.warnings
+    if !isError { warnings += 1 }
+    var file = file
+    if isLast {
+      diagnostic.path = Rows()
+      diagnostic.service = nil
+      diagnostic.message = Rows()
+      diagnostic.message.append(
+        isError
+          ? "too many diagnostics; the rest are not shown"
+          : "too many warnings; the rest are not shown")
+      file = Int(UInt16.max)
+    }
+    let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
+    let key = UInt64(min(file, Int(UInt16.max))) << 48 | line << 24 | column
+    diagnostics.add(diagnostic)
+    keys.add(key)
+    var index = keys.count - 1
+    while index > 0, keys[index - 1] > key {
+      keys.swapAt(index - 1, index)
+      diagnostics.swapAt(index - 1, index)
+      index -= 1
     }
   }
 }

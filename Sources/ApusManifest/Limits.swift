@@ -12,6 +12,11 @@ public enum ManifestLimits {
   public static let environmentBytes = 65536
   /// Entries of any other list or map.
   public static let entries = 1024
+  /// Members of one object, but for `services`, whose limit is that of services.
+  public static let members = 1024
+  /// Bytes that the instances of all templates may have together. Each one counts its strings with a
+  /// byte behind them, 4 for each element of a list, and a sixteenth of the text it is written in.
+  public static let expandedBytes = 2 << 20
   /// Bytes of a unix(7) path or abstract name: `sun_path` holds 108, one of them NUL.
   public static let socketPath = 107
   /// Bytes of any other path (PATH_MAX holds 4,096, one of them NUL).
@@ -20,4 +25,6 @@ public enum ManifestLimits {
   public static let chain = 256
   /// Diagnostics of one load; what comes after is only counted.
   public static let diagnostics = 1000
+  /// The same of warnings, so that there is always room for errors.
+  public static let warnings = 200
 }

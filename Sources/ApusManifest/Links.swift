@@ -33,6 +33,7 @@ extension Decoder {
     let isTemplate =
       tables.services.indices.contains(owner) && tables.services[owner].flags.contains(.template)
     if owner >= 0, !isTemplate { return owner }
+    if reports.count(unlessShown: .error) { return nil }
     stand(at: link)
     let name = strings.bytes(of: strings.text(link.name))
     if isTemplate {

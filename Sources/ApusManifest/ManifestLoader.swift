@@ -37,14 +37,14 @@ public struct ManifestLoader: ~Copyable, Sendable {
       let limits = JSONLimits(
         bytes: JSONLimits.manifest.bytes, depth: JSONLimits.manifest.depth,
         stringBytes: JSONLimits.manifest.stringBytes,
-        duplicateKeys: JSONLimits.maximumDuplicateKeys)
+        duplicateKeys: JSONLimits.maximumDuplicateKeys, members: ManifestLimits.members)
       decoder.files.append(
         SourceFile(name: name, number: count, document: try JSONDocument(bytes, limits: limits)))
     } catch {
       var message = ByteWriter(capacity: 256)
       error.write(to: &message)
       let place = SourcePosition.locate(offset: error.offset, in: bytes)
-      refuse(name, place, message.bytes)
+      note(.error, name, place, message.bytes, count)
       return
     }
     decoder.open(decoder.files.count - 1)
@@ -55,11 +55,21 @@ public struct ManifestLoader: ~Copyable, Sendable {
 
   /// Notes that a file could not be read.
   public mutating func addUnreadable(file name: Bytes, errno: Errno) {
-    count += 1
     var message = ByteWriter(capacity: 64)
     message.text("cannot read the file: ")
     message.errno(errno)
-    refuse(name, SourcePosition(line: 1, column: 1), message.bytes)
+    refuse(name, message.bytes)
+  }
+
+  /// Notes that a file is not looked at, and why.
+  mutating func refuse(_ name: Bytes, _ message: Bytes) {
+    count += 1
+    note(.error, name, SourcePosition(line: 1, column: 1), message, count)
+  }
+
+  /// Notes something about a file that comes next.
+  mutating func warn(_ name: Bytes, _ message: Bytes) {
+    note(.warning, name, SourcePosition(line: 1, column: 1), message, count + 1)
   }
 
   /// Decodes all files together.
@@ -76,14 +86,14 @@ public struct ManifestLoader: ~Copyable, Sendable {
       mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
   }
 
-  @inline(never) private mutating func refuse(
-    _ name: Bytes, _ place: SourcePosition, _ message: Bytes
+  @inline(never) private mutating func note(
+    _ severity: Severity, _ name: Bytes, _ place: SourcePosition, _ message: Bytes, _ number: Int
   ) {
     decoder.reports.add(
       Diagnostic(
-        file: name, line: place.line, column: place.column, path: Rows(), severity: .error,
+        file: name, line: place.line, column: place.column, path: Rows(), severity: severity,
         message: message, service: nil),
-      file: count)
+      file: number)
   }
 }
 

@@ -131,6 +131,7 @@ extension Decoder {
 
   @inline(never) mutating func capability(_ name: Bytes, _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
+    if reports.count(unlessShown: .error) { return nil }
     let hasPrefix = name.count > 4 && Words("cap_ CAP_").number(of: name.part(0, 4)) != nil
     let stem = name.part(hasPrefix ? 4 : 0)
     error(node, "unknown capability ", name, hint: KernelNames.capabilities.nearest(to: stem))

@@ -11,11 +11,13 @@ extension Decoder {
     draft.service.name = name
     for number in 0..<UInt8(64) {
       guard let key = ServiceKey(rawValue: number) else { break }
-      if let site = slots[key] ?? defaultSlots[key], key != .instances, key != .override {
-        var digest = 2_166_136_261 ^ UInt32(number) << 24
-        files[site.file].document.digest(site.node, into: &digest)
+      if key != .instances, key != .override {
         // The order of the keys says nothing.
-        draft.service.digest &+= digest
+        if let site = slots[key] {
+          draft.service.digest &+= digest(Int(number), site)
+        } else {
+          draft.service.digest &+= defaultDigests[Int(number)]
+        }
       }
       if let site = slots[key] {
         decode(key, at: site)
@@ -28,6 +30,13 @@ extension Decoder {
       }
     }
     settle(slots)
+  }
+
+  /// The digest of the value of the key of that number.
+  @inline(never) func digest(_ number: Int, _ site: Site) -> UInt32 {
+    var digest = 2_166_136_261 ^ UInt32(truncatingIfNeeded: number) << 24
+    files[site.file].document.digest(site.node, into: &digest)
+    return digest
   }
 
   @inline(never) private mutating func decode(_ key: ServiceKey, at site: Site) {

@@ -17,7 +17,10 @@ extension Decoder {
       error(node, "a NUL byte is not allowed in a string")
       return nil
     }
-    return instance.isEmpty ? bytes : Decoder.expand(bytes, instance)
+    guard !instance.isEmpty else { return bytes }
+    let expansion = Decoder.expand(bytes, instance)
+    expanded += expansion.count + 1
+    return hasRoomToExpand(node) ? expansion : nil
   }
 
   /// Replaces `%i` by the instance and `%%` by a percent sign; any other `%` stays.
@@ -126,6 +129,7 @@ extension Decoder {
 
   /// Notes a word that is none of some words.
   mutating func unknown(_ node: JSONNode, _ found: Bytes, _ words: Words) {
+    if reports.count(unlessShown: .error) { return }
     unknown(node, "unknown word ", found, words, near: words.nearest(to: found))
   }
 
@@ -224,6 +228,7 @@ extension Decoder {
     var prefixed: Bytes = Rows()
     prefixed.append("SIG")
     prefixed.append(contentsOf: bytes)
+    if reports.count(unlessShown: .error) { return nil }
     let isPrefixed = KernelNames.signals.number(of: prefixed) != nil
     error(
       node, "unknown signal ", bytes,

@@ -84,11 +84,13 @@ struct Words: Sendable {
     var number = 0
     var start = 0
     while let end = end(of: start) {
-      let candidate = self.word(number)
-      let distance = EditDistance.between(word, candidate)
-      if distance < bestDistance {
-        best = candidate
-        bestDistance = distance
+      if abs(end - start - word.count) < bestDistance {
+        let candidate = self.word(number)
+        let distance = EditDistance.between(word, candidate)
+        if distance < bestDistance {
+          best = candidate
+          bestDistance = distance
+        }
       }
       number += 1
       start = end + 1
@@ -121,9 +123,9 @@ package enum EditDistance {
   /// The distance without regard to letter case; large for words longer than `longest`.
   @inline(never) package static func between(_ left: Bytes, _ right: Bytes) -> Int {
     guard left.count <= longest, right.count <= longest else { return .max }
-    // Three rows of the table of distances, used in turn.
+    // Three rows of the table of distances, used in turn, in memory that ends with the call.
     let width = right.count + 1
-    var table = Rows(repeating: 0, count: 3 * width)
+    var table = InlineArray<123, Int>(repeating: 0)
     for column in 0..<width { table[column] = column }
     var (before, last, row) = (2 * width, width, 0)
     for line in left.indices {

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 #include <termios.h>
+#include <unistd.h>
 
 #include "raw.h"
 
@@ -38,17 +39,45 @@ static int open_path(const uint8_t *path, size_t count, int flags) {
   return failed < 0 ? failed : raw_open(copy, O_RDONLY | O_NONBLOCK | flags);
 }
 
-int capus_client_open(const uint8_t *path, uint32_t count) {
-  int fd = open_path(path, count, O_NOCTTY);
+static int look(int directory, const char *path, int flags, struct capus_owner *owner) {
+  struct raw_status status;
+  int failed = raw_stat(directory, path, flags, &status);
+  if (failed < 0)
+    return failed;
+  *owner = (struct capus_owner){status.uid, status.gid, status.mode};
+  return S_ISREG(status.mode) ? 0 : -EBADF;
+}
+
+int capus_open_regular(const uint8_t *path, size_t count, struct capus_owner *owner) {
+  char copy[path_limit];
+  int failed = copy_path(copy, sizeof copy, path, count);
+  if (failed == 0)
+    failed = look(AT_FDCWD, copy, 0, owner);
+  if (failed < 0)
+    return failed;
+  int fd = raw_open(copy, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     return fd;
-  struct raw_status status;
-  if (raw_stat(fd, "", AT_EMPTY_PATH, &status) == 0 && S_ISDIR(status.mode)) {
-    raw1(SYS_close, fd);
-    return -EISDIR;
-  }
-  raw3(NR_FCNTL, fd, F_SETFL, 0);
-  return fd;
+  /* It may be another one by now. */
+  failed = look(fd, "", AT_EMPTY_PATH, owner);
+  if (failed == 0)
+    return fd;
+  raw1(SYS_close, fd);
+  return failed;
+}
+
+int capus_owner(const uint8_t *path, size_t count, struct capus_owner *owner) {
+  char copy[path_limit];
+  int failed = copy_path(copy, sizeof copy, path, count);
+  if (failed < 0)
+    return failed;
+  failed = look(AT_FDCWD, copy, 0, owner);
+  return failed == -EBADF ? 0 : failed;
+}
+
+void capus_own_identity(uint32_t *user, uint32_t *group) {
+  *user = geteuid();
+  *group = getegid();
 }
 
 int capus_client_write(int fd, const uint8_t *bytes, uint32_t count) {

@@ -88,6 +88,65 @@ private let good = """
     #expect(try parsed(directory.output)["diagnostics"] as? [[String: Any]] != nil)
   }
 
+  @Test("what is no regular file is refused at once, main file or drop-in, and the rest read")
+  func irregular() throws {
+    let folder = try Folder()
+    let main = try folder.write("x.json", good)
+    _ = try folder.write("x.d/z.json", "{ \"services\": { \"a\": { \"exec\": [\"/a\"] } } }")
+    let fifo = folder.path + "/x.d/a.json"
+    #expect(mkfifo(fifo, 0o600) == 0)
+    // Somebody keeps it open for writing and says nothing.
+    let writer = open(fifo, O_RDWR | O_CLOEXEC)
+    defer { close(writer) }
+    #expect(mkdir(folder.path + "/x.d/b.json", 0o755) == 0)
+    let endless = "/dev/zero"
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path + "/x.d/c.json", withDestinationPath: endless)
+    let outcome = run(["apus", "check", main])
+    #expect(outcome.code == 1)
+    let reason = ":1:1: error: cannot read the file: not a regular file but "
+    #expect(
+      outcome.error.split(separator: "\n").map(String.init) == [
+        fifo + reason + "a FIFO", folder.path + "/x.d/b.json" + reason + "a folder",
+        folder.path + "/x.d/c.json" + reason + "a character device",
+      ])
+    for (file, kind) in [(fifo, "a FIFO"), (endless, "a character device"), ("/", "a folder")] {
+      let alone = run(["apus", "check", file])
+      #expect(alone.code == 1)
+      #expect(alone.error == file + reason + kind + "\n")
+    }
+  }
+
+  @Test("a file or folder that others can change is a warning") func mistrusted() throws {
+    let folder = try Folder()
+    let main = try folder.write("x.json", good)
+    let dropIn = try folder.write("x.d/a.json", "{}")
+    #expect(chmod(main, 0o644) == 0 && chmod(dropIn, 0o644) == 0)
+    #expect(chmod(folder.path + "/x.d", 0o755) == 0)
+    #expect(run(["apus", "check", main]).error == "")
+    #expect(chmod(dropIn, 0o666) == 0)
+    let written = run(["apus", "check", main])
+    #expect(written.code == 0)
+    #expect(
+      written.error
+        == "\(dropIn):1:1: warning: others can change this file: owner \(getuid()), "
+        + "group \(getgid()), mode 0666\n")
+    #expect(chmod(dropIn, 0o644) == 0 && chmod(folder.path + "/x.d", 0o777) == 0)
+    #expect(chmod(main, 0o602) == 0)
+    let others = run(["apus", "check", main]).error.split(separator: "\n").map(String.init)
+    #expect(others.count == 2)
+    #expect(others.first?.hasPrefix("\(main):1:1: warning: others can change this file: ") == true)
+    #expect(
+      others.last?.hasPrefix("\(folder.path)/x.d:1:1: warning: others can change this folder: ")
+        == true)
+    guard getuid() == 0 else { return }
+    #expect(chmod(main, 0o600) == 0 && chmod(folder.path + "/x.d", 0o755) == 0)
+    #expect(chown(dropIn, 65534, 0) == 0)
+    #expect(
+      run(["apus", "check", main]).error
+        == "\(dropIn):1:1: warning: others can change this file: owner 65534, group 0, mode 0644\n")
+  }
+
   @Test("PAR-03 a file over the limit is refused") func tooLarge() throws {
     let folder = try Folder()
     let file = try folder.write("a.json", String(repeating: " ", count: 3 << 20))

@@ -7,8 +7,18 @@
 /* Each returns -errno when it fails. Paths need not end in a NUL; one with a NUL inside is refused.
  */
 
-/* Opens a regular file, character device or pipe for reading. */
-int capus_client_open(const uint8_t *path, uint32_t count);
+/* Who can change a file. */
+struct capus_owner {
+  uint32_t user, group, mode;
+};
+
+/* Opens a regular file for reading and says whose it is; -EBADF for anything else, which is not
+   opened, so that nothing waits for a FIFO's writer or a terminal's line, and no device notices. */
+int capus_open_regular(const uint8_t *path, size_t count, struct capus_owner *owner);
+/* Says whose the file or folder at a path is. */
+int capus_owner(const uint8_t *path, size_t count, struct capus_owner *owner);
+/* The caller's user and group, as the kernel checks them. */
+void capus_own_identity(uint32_t *user, uint32_t *group);
 /* Writes everything, in as many calls as it takes. */
 int capus_client_write(int fd, const uint8_t *bytes, uint32_t count);
 
