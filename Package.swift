@@ -78,7 +78,9 @@ let package = Package(
     tests("ApusBaseTests", ["ApusBase"]),
     tests(
       "ApusLinuxTests",
-      ["ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus", "TestSockets"]),
+      [
+        "ApusLinux", "ApusCore", "ApusManifest", "ApusBase", "CApus", "CCapability", "TestSockets",
+      ]),
     tests(
       "ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"], resources: [.copy("Golden")]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),

@@ -70,8 +70,8 @@ public struct SpawnPlan: Sendable {
     }
     let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
     if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
-      for number in 0..<4 {
-        guard let value = manifest.value(extras.conditions, number) else { continue }
+      for number in 0..<Manifest.conditions where extras.conditions.isGiven {
+        guard let value = manifest.condition(extras, number) else { continue }
         storage.append(.condition(UInt8(number), value))
       }
     }

@@ -3,7 +3,7 @@ public import ApusManifest
 
 /// One step of the child between clone3(2) and execve(2), as data.
 public enum SpawnStep: Equatable, Sendable {
-  /// End here unless a condition is met: its place in `conditions`, and its value there.
+  /// End here unless a condition is met: its number (`Manifest.condition`), and its value.
   case condition(UInt8, Int64)
   /// Take variables from a file of `environmentFile`, by its number and name.
   case environment(UInt8, Text)

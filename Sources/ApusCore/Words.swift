@@ -138,11 +138,17 @@ extension Reason {
     case .watchdog: writer.text("the watchdog ran out")
     case .runtimeLimit: writer.text("ran for as long as it may")
     case .condition:
+      let number = max(0, Int(value) - 1)
       writer.text("condition ")
-      writer.text(
-        value == 1
-          ? "exists" : value == 2 ? "missing" : value == 3 ? "kernelArg" : "architecture")
+      Manifest.write(condition: number, into: &writer)
       writer.text(" is not met")
+      if Manifest.isText(condition: number), let service,
+        let declared = manifest.services.at(Int(service)),
+        let text = manifest.condition(manifest.extras(of: declared), number)
+      {
+        writer.text(": ")
+        writer.text(Text(packed: text), of: manifest)
+      }
     case .helperFailed: writer.text("a command before the start failed")
     case .noReload: writer.text("has no reload")
     case .notReplaced:

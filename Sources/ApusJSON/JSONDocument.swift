@@ -119,6 +119,13 @@ public struct JSONNode: Equatable, Sendable {
   var position: Int { Int(truncatingIfNeeded: index) }
 }
 
+extension Rows where Element == UInt8 {
+  /// True for a text that begins with the byte order mark of UTF-8, as some editors write one.
+  public var startsWithByteOrderMark: Bool {
+    count >= 3 && self[0] == 0xef && self[1] == 0xbb && self[2] == 0xbf
+  }
+}
+
 extension JSONStringReader {
   /// Reads the string an entry stands for; nothing when it is none.
   init(_ entry: JSONEntry, in bytes: Bytes) {

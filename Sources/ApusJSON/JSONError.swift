@@ -18,6 +18,8 @@ public struct JSONLimits: Equatable, Sendable {
   /// The most members of one object; an object with more counts as a duplicate key does, and its own
   /// keys are not compared.
   public var members: Int
+  /// True when a byte order mark at the start is passed over instead of being the text's error.
+  public var allowsByteOrderMark = false
 
   /// What one tape entry can address: 128 MiB.
   public static let maximumBytes = 1 << 27 - 1
@@ -65,6 +67,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case invalidLiteral
     case duplicateKey
     case tooManyMembers
+    case comment
   }
 
   /// What is wrong.
@@ -114,6 +117,7 @@ public struct JSONError: Error, Equatable, Sendable {
     case .invalidNumber: "invalid number"
     case .invalidLiteral: "expected true, false or null"
     case .duplicateKey: "duplicate key"
+    case .comment: "JSON has no comments, use \"description\""
     case .tooManyMembers: "the object has more members than the limit"
     }
   }

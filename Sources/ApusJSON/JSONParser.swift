@@ -49,9 +49,41 @@ struct JSONParser: ~Copyable {
     index >= 0 && index < bytes.count ? bytes[index] : nil
   }
 
+  /// Parses the text; where a comment stands instead of something else, that is the error.
   mutating func parse() throws(JSONError) {
-    if byte(at: 0) == 0xef, byte(at: 1) == 0xbb, byte(at: 2) == 0xbf {
-      throw JSONError(.byteOrderMark, at: 0)
+    do throws(JSONError) {
+      try parseText()
+    } catch {
+      throw isComment(at: error.offset) && !isWithinValue(error.code)
+        ? JSONError(.comment, at: error.offset) : error
+    }
+  }
+
+  /// True where a comment of JavaScript or of a shell begins.
+  private func isComment(at index: Int) -> Bool {
+    if byte(at: index) == UInt8(ascii: "#") { return true }
+    let next = byte(at: index + 1)
+    return byte(at: index) == UInt8(ascii: "/")
+      && (next == UInt8(ascii: "/") || next == UInt8(ascii: "*"))
+  }
+
+  /// True for errors of the whole text or inside of a value, where a comment can not stand.
+  private func isWithinValue(_ code: JSONError.Code) -> Bool {
+    switch code {
+    case .expectedValue, .expectedKey, .expectedColon, .expectedCommaOrBracket,
+      .expectedCommaOrBrace, .trailingComma, .trailingBytes:
+      false
+    case .tooLarge, .tooDeep, .stringTooLong, .empty, .byteOrderMark, .unexpectedEnd,
+      .unterminatedString, .controlCharacter, .invalidEscape, .loneSurrogate, .invalidUTF8,
+      .invalidNumber, .invalidLiteral, .duplicateKey, .tooManyMembers, .comment:
+      true
+    }
+  }
+
+  private mutating func parseText() throws(JSONError) {
+    if bytes.startsWithByteOrderMark {
+      if !limits.allowsByteOrderMark { throw JSONError(.byteOrderMark, at: 0) }
+      position = 3
     }
     skipSpace()
     if current == nil { throw JSONError(.empty, at: position) }

@@ -201,7 +201,9 @@ extension LinuxKernel {
       operation = CAPUS_CONDITION
       unsafe result.small = UInt16(number)
       unsafe result.first = UInt64(bitPattern: value)
-      if number < 3 { unsafe result.text = UnsafePointer(pointer(Text(packed: value))) }
+      if Manifest.isText(condition: Int(number)) {
+        unsafe result.text = UnsafePointer(pointer(Text(packed: value)))
+      }
     case .environment(let number, let path):
       operation = CAPUS_ENVIRONMENT
       unsafe result.first = UInt64(min(number, 63))

@@ -8,8 +8,9 @@ extension Decoder {
     _ text: Bytes, _ kind: ListenerKind, _ node: JSONNode
   ) -> ListenerAddress? {
     switch kind {
-    case .fifo, .special:
+    case .special:
       return isPath(text, node) ? .path(strings.keep(text)) : nil
+    case .fifo: return nodePath(text, node)
     case .netlink:
       if let address = Decoder.netlink(text) { return address }
       error(node, "expected a netlink family and groups like \"kobject-uevent 1\", found ", text)
@@ -21,7 +22,7 @@ extension Decoder {
         error(node, "the socket path is longer than 107 bytes")
         return nil
       }
-      return isPath(text, node) ? .path(strings.keep(text)) : nil
+      return nodePath(text, node)
     }
     if text.first == UInt8(ascii: "@"), text.count > 1 {
       guard text.count - 1 <= ManifestLimits.socketPath else {
@@ -39,6 +40,30 @@ extension Decoder {
         : "expected /path, @abstract, port, a.b.c.d:port, [v6]:port or vsock:cid:port, found ",
       text)
     return nil
+  }
+
+  /// The path of a node that is to be made, in its shortest spelling, so that two spellings are one
+  /// address; it must end in a name.
+  private mutating func nodePath(_ text: Bytes, _ node: JSONNode) -> ListenerAddress? {
+    guard isPath(text, node) else { return nil }
+    var path: Bytes = Rows()
+    var start = 1
+    var isNamed = false
+    while start <= text.count {
+      let end = text.place(of: UInt8(ascii: "/"), from: start)
+      isNamed = end > start && !(end == start + 1 && text[start] == UInt8(ascii: "."))
+      if isNamed {
+        path.append("/")
+        path.append(contentsOf: text.part(start, end))
+      }
+      start = end + 1
+    }
+    guard isNamed else {
+      error(node, "the path names a folder, not what is to be made in it: ", text)
+      return nil
+    }
+    if path.count < text.count { warn(node, "taken as the path ", path) }
+    return .path(strings.keep(path))
   }
 
   /// `port`, `a.b.c.d:port`, `[v6]:port` or `[v6%device]:port`.

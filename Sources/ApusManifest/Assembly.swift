@@ -11,6 +11,8 @@ struct Entry: Sendable {
   var value: JSONNode
   /// True for an entry whose keys override those of an earlier one.
   var isOverride: Bool
+  /// True for an override of one instance until its template is met.
+  var isUnclaimed = false
   /// The next entry that overrides keys of this one, as an index of the entries, or -1.
   var override = -1
 }
@@ -54,6 +56,7 @@ extension Decoder {
       }
     }
     for index in entries.indices where !entries[index].isOverride { expand(index) }
+    for index in entries.indices where entries[index].isUnclaimed { expandUnclaimed(index) }
     subject = nil
     target = nil
     reportOtherDuplicates()
@@ -117,7 +120,12 @@ extension Decoder {
       member(cursor.value, "override").map { document.kind($0) == .true } ?? false
     var last = firstEntries[number]
     if last < 0 {
-      if isOverride { report(.warning, key, "overrides no service of an earlier file") }
+      if isOverride, template(of: name) != nil {
+        entry.isOverride = true
+        entry.isUnclaimed = true
+      } else if isOverride {
+        report(.warning, key, "overrides no service of an earlier file")
+      }
       firstEntries.set(number, entries.count)
     } else if isOverride, entries[last].key.file != file {
       while entries[last].override >= 0 { last = entries[last].override }
@@ -134,6 +142,12 @@ extension Decoder {
   /// The last value of every key of a service, until the next call.
   @inline(never) private mutating func gather(_ first: Int) -> Slots {
     gathered.clear()
+    overlay(first)
+    return gathered
+  }
+
+  /// Puts the keys of an entry, and of what overrides it, over those that are gathered.
+  @inline(never) mutating func overlay(_ first: Int) {
     var current = first
     while current >= 0 {
       open(entries[current].key.file)
@@ -143,13 +157,12 @@ extension Decoder {
       }
       current = entries[current].override
     }
-    return gathered
   }
 
   // MARK: Services
 
   /// Makes the services of an entry: one, or a template and its instances.
-  @inline(never) private mutating func expand(_ index: Int) {
+  @inline(never) mutating func expand(_ index: Int) {
     let entry = entries[index]
     let bytes = strings.bytes(of: strings.text(entry.name))
     standAtService(bytes)
@@ -160,7 +173,7 @@ extension Decoder {
     let slots = gather(index)
     open(entry.key.file)
     if bytes.last == UInt8(ascii: "@") {
-      template(entry, bytes, slots, failures)
+      template(index, bytes, slots, failures)
     } else {
       if let site = slots[.instances] {
         let length = enter(site)
@@ -172,10 +185,12 @@ extension Decoder {
   }
 
   /// Adds one service; invalid when there were errors since `failures`.
-  @inline(never) private mutating func add(
+  @inline(never) mutating func add(
     _ entry: Entry, _ name: Int, _ slots: Slots, _ failures: Int
   ) {
+    isPlain = instance.isEmpty
     service(slots, name: strings.text(name))
+    isPlain = false
     open(entry.key.file)
     if slots[.exec] == nil, document.kind(entry.value) == .object {
       error(entry.key.node, "the key \"exec\" is missing")
@@ -185,114 +200,22 @@ extension Decoder {
     commit(at: entry.key)
   }
 
-  /// Adds a template and its instances.
-  ///
-  /// The first instance stands for all when the keys are validated; without one `1` does.
-  @inline(never) private mutating func template(
-    _ entry: Entry, _ base: Bytes, _ slots: Slots, _ failures: Int
-  ) {
-    let template = tables.services.count
-    var names: Rows<Int> = Rows()
-    if let site = slots[.instances] {
-      let length = enter(site)
-      var cursor = array(site.node)
-      while let element = element(&cursor) {
-        guard let instance = string(element) else { continue }
-        var name = base
-        name.append(contentsOf: instance)
-        if Scalar.isServiceName(name), !instance.isEmpty {
-          names.add(strings.number(of: name))
-        } else {
-          error(element, "not an instance name: ", instance)
-        }
-      }
-      leave(length)
-    }
-    addInvalid(entry.name, entry.key)
-    tables.services[template].flags = .template
-    if names.isEmpty {
-      let listeners = tables.listeners.count
-      instance = Rows(repeating: UInt8(ascii: "1"), count: 1)
-      service(slots, name: strings.text(entry.name))
-      tables.listeners.shorten(to: listeners)
-      listenerSites.shorten(to: listeners)
-    }
-    var isValid = true
-    var isTold = false
-    let source = sourceBytes(of: entry)
-    for index in names.indices {
-      guard hasRoom(entry.key) else { break }
-      expanded += source / 16
-      let name = names[index]
-      instance = strings.bytes(of: strings.text(name)).part(base.count)
-      target = tables.services.count
-      if index > 0 { subject = target }
-      let failures = index == 0 ? failures : reports.errors
-      if isValid, expanded > ManifestLimits.expandedBytes {
-        if !isTold { refuseExpansion(entry.key) }
-        isTold = true
-        addInvalid(name, entry.key)
-      } else if isValid {
-        let hadRoom = !isSpent
-        add(entry, name, slots, failures)
-        // Where it ran out has been said.
-        if hadRoom, isSpent { isTold = true }
-      } else {
-        addInvalid(name, entry.key)
-      }
-      if index == 0, reports.errors > failures { isValid = false }
-    }
-    instance = Rows()
-    if reports.errors > failures, !isValid || isTold || names.isEmpty {
-      tables.services[template].flags.insert(.invalid)
-    }
-  }
-
-  /// How much text an entry and what overrides keys of it are written in.
-  private func sourceBytes(of entry: Entry) -> Int {
-    var total = 0
-    var current: Entry? = entry
-    while let entry = current {
-      if let document = files.at(entry.key.file)?.document {
-        let end = document.next(entry.value).map { document.offset($0) } ?? document.bytes.count
-        total += end - document.offset(entry.value)
-      }
-      current = entry.override < 0 ? nil : entries.at(entry.override)
-    }
-    return total
-  }
-
-  @inline(never) private mutating func refuseExpansion(_ site: Site) {
-    open(site.file)
-    isSpent = true
-    error(
-      site.node,
-      "the instances of all templates come to more than 2 MiB; this one and the rest are left out")
-  }
-
-  /// True while the instances of templates may have more text; says so once when they may not.
-  @inline(never) mutating func hasRoomToExpand(_ node: JSONNode) -> Bool {
-    if expanded <= ManifestLimits.expandedBytes { return true }
-    if !isSpent { refuseExpansion(Site(file: file, node: node)) }
-    return false
-  }
-
   /// Makes the draft a service that exists only to be shown.
-  @inline(never) private mutating func refuseDraft(_ name: Int) {
+  @inline(never) mutating func refuseDraft(_ name: Int) {
     draft = .blank(strings.text(name))
     draft.service.flags = .invalid
     draft.service.start = .manual
   }
 
   /// Adds a service that exists only to be shown.
-  @inline(never) private mutating func addInvalid(_ name: Int, _ site: Site) {
+  @inline(never) mutating func addInvalid(_ name: Int, _ site: Site) {
     own(name, site)
     refuseDraft(name)
     commit(at: site)
   }
 
   /// Makes the service that comes next the owner of a name, if no other is.
-  @inline(never) private mutating func own(_ name: Int, _ site: Site) {
+  @inline(never) mutating func own(_ name: Int, _ site: Site) {
     let owner = owners[name]
     if owner < 0 { return owners.set(name, tables.services.count) }
     open(site.file)
@@ -304,7 +227,7 @@ extension Decoder {
     report(.error, site.node, message: message)
   }
 
-  @inline(never) private mutating func hasRoom(_ site: Site) -> Bool {
+  @inline(never) mutating func hasRoom(_ site: Site) -> Bool {
     if tables.services.count < ManifestLimits.services { return true }
     open(site.file)
     subject = nil

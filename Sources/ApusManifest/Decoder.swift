@@ -110,6 +110,12 @@ struct Decoder: ~Copyable, Sendable {
   var defaultSlots = Slots()
   /// Their digests, by the key's number.
   var defaultDigests = Rows<UInt32>(repeating: 0, count: 64)
+  /// See `ManifestLoader.now`.
+  var now: Int64?
+  /// True while a service is decoded that is no instance.
+  var isPlain = false
+  /// True while what is decoded has been advised upon before, as the second instance of a template.
+  var isAdvised = false
   /// True once the instances of templates have no more room.
   var isSpent = false
 
@@ -129,21 +135,20 @@ struct Decoder: ~Copyable, Sendable {
   // MARK: Shapes
 
   /// True for a value of that kind; else notes an error.
-  @inline(never) mutating func expect(_ kind: JSONKind, _ node: JSONNode) -> Bool {
-    let found = document.kind(node)
-    if found == kind { return true }
-    var message: Bytes = Rows()
-    message.append("expected ")
-    message.append(Decoder.name(kind))
-    message.append(", found ")
-    message.append(Decoder.name(found))
-    report(.error, node, message: message)
+  @inline(never) mutating func expect(
+    _ kind: JSONKind, _ node: JSONNode, cure: Bytes? = nil
+  ) -> Bool {
+    if document.kind(node) == kind { return true }
+    wrongKind(node, Decoder.name(kind), cure: cure)
     return false
   }
 
   /// Starts at the members of an object, or at none after noting that it is no object.
-  @inline(never) mutating func object(_ node: JSONNode) -> Cursor {
-    let isWalked = expect(.object, node) && !refusesMembers(of: node)
+  /// A string would be the `member`.
+  @inline(never) mutating func object(_ node: JSONNode, member: StaticString? = nil) -> Cursor {
+    let isWalked =
+      expect(.object, node, cure: member.flatMap { membered(node, $0) })
+      && !refusesMembers(of: node)
     return Cursor(isWalked ? document.first(node) : nil, pathLength: path.count)
   }
 
@@ -170,15 +175,25 @@ struct Decoder: ~Copyable, Sendable {
     while next(&cursor) {
       if let number = words.number(of: cursor.name) { return number }
       if !Decoder.isIgnored(cursor.name), !reports.count(unlessShown: .error) {
-        unknown(cursor.key, "unknown key", nil, words, near: words.nearest(to: cursor.name))
+        let meant = ForeignWords.meaning(of: cursor.name, in: words)
+        if meant == nil, ForeignWords.isBefore(cursor.name) {
+          error(cursor.key, "unknown key; name this service in the \"after\" of the other one")
+        } else {
+          unknown(
+            cursor.key, "unknown key", nil, words,
+            near: meant ?? words.nearest(to: cursor.name))
+        }
       }
     }
     return nil
   }
 
-  /// Starts at the elements of an array, or at none after noting that it is no array.
-  @inline(never) mutating func array(_ node: JSONNode) -> Cursor {
-    Cursor(expect(.array, node) ? document.first(node) : nil, pathLength: path.count)
+  /// Starts at the elements of an array, or at none after noting that it is no array; a string would
+  /// be an array of itself, or with `splits` of its words.
+  @inline(never) mutating func array(_ node: JSONNode, splits: Bool = false) -> Cursor {
+    let isArray = document.kind(node) == .array
+    if !isArray { wrongKind(node, "an array", cure: listed(node, splits: splits)) }
+    return Cursor(isArray ? document.first(node) : nil, pathLength: path.count)
   }
 
   /// Goes to the next element, with the path at it; one more than `most` is an error.
@@ -256,16 +271,5 @@ struct Decoder: ~Copyable, Sendable {
   @inline(never) private static func isIgnored(_ name: Bytes) -> Bool {
     if name.count > 1, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") { return true }
     return Words("$schema description").number(of: name) != nil
-  }
-
-  @inline(never) private static func name(_ kind: JSONKind) -> StaticString {
-    switch kind {
-    case .object: "an object"
-    case .array: "an array"
-    case .string: "a string"
-    case .number: "a number"
-    case .true, .false: "true or false"
-    case .null: "null"
-    }
   }
 }

@@ -86,7 +86,6 @@ struct Reports: Sendable {
       isError
       ? diagnostics.count - warnings == ManifestLimits.diagnostics
       : warnings == ManifestLimits.warnings
-    if !isError { warnings += 1 }
     var file = file
     if isLast {
       diagnostic.path = Rows()
@@ -100,6 +99,12 @@ struct Reports: Sendable {
     }
     let (line, column) = (UInt64(diagnostic.line), UInt64(diagnostic.column))
     let key = UInt64(min(file, Int(UInt16.max))) << 48 | line << 24 | column
+    if !isError {
+      // A value that is looked at twice is warned of once.
+      for index in keys.indices
+      where keys[index] == key && diagnostics[index].message == diagnostic.message { return }
+      warnings += 1
+    }
     diagnostics.add(diagnostic)
     keys.add(key)
     var index = keys.count - 1

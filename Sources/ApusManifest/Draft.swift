@@ -36,6 +36,11 @@ struct Slots: Sendable {
     for number in sites.indices { sites[number].file = -1 }
   }
 
+  /// Takes over the values of others.
+  mutating func take(_ other: Slots) {
+    for number in sites.indices { sites[number] = other.sites[number] }
+  }
+
   /// The value of a key.
   subscript(key: ServiceKey) -> Site? { self[Int(key.rawValue)] }
 

@@ -18,7 +18,7 @@ public struct Extras: Equatable, Sendable {
   public var reload = Record.none
   /// `timer`: jitter, afterBoot, every, calendar.
   public var timer = Record.none
-  /// `conditions`: exists, missing, kernelArg, architecture.
+  /// `conditions`: see `Manifest.condition`.
   public var conditions = Record.none
   /// `cgroup`: memoryMax, memoryHigh, pidsMax, cpuMax, cpuWeight, ioWeight, oomGroup, x-optional.
   public var cgroup = Record.none

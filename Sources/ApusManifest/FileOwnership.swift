@@ -22,6 +22,13 @@ public struct FileOwnership: Equatable, Sendable {
   /// True for a regular file; whatever else has the name of a manifest may wait for ever to be read.
   public var isRegular: Bool { mode & 0o170000 == 0o100000 }
 
+  /// True for a symbolic link.
+  public var isLink: Bool { mode & 0o170000 == 0o120000 }
+  /// True for a folder.
+  public var isFolder: Bool { mode & 0o170000 == 0o040000 }
+  /// True for a regular file that somebody may run.
+  public var isProgram: Bool { isRegular && mode & 0o111 != 0 }
+
   /// True when nobody but root and the caller can change it.
   ///
   /// An owner can always change the mode. A group can when it may write, but for root's group and the

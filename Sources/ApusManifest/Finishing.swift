@@ -77,6 +77,7 @@ extension LoadedManifest {
     fit(&manifest.directories)
     fit(&manifest.extras)
     fit(&manifest.values)
+    fit(&manifest.missing)
     fit(&manifest.system.mounts)
     return self
   }

@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// The limits of a manifest, all in one place; each has a message of its own.
 ///
 /// Files, nesting and single strings are limited by `JSONLimits.manifest`.
@@ -17,6 +19,10 @@ public enum ManifestLimits {
   /// Bytes that the instances of all templates may have together. Each one counts its strings with a
   /// byte behind them, 4 for each element of a list, and a sixteenth of the text it is written in.
   public static let expandedBytes = 2 << 20
+  /// The shortest period of a timer: a shorter one would keep the processor busy.
+  public static let timer = Interval.milliseconds(100)
+  /// The shortest time between two looks at whether a service is ready.
+  public static let probe = Interval.milliseconds(10)
   /// Bytes of a unix(7) path or abstract name: `sun_path` holds 108, one of them NUL.
   public static let socketPath = 107
   /// Bytes of any other path (PATH_MAX holds 4,096, one of them NUL).

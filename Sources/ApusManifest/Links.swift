@@ -9,6 +9,9 @@ extension Decoder {
       let link = pending[index]
       if let service = find(link) {
         tables.links[index] = UInt16(truncatingIfNeeded: service)
+      } else if isOptional(link) {
+        tables.links[index] = .max
+        noteMissing(link)
       } else if let service = link.service {
         invalidate(service)
       } else {
@@ -24,7 +27,56 @@ extension Decoder {
         tables.system.powerFail = action
       }
     }
+    dropMissingLinks()
     dropSelfLinks()
+  }
+
+  /// True for a link to a service that need not be there: a catalogue of services is composed.
+  private func isOptional(_ link: PendingLink) -> Bool {
+    link.event == nil && (link.key == .wants || link.key == .after) && owners[link.name] < 0
+  }
+
+  /// Keeps a name that no service has, and warns of one that looks misspelt.
+  private mutating func noteMissing(_ link: PendingLink) {
+    let name = strings.text(link.name)
+    guard tables.missing.count < ManifestLimits.entries else { return }
+    tables.missing.add(
+      MissingLink(
+        service: UInt16(truncatingIfNeeded: link.service ?? -1), isWanted: link.key == .wants,
+        name: name))
+    if reports.count(unlessShown: .warning) { return }
+    guard let near = nearestService(to: strings.bytes(of: name)) else { return }
+    stand(at: link)
+    report(.warning, link.site.node, "no service ", strings.bytes(of: name), hint: near)
+  }
+
+  /// Takes the links away that lead nowhere.
+  ///
+  /// Services share the links of the defaults: a run that was made anew serves the next one, too.
+  @inline(never) private mutating func dropMissingLinks() {
+    if tables.missing.isEmpty { return }
+    for kind in Service.linkKinds {
+      var (before, now) = (TableRange.none, TableRange.none)
+      for service in tables.services.indices {
+        let range = tables.services[service][links: kind]
+        if range != before {
+          (before, now) = (range, without(missing: range))
+        }
+        tables.services[service][links: kind] = now
+      }
+    }
+  }
+
+  private mutating func without(missing range: TableRange) -> TableRange {
+    var isWhole = true
+    for index in range.indices where tables.links[index] == .max { isWhole = false }
+    if isWhole { return range }
+    let start = tables.links.count
+    for index in range.indices where tables.links[index] != .max {
+      tables.links.add(tables.links[index])
+      pending.add(pending[index])
+    }
+    return TableRange(from: start, to: tables.links.count)
   }
 
   /// The service a link names; nil after an error when there is none.
@@ -33,7 +85,7 @@ extension Decoder {
     let isTemplate =
       tables.services.indices.contains(owner) && tables.services[owner].flags.contains(.template)
     if owner >= 0, !isTemplate { return owner }
-    if reports.count(unlessShown: .error) { return nil }
+    if isOptional(link) || reports.count(unlessShown: .error) { return nil }
     stand(at: link)
     let name = strings.bytes(of: strings.text(link.name))
     if isTemplate {
@@ -117,88 +169,5 @@ extension Decoder {
     guard tables.services.indices.contains(index) else { return }
     tables.services[index].flags.insert(.invalid)
     for kind in Service.linkKinds { tables.services[index][links: kind] = .none }
-  }
-
-  // MARK: Addresses
-
-  /// Refuses a listener at an address that another one has; sharing a port needs `reusePort`, netlink
-  /// groups and special files are for everybody.
-  ///
-  /// The table of addresses is open addressed: 65,536 listeners must not make this quadratic.
-  @inline(never) mutating func refuseSharedAddresses() {
-    var size = 64
-    while size < 2 * tables.listeners.count { size *= 2 }
-    var slots = Rows<UInt32>(repeating: 0, count: size)
-    for index in tables.listeners.indices {
-      let service = Int(tables.listeners[index].service)
-      if !tables.services.indices.contains(service)
-        || tables.services[service].flags.contains(.invalid)
-      {
-        continue
-      }
-      let key = AddressKey(tables.listeners[index])
-      var slot = key.hash & (size - 1)
-      while slots[slot] != 0, AddressKey(tables.listeners[Int(slots[slot]) - 1]) != key {
-        slot = (slot + 1) & (size - 1)
-      }
-      if slots[slot] == 0 {
-        slots[slot] = UInt32(truncatingIfNeeded: index + 1)
-      } else {
-        refuse(index, sharing: Int(slots[slot]) - 1)
-      }
-    }
-  }
-
-  @inline(never) private mutating func refuse(_ index: Int, sharing other: Int) {
-    let flags = tables.listeners[index].flags.intersection(tables.listeners[other].flags)
-    // Each has its own copy of what netlink groups and special files tell.
-    let kind = tables.listeners[index].kind
-    if flags.contains(.reusePort) || kind == .netlink || kind == .special { return }
-    let owner = Int(tables.listeners[index].service)
-    let site = listenerSites[index]
-    open(site.file)
-    subject = owner
-    standAtService(strings.bytes(of: tables.services[owner].name))
-    path.append(".listen")
-    enter(index: index - Int(tables.services[owner].listeners.start))
-    _ = enter(SocketKey.names.word(Int(tables.listeners[index].kind.rawValue)))
-    var message: Bytes = Rows()
-    message.append("the address is taken by ")
-    message.append(
-      printable: strings.bytes(of: tables.services[Int(tables.listeners[other].service)].name))
-    message.append(" at ")
-    append(listenerSites[other], to: &message)
-    report(.error, site.node, message: message)
-    invalidate(owner)
-  }
-}
-
-/// A listener's kind and address as two numbers; a port alone is the same as `[::]` with it.
-private struct AddressKey: Equatable {
-  /// The form of the address, the kind, and what is short of it.
-  private var head: UInt64 = 0
-  private var high: UInt64 = 0
-  private var low: UInt64 = 0
-
-  @inline(never) init(_ listener: Listener) {
-    let form: UInt64
-    switch listener.address {
-    case .path(let text): (form, low) = (0, UInt64(text.offset))
-    case .abstract(let text): (form, low) = (1, UInt64(text.offset))
-    case .port(let port): (form, head) = (2, UInt64(port))
-    case .ipv4(let address, let port): (form, low, head) = (3, UInt64(address), UInt64(port))
-    case .ipv6(let first, let second, let port, let scope):
-      (form, high, low) = (2, first, second)
-      head = UInt64(port) | UInt64(scope.offset) << 16
-    case .vsock(let cid, let port): (form, low, head) = (4, UInt64(cid), UInt64(port))
-    case .netlink(let family, let groups):
-      (form, low, head) = (5, UInt64(family), UInt64(groups))
-    }
-    head |= form << 56 | UInt64(listener.kind.rawValue) << 48
-  }
-
-  var hash: Int {
-    let mixed = (head ^ high &* 3 ^ low &<< 24 ^ low &>> 40) &* 0x9e37_79b9_7f4a_7c15
-    return Int(truncatingIfNeeded: mixed >> 40)
   }
 }

@@ -6,14 +6,20 @@ extension Decoder {
   /// Decodes the sockets of a service.
   @inline(never) mutating func listen(_ node: JSONNode) {
     let start = tables.listeners.count
+    if document.kind(node) != .array {
+      wrongKind(
+        node, "an array of sockets", cure: Decoder.array(of: membered(node, "stream")))
+      return
+    }
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.sockets) {
-      guard expect(.object, element) else { continue }
+      guard expect(.object, element, cure: membered(element, "stream")) else { continue }
       var listener = Listener()
       listener.name = draft.service.name
       listener.service = UInt16(truncatingIfNeeded: tables.services.count)
       document.digest(element, into: &listener.digest)
       let firstOption = tables.values.count
+      let failures = reports.errors
       var address: JSONNode?
       var fields = object(element)
       while let number = next(&fields, SocketKey.names) {
@@ -34,6 +40,7 @@ extension Decoder {
         error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
         continue
       }
+      if reports.errors == failures { advise(listener, element) }
       listener.options = TableRange(from: firstOption, to: tables.values.count)
       tables.listeners.append(listener)
       listenerSites.add(Site(file: file, node: address))

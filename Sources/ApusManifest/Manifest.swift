@@ -35,6 +35,8 @@ public import ApusBase
   public var extras: Rows<Extras> = Rows(repeating: Extras(), count: 1)
   /// Members of records and options of listeners; entry 0 stands for none.
   public var values: Rows<Int64> = Rows(repeating: 0, count: 1)
+  /// Names in `wants` and `after` that no service has.
+  public var missing: Rows<MissingLink> = Rows()
   /// What only PID 1 does.
   public var system = System()
   /// True while another manifest waits for the services marked `leaving` to end.
@@ -47,6 +49,16 @@ public import ApusBase
 
   /// An empty table.
   @inline(never) public init() {}
+}
+
+/// A name in `wants` or `after` that no service has, which is no mistake: what is installed later may.
+public struct MissingLink: Equatable, Sendable {
+  /// The service that names it; `UInt16.max` for the defaults.
+  public var service: UInt16
+  /// True in `wants`, false in `after`.
+  public var isWanted: Bool
+  /// The name.
+  public var name: Text
 }
 
 extension Rows {

@@ -13,6 +13,16 @@ public typealias CallName = @convention(c) (UInt32) -> UnsafePointer<CChar>?
 /// that a small mistake does not take the board down. An unusable drop-in is skipped, an invalid
 /// service becomes `.invalid`, a wrong value of `system` or `defaults` leaves the default.
 public struct ManifestLoader: ~Copyable, Sendable {
+  /// What time it is, in seconds since 1970, for calendars that are past; nil where nobody knows, as
+  /// at a boot.
+  public var now: Int64? {
+    get { decoder.now }
+    set { decoder.now = newValue }
+  }
+
+  /// True to keep where each service is defined.
+  public var keepsPlaces = false
+
   private var decoder = Decoder()
   private var count = 0
   private var mainFileUsable = false
@@ -32,12 +42,16 @@ public struct ManifestLoader: ~Copyable, Sendable {
   /// Parses a file; `name` is for diagnostics only.
   public mutating func add(file name: Bytes, bytes: Bytes) {
     let isMain = count == 0
-    count += 1
     do throws(JSONError) {
-      let limits = JSONLimits(
+      var limits = JSONLimits(
         bytes: JSONLimits.manifest.bytes, depth: JSONLimits.manifest.depth,
         stringBytes: JSONLimits.manifest.stringBytes,
         duplicateKeys: JSONLimits.maximumDuplicateKeys, members: ManifestLimits.members)
+      limits.allowsByteOrderMark = true
+      if bytes.startsWithByteOrderMark {
+        warn(name, "a byte order mark is skipped; JSON has none")
+      }
+      count += 1
       decoder.files.append(
         SourceFile(name: name, number: count, document: try JSONDocument(bytes, limits: limits)))
     } catch {
@@ -67,6 +81,12 @@ public struct ManifestLoader: ~Copyable, Sendable {
     note(.error, name, SourcePosition(line: 1, column: 1), message, count)
   }
 
+  @inline(never) private mutating func warn(_ name: Bytes, _ message: StaticString) {
+    var text: Bytes = Rows()
+    text.append(message)
+    warn(name, text)
+  }
+
   /// Notes something about a file that comes next.
   mutating func warn(_ name: Bytes, _ message: Bytes) {
     note(.warning, name, SourcePosition(line: 1, column: 1), message, count + 1)
@@ -79,11 +99,13 @@ public struct ManifestLoader: ~Copyable, Sendable {
     decoder.refuseSharedAddresses()
     decoder.refuseCycles()
     decoder.refuseUnkillable()
+    decoder.advise()
     decoder.dropListenersOfInvalid()
     decoder.tables.pool = decoder.strings.bytes
     return LoadedManifest(
       manifest: decoder.tables, diagnostics: decoder.reports.diagnostics,
-      mainFileUsable: mainFileUsable, errors: decoder.reports.errors)
+      mainFileUsable: mainFileUsable, places: keepsPlaces ? decoder.servicePlaces() : Rows(),
+      errors: decoder.reports.errors)
   }
 
   @inline(never) private mutating func note(
@@ -97,6 +119,16 @@ public struct ManifestLoader: ~Copyable, Sendable {
   }
 }
 
+/// Where a service is defined.
+public struct ServicePlace: Equatable, Sendable {
+  /// The file as the caller named it.
+  public var file: Bytes
+  /// The line, counted from 1.
+  public var line: Int
+  /// The column in bytes, counted from 1.
+  public var column: Int
+}
+
 /// What a load gives.
 public struct LoadedManifest: Sendable {
   /// The services, listeners and system settings that can be used.
@@ -105,11 +137,25 @@ public struct LoadedManifest: Sendable {
   public var diagnostics: Rows<Diagnostic>
   /// False when the main file could not be used at all.
   public var mainFileUsable: Bool
+  /// Where each service is defined, when the loader was asked to keep that.
+  public var places: Rows<ServicePlace> = Rows()
   /// How many errors there were, those beyond the limit of diagnostics included.
   public var errors: Int
 
   /// True when anything was refused: `apus check` exits with 1.
   public var hasErrors: Bool { errors > 0 }
+
+  /// Adds what somebody else has found out about a service, or about the whole manifest.
+  public mutating func report(
+    _ severity: Severity, service: ServiceIndex?, path: Bytes, message: Bytes
+  ) {
+    let place = service.flatMap { places.at($0) }
+    diagnostics.append(
+      Diagnostic(
+        file: place?.file ?? manifest.path, line: place?.line ?? 1, column: place?.column ?? 1,
+        path: path, severity: severity, message: message, service: service))
+    if severity == .error { errors += 1 }
+  }
 
   /// Why a service is invalid: its first error, for an instance also that of its template.
   public func reason(for service: ServiceIndex) -> Diagnostic? {

@@ -9,11 +9,14 @@ extension Decoder {
   /// `restart`: a policy's name or an object.
   @inline(never) mutating func restart(_ node: JSONNode) {
     draft.restart = Restart()
-    if document.kind(node) == .string {
-      policy(node)
-    } else {
+    switch document.kind(node) {
+    case .true: wrongKind(node, "a policy", cure: Bytes(quoting: "always"))
+    case .false: wrongKind(node, "a policy", cure: Bytes(quoting: "no"))
+    case .string: policy(node)
+    case .object, .array, .number, .null:
       let words = Words(
         "policy delay factor maxDelay jitter resetAfter limit onLimit neverOn alwaysOn")
+      var limit: JSONNode?
       var cursor = object(node)
       while let key = next(&cursor, words) {
         let node = cursor.value
@@ -25,7 +28,9 @@ extension Decoder {
         case 3: if let delay = delay(node) { draft.restart.maxDelay = delay }
         case 4: if let jitter = permille(node, 0, 1000) { draft.restart.jitterPermille = jitter }
         case 5: if let reset = duration(node) { draft.restart.resetAfter = reset }
-        case 6: if let limit = rate(node) { draft.restart.limit = limit }
+        case 6:
+          limit = node
+          if let rate = rate(node) { draft.restart.limit = rate }
         case 7:
           if let number = word(node, Words("stop reboot poweroff rescue")),
             let action = LimitAction(rawValue: number)
@@ -36,9 +41,14 @@ extension Decoder {
         default: draft.restart.alwaysOn = exitStatuses(node)
         }
       }
-    }
-    if draft.restart.maxDelay < draft.restart.delay {
-      draft.restart.maxDelay = draft.restart.delay
+      if draft.restart.maxDelay < draft.restart.delay {
+        draft.restart.maxDelay = draft.restart.delay
+      }
+      if let limit {
+        let length = enter(Words("limit").word(0))
+        adviseLimit(limit)
+        leave(length)
+      }
     }
   }
 
@@ -56,7 +66,7 @@ extension Decoder {
   /// `stop`: how a service is asked to end.
   @inline(never) mutating func stop(_ node: JSONNode) {
     draft.stop = Stop()
-    var cursor = object(node)
+    var cursor = object(node, member: "signal")
     while let key = next(&cursor, Words("signal exec timeout kill")) {
       let node = cursor.value
       switch key {
@@ -114,19 +124,52 @@ extension Decoder {
       return
     }
     guard let bytes = string(node) else { return }
-    var start = 0
-    while start < bytes.count {
-      let end = bytes.place(of: UInt8(ascii: ","), from: start)
-      while start < end, Words("! ^ %").number(of: bytes.part(start, start + 1)) != nil {
-        start += 1
-      }
-      _ = capability(bytes.part(start, end), node)
-      start = end + 1
-      // A comma at the end is followed by an empty name.
-      if start == bytes.count { _ = capability(Rows(), node) }
+    guard let text = CapabilityText(bytes) else { return refuseCapabilities(bytes, node) }
+    if text.inheritable != 0, text.ambient == 0 {
+      warn(
+        node, "gives no effective capability; a list like [\"net_raw\"] does, or \"^\" before: ",
+        bytes)
     }
     draft.credentials.capabilityForm = .text
     draft.credentials.capabilities = keep(Rows(repeating: strings.keep(bytes), count: 1))
+  }
+
+  /// Says what to write instead of a text that libcap refuses: a list of names, or `cap_` before each.
+  @inline(never) private mutating func refuseCapabilities(_ bytes: Bytes, _ node: JSONNode) {
+    if reports.count(unlessShown: .error) { return }
+    var list: Bytes = Rows()
+    var text: Bytes = Rows()
+    var isPlain = true
+    var start = 0
+    while start < bytes.count {
+      let end = bytes.place(of: UInt8(ascii: ","), from: start)
+      var from = start
+      while from < end, Words("! ^ %").number(of: bytes.part(from, from + 1)) != nil { from += 1 }
+      guard let number = capability(bytes.part(from, end), node) else { return }
+      let name = KernelNames.capabilities.word(number)
+      isPlain = isPlain && from == start
+      list.append(list.isEmpty ? "[\"" : ", \"")
+      list.append(contentsOf: name)
+      list.append("\"")
+      if !text.isEmpty { text.append(",") }
+      text.append(contentsOf: bytes.part(start, from))
+      text.append("cap_")
+      text.append(contentsOf: name)
+      start = end + 1
+    }
+    list.append("]")
+    var message: Bytes = Rows()
+    message.append("libcap reads no such text: \"")
+    message.append(printable: bytes)
+    message.append("\"; write ")
+    if isPlain {
+      message.append(contentsOf: list)
+    } else {
+      message.append("\"")
+      message.append(contentsOf: text)
+      message.append("\"")
+    }
+    report(.error, node, message: message)
   }
 
   @inline(never) mutating func capability(_ name: Bytes, _ node: JSONNode) -> Int? {

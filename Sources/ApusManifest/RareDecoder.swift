@@ -17,19 +17,23 @@ extension Decoder {
       if let count = integer(node, 0, 1024) { extras.fdStore = UInt16(truncatingIfNeeded: count) }
     case .environmentFile: extras.environmentFiles = environmentFiles(node)
     case .ready:
-      let given = record(node, "fd tcp unix exec interval timeout", "fAUcdd", &extras.ready)
+      let given = record(node, "fd tcp unix exec interval timeout", "fAUcid", &extras.ready)
       if given & 15 & (given & 15 &- 1) != 0 {
         error(node, "only one of fd, tcp, unix and exec can say what ready means")
       }
     case .reload:
-      exactlyOne(node, record(node, "signal exec", "Sc", &extras.reload), "signal or exec")
+      exactlyOne(
+        node, record(node, "signal exec", "Sc", &extras.reload, member: "signal"), "signal or exec")
     case .pre: extras.pre = commands(node)
     case .post: extras.post = commands(node)
     case .timer:
-      let given = record(node, "jitter afterBoot every calendar", "dddC", &extras.timer)
-      if given >> 1 == 0 { error(node, "a timer needs afterBoot, every or calendar") }
+      let given = record(
+        node, "jitter afterBoot every calendar", "ddeC", &extras.timer, member: "every")
+      if given >> 1 == 0, document.kind(node) == .object {
+        error(node, "a timer needs afterBoot, every or calendar")
+      }
     case .conditions:
-      _ = record(node, "exists missing kernelArg architecture", "pptH", &extras.conditions)
+      _ = record(node, ConditionKind.words, ConditionKind.rules, &extras.conditions)
     case .scheduler: scheduler(node, &extras)
     case .ioPriority:
       guard let bytes = string(node) else { break }
@@ -45,7 +49,7 @@ extension Decoder {
         "mmn%wwbb", &extras.cgroup)
     case .sandbox:
       _ = record(node, SandboxKeys.names, "bPPbbbbbLFp", &extras.sandbox)
-    case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log)
+    case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log, member: "file")
     default: break
     }
   }
@@ -55,13 +59,14 @@ extension Decoder {
   ///
   /// Returns the members that were given, as bits.
   private mutating func record(
-    _ node: JSONNode, _ words: StaticString, _ rules: StaticString, _ record: inout Record
+    _ node: JSONNode, _ words: StaticString, _ rules: StaticString, _ record: inout Record,
+    member: StaticString? = nil
   ) -> UInt32 {
     var given: UInt32 = 0
     // Nested records come to stand behind this one.
     let start = tables.values.count
     for _ in 0..<rules.utf8CodeUnitCount { tables.values.append(Record.absent) }
-    var cursor = object(node)
+    var cursor = object(node, member: member)
     while let key = next(&cursor, Words(words)) {
       given |= 1 << UInt32(key)
       if let value = value(cursor.value, unsafe rules.utf8Start[key]) {
@@ -78,15 +83,24 @@ extension Decoder {
     case UInt8(ascii: "b"): return bool(node).map { $0 ? 1 : 0 }
     case UInt8(ascii: "c"): return Record.pack(command(node))
     case UInt8(ascii: "d"): return duration(node, never: false)?.microseconds
+    case UInt8(ascii: "e"):
+      return duration(node, never: false, least: ManifestLimits.timer)?.microseconds
+    case UInt8(ascii: "i"):
+      return duration(node, never: false, least: ManifestLimits.probe)?.microseconds
     case UInt8(ascii: "f"): return integer(node, 3, 1023)
     case UInt8(ascii: "k"): return integer(node, 0, 100)
     case UInt8(ascii: "p"): return path(node).map { Record.pack($0) }
     case UInt8(ascii: "P"): return Record.pack(list(node, .path))
+    case UInt8(ascii: "q"): return oneOrMany(node, .path)
+    case UInt8(ascii: "T"): return oneOrMany(node, .notEmpty)
+    case UInt8(ascii: "N"):
+      guard let bytes = string(node) else { return nil }
+      return capability(bytes, node).map { Int64($0) }
     case UInt8(ascii: "r"):
       guard let rate = rate(node) else { return nil }
       tables.values.append(rate.window.microseconds)
       return Int64(rate.count) << 32 | Int64(tables.values.count - 1)
-    case UInt8(ascii: "s"): return size(node).map { Int64(clamping: $0) }
+    case UInt8(ascii: "s"): return size(node, most: UInt64(Int64.max)).map { Int64($0) }
     case UInt8(ascii: "S"): return signal(node).map { Int64($0) }
     case UInt8(ascii: "t"): return text(node).map { Record.pack($0) }
     case UInt8(ascii: "w"): return integer(node, 1, 10000)
@@ -94,12 +108,7 @@ extension Decoder {
       return address(node)
     case UInt8(ascii: "C"):
       guard let bytes = string(node) else { return nil }
-      guard let set = Calendar.parse(bytes) else {
-        error(node, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ", bytes)
-        return nil
-      }
-      for word in set { tables.values.append(word) }
-      return Int64(tables.values.count - set.count)
+      return calendar(bytes, node)
     case UInt8(ascii: "F"): return filter(node)
     case UInt8(ascii: "H"): return word(node, Words("x86_64 aarch64 arm riscv64")).map { Int64($0) }
     case UInt8(ascii: "L"):
@@ -108,6 +117,10 @@ extension Decoder {
       return Int64(nested.start)
     case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
     case UInt8(ascii: "%"):
+      if document.kind(node) == .number {
+        wrongKind(node, "a share like \"50%\"", cure: quoted(node, "%"))
+        return nil
+      }
       guard let bytes = string(node) else { return nil }
       if let percent = Scalar.percent(bytes) { return Int64(percent) }
       error(node, "expected a share like \"50%\", found ", bytes)
@@ -116,8 +129,32 @@ extension Decoder {
       // m and n: a size or a count, or "max" for none.
       if document.kind(node) == .string, document.equals(node, "max") { return .max }
       return rule == UInt8(ascii: "m")
-        ? size(node).map { Int64(clamping: $0) } : integer(node, 1, 4_194_304)
+        ? size(node, most: UInt64(Int64.max - 1)).map { Int64($0) } : integer(node, 1, 4_194_304)
     }
+  }
+
+  /// A calendar, as the first of its eight words; one that never comes is refused.
+  private mutating func calendar(_ bytes: Bytes, _ node: JSONNode) -> Int64? {
+    guard let set = Calendar.parse(bytes) else {
+      if let zone = Spelling.zone(bytes) {
+        error(node, "a calendar is in UTC, not in ", zone)
+      } else {
+        error(
+          node, "expected a calendar like \"Mon..Fri *-*-* 03:00\", found ", bytes,
+          hint: Spelling.calendar(bytes))
+      }
+      return nil
+    }
+    let start = Int64(tables.values.count)
+    for word in set { tables.values.append(word) }
+    guard tables.next(of: start, after: 0) != nil else {
+      error(node, "the calendar never comes: ", bytes)
+      return nil
+    }
+    if let now, tables.next(of: start, after: now) == nil {
+      warn(node, "the calendar is past and never comes again: ", bytes)
+    }
+    return start
   }
 
   /// An internet address: the index of its two halves and its scope, and in the lower half whether
@@ -146,9 +183,23 @@ extension Decoder {
   /// A list of commands, as packed ranges of `Manifest.values`.
   private mutating func commands(_ node: JSONNode) -> TableRange {
     let start = tables.values.count
+    if document.kind(node) == .string {
+      wrongKind(node, "an array", cure: Decoder.array(of: listed(node, splits: true)))
+      return .none
+    }
     var cursor = array(node)
     while let element = element(&cursor) { tables.values.append(Record.pack(command(element))) }
     return TableRange(start: UInt32(start), count: UInt32(tables.values.count - start))
+  }
+
+  /// One string or a list of them, as a packed run of `Manifest.texts`.
+  private mutating func oneOrMany(_ node: JSONNode, _ rule: TextRule) -> Int64? {
+    guard document.kind(node) == .array else {
+      return text(node, rule).map { Record.pack(keep(Rows(repeating: $0, count: 1))) }
+    }
+    let list = list(node, rule, most: ConditionKind.entries)
+    if document.first(node) == nil { error(node, "expected at least one entry") }
+    return Record.pack(list)
   }
 
   private mutating func exactlyOne(_ node: JSONNode, _ given: UInt32, _ what: StaticString) {

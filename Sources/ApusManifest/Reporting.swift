@@ -69,6 +69,19 @@ extension Decoder {
     return lineTables[file].locate(offset, in: bytes)
   }
 
+  /// Where each service is defined.
+  @inline(never) mutating func servicePlaces() -> Rows<ServicePlace> {
+    var places: Rows<ServicePlace> = Rows()
+    for site in serviceSites {
+      let offset = files.at(site.file)?.document.offset(site.node) ?? 0
+      let place = locate(offset, in: site.file)
+      places.append(
+        ServicePlace(
+          file: files.at(site.file)?.name ?? Rows(), line: place.line, column: place.column))
+    }
+    return places
+  }
+
   /// Appends `file:line:column` of another place to a message.
   @inline(never) mutating func append(_ site: Site, to message: inout Bytes) {
     let offset = files.at(site.file)?.document.offset(site.node) ?? 0

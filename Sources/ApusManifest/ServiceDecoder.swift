@@ -9,6 +9,7 @@ extension Decoder {
   @inline(never) mutating func service(_ slots: Slots, name: Text) {
     draft = base
     draft.service.name = name
+    let failures = reports.errors
     for number in 0..<UInt8(64) {
       guard let key = ServiceKey(rawValue: number) else { break }
       if key != .instances, key != .override {
@@ -30,6 +31,7 @@ extension Decoder {
       }
     }
     settle(slots)
+    if reports.errors == failures { adviseService(slots) }
   }
 
   /// The digest of the value of the key of that number.

@@ -19,8 +19,9 @@ struct Words: Sendable {
 
   /// The number of a word; nil when it is not one of them.
   ///
-  /// Every key of a manifest goes through here, so this walks the literal itself.
-  @inline(never) func number(of word: Bytes) -> Int? {
+  /// Every key of a manifest goes through here, so this walks the literal itself. A word may stand
+  /// more than once: the first one from `from` on counts.
+  @inline(never) func number(of word: Bytes, from: Int = 0) -> Int? {
     guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
     let bytes = unsafe UnsafeBufferPointer(
       start: literal.utf8Start, count: literal.utf8CodeUnitCount)
@@ -35,7 +36,7 @@ struct Words: Sendable {
         length &+= 1
       }
       index &+= length
-      if length == word.count, unsafe index == bytes.count || bytes[index] == 0x20 {
+      if length == word.count, number >= from, unsafe index == bytes.count || bytes[index] == 0x20 {
         return number
       }
       while unsafe index < bytes.count, unsafe bytes[index] != 0x20 { index &+= 1 }

@@ -83,7 +83,12 @@ import Testing
         "z@": {"exec": ["/z"]}
       }}
       """)
-    #expect(loaded.lines == [])
+    #expect(
+      loaded.lines == [
+        #"apus.json:2:24: warning: services.b.exec[1]: "%i" is the instance of a template; "#
+          + "here it stays as it is",
+        #"apus.json:5:3: warning: services.z@: a template without "instances" starts nothing"#,
+      ])
     let manifest = loaded.manifest
     #expect(
       manifest.services.map { manifest.string($0.name) } == ["b", "t@", "t@1", "t@2", "z@"])
@@ -189,6 +194,75 @@ import Testing
         "1.json:1:15: warning: services.a: overrides no service of an earlier file"
       ])
     #expect(loaded.service("a")?.flags.contains(.invalid) == false)
+  }
+
+  @Test func `A drop-in overrides one instance of a template`() throws {
+    let loaded = load(
+      """
+      {"apus": 1, "services": {
+        "t@": {"exec": ["/t", "%i"], "instances": ["1", "2", "3"], "nice": 1},
+        "u": {"exec": ["/u"], "needs": ["t@1"]}}}
+      """,
+      #"{"services": {"t@1": {"override": true, "nice": 5, "exec": ["/own", "%i"]}}}"#,
+      #"{"services": {"t@1": {"override": true, "umask": "0077"}, "#
+        + #""t@2": {"override": true, "nice": 99}}}"#)
+    #expect(
+      loaded.lines == [
+        "2.json:1:93: error: services.t@2.nice: expected a whole number from -20 to 19"
+      ])
+    let manifest = loaded.manifest
+    #expect(
+      manifest.services.map { manifest.string($0.name) } == ["t@", "t@1", "t@2", "t@3", "u"])
+    let own = try #require(loaded.service("t@1"))
+    #expect(manifest.strings(own.exec) == ["/own", "1"])
+    #expect(manifest.extras(of: own).nice == 5)
+    #expect(manifest.credentials(of: own).umask == 0o077)
+    #expect(loaded.service("t@2")?.flags.contains(.invalid) == true)
+    let plain = try #require(loaded.service("t@3"))
+    #expect(manifest.strings(plain.exec) == ["/t", "3"])
+    #expect(manifest.extras(of: plain).nice == 1)
+    #expect(!plain.flags.contains(.invalid))
+    #expect(loaded.service("t@")?.flags == .template)
+  }
+
+  @Test func `An override of an instance that is none is a service of its own, with a warning`() {
+    let template = #"{"apus": 1, "services": {"t@": {"exec": ["/t"], "instances": ["1"]}}}"#
+    let loaded = load(
+      template, #"{"services": {"t@7": {"override": true, "exec": ["/own"]}}}"#)
+    #expect(
+      loaded.lines == [
+        #"1.json:1:15: warning: services.t@7: overrides no instance: not among those of "t@""#
+      ])
+    #expect(loaded.service("t@7").map { loaded.manifest.strings($0.exec) } == ["/own"])
+    #expect(loaded.service("t@1").map { loaded.manifest.strings($0.exec) } == ["/t"])
+  }
+
+  @Test func `What is wanted or comes after need not be there`() throws {
+    let loaded = load(
+      """
+      {"apus": 1, "defaults": {"after": ["syslog"]}, "services": {
+        "net": {"exec": ["/n"]},
+        "a": {"exec": ["/a"], "wants": ["ntpd", "net", "dbus"], "after": ["none"]},
+        "b": {"exec": ["/b"], "wants": ["nett"], "after": ["net", "t@"]},
+        "c": {"exec": ["/c"], "needs": ["ntpd"]},
+        "t@": {"exec": ["/t"], "instances": ["1"]}}}
+      """)
+    #expect(
+      loaded.lines == [
+        #"apus.json:4:35: warning: services.b.wants[0]: no service "nett"; did you mean "net"?"#,
+        #"apus.json:4:61: error: services.b.after[1]: a template has no process of its own: "t@""#,
+        #"apus.json:5:35: error: services.c.needs[0]: unknown service "ntpd""#,
+      ])
+    let manifest = loaded.manifest
+    let a = try #require(loaded.service("a"))
+    #expect(!a.flags.contains(.invalid))
+    #expect(a.wants.indices.map { manifest.links[$0] } == [0])
+    #expect(a.after.count == 0)
+    #expect(loaded.service("net")?.after.count == 0)
+    #expect(
+      manifest.missing.map { "\($0.service) \($0.isWanted) \(manifest.string($0.name))" } == [
+        "65535 false syslog", "1 true ntpd", "1 true dbus", "1 false none", "2 true nett",
+      ])
   }
 
   @Test func `An error in an override makes the service invalid`() {

@@ -339,7 +339,7 @@ private func manifest(_ keys: String) -> String {
         #"apus.json:7:67: error: services.two.stop.signal: unknown signal "TERM"; "#
           + #"did you mean "SIGTERM"?"#,
         "apus.json:7:86: error: services.two.stop.timeout: "
-          + #"expected a duration like "5s" or "1min 30s", found "5""#,
+          + #"expected a duration like "5s" or "1min 30s", found "5"; did you mean "5s"?"#,
         "apus.json:8:5: error: services.bad name: "
           + #"a service name is 1 to 64 of A-Z a-z 0-9 _ . @ -, not "bad name""#,
         "apus.json:9:14: error: services.three: expected an object, found a number",

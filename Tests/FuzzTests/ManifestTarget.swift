@@ -29,16 +29,22 @@ private let manifestWords: [[UInt8]] =
     "0.0.0.0:0", "1.2.3.4:99999", "256.1.1.1:1", "[::]:1", "[::1", "[fe80::1%]:1", "@", "vsock::",
     "vsock:99999999999:1", "SIGKILL", "SIGRTMAX", "SIGNOPE", "cap_all", "^cap_net_raw", "=eip",
     "0-99999999", "0-,3", "*-*-* 25:00", "*", "idle", "realtime:9", "101%", "web", "web@", "@",
-    "getty@ttyS0", "a@b@c", "on-failure", "on-abnormal", "demand",
+    "getty@ttyS0", "a@b@c", "on-failure", "on-abnormal", "demand", "5m", "16MB", "5/min",
+    "0 3 * * *", "*-02-30", "03:00 Europe/Berlin", "cap_net_raw", "net_raw,chown", "!^13,",
+    "/run//x",
+    "/run/./x", "/run/", "$HOME", "2>&1", "a b c", "0.0.0.0:80", "[::]:80", "always", "never",
   ].map { Array("\"\($0)\"".utf8) }
   + [
     "exec", "type", "listen", "stream", "datagram", "needs", "wants", "after", "restart", "user",
     "capabilities", "rlimits", "environment", "stop", "ready", "timer", "cgroup", "sandbox", "log",
     "instances", "override", "defaults", "services", "system", "apus", "description", "exce",
+    "command", "depends_on", "ports", "before", "ListenStream", "idleStop", "onFailure", "watchdog",
   ].map { Array("\"\($0)\":".utf8) }
   + [
     #""services":{"s":{"exec":["/s"]}},"#, #""s":{"exec":["/s"],"needs":["s"]},"#,
     #"{"stream":"80"},"#, #""override":true,"#, #""instances":["a","a"],"#,
+    #""getty@ttyS0":{"override":true,"nice":1},"#, #""onFailure":["a","web"],"#,
+    #""restart":{"limit":"9/1s","delay":"1s"},"#, "\u{feff}", "//", "/*", "#",
   ].map { Array($0.utf8) }
 
 /// One look at the loader.

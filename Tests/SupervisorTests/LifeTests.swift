@@ -179,18 +179,45 @@ import Testing
         "present": {"exec": ["PROBE", "sleep"], "conditions": {"missing": "/proc"}},
         "argument": {"exec": ["PROBE", "sleep"], "conditions": {"kernelArg": "\#(key)=nonsense"}},
         "machine": {"exec": ["PROBE", "sleep"], "conditions": {"architecture": "\#(other)"}},
+        "all": {"exec": ["PROBE", "sleep"], "conditions": {
+          "exists": ["/proc", "/proc/self"], "missing": ["DIR/no", "DIR/none"],
+          "directoryNotEmpty": ["/proc", "DIR"], "fileNotEmpty": "DIR/apus.json",
+          "executable": ["PROBE"], "capability": "chown"}},
+        "second": {"exec": ["PROBE", "sleep"], "conditions": {"exists": ["/proc", "DIR/second"]}},
+        "some": {"exec": ["PROBE", "sleep"], "conditions": {"missing": ["DIR/no", "/proc"]}},
+        "empty": {"exec": ["PROBE", "sleep"], "conditions": {"directoryNotEmpty": "DIR/empty"}},
+        "file": {"exec": ["PROBE", "sleep"], "conditions": {"directoryNotEmpty": "DIR/apus.json"}},
+        "size": {"exec": ["PROBE", "sleep"], "conditions": {"fileNotEmpty": "/dev/null"}},
+        "mode": {"exec": ["PROBE", "sleep"], "conditions": {"executable": "DIR/apus.json"}},
+        "folder": {"exec": ["PROBE", "sleep"], "conditions": {"executable": "/proc"}},
+        "inside": {"exec": ["PROBE", "sleep"], "conditions": {"container": true}},
+        "outside": {"exec": ["PROBE", "sleep"], "conditions": {"container": false}},
+        "strange": {"exec": ["PROBE", "sleep"], "conditions": {"capability": "63"}},
         "after": {"exec": ["PROBE", "sleep"], "needs": ["flag", "machine"]}}}
       """#)
+    try FileManager.default.createDirectory(
+      atPath: board.path("empty"), withIntermediateDirectories: true)
     try board.wait(for: "here", "ready")
     try board.wait(for: "word", "ready")
     try board.wait(for: "after", "ready")
-    for (name, condition) in [
-      ("flag", "exists"), ("present", "missing"), ("argument", "kernelArg"),
-      ("machine", "architecture"),
+    try board.wait(for: "all", "ready")
+    let isInside =
+      try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")
+      != "pid:[4026531836]"
+    try board.wait(for: isInside ? "inside" : "outside", "ready")
+    for (name, condition, object) in [
+      ("flag", "exists", ": " + board.path("flag")), ("present", "missing", ": /proc"),
+      ("argument", "kernelArg", ": \(key)=nonsense"), ("machine", "architecture", ""),
+      ("second", "exists", ": " + board.path("second")), ("some", "missing", ": /proc"),
+      ("empty", "directoryNotEmpty", ": " + board.path("empty")),
+      ("file", "directoryNotEmpty", ": " + board.path("apus.json")),
+      ("size", "fileNotEmpty", ": /dev/null"),
+      ("mode", "executable", ": " + board.path("apus.json")), ("folder", "executable", ": /proc"),
+      (isInside ? "outside" : "inside", "container", ""), ("strange", "capability", ""),
     ] {
       try board.wait(for: name, "skipped")
       let service = try board.service(name)
-      #expect(service["reason"] as? String == "condition \(condition) is not met")
+      #expect(service["reason"] as? String == "condition \(condition) is not met\(object)")
       #expect(service["lastExit"] is NSNull)
     }
     #expect(!FileManager.default.fileExists(atPath: board.path("log.txt")))
