@@ -9,12 +9,15 @@ enum ApplyCommand {
   ) throws(Failure) {
     let frames = try Connection.listing(.status, invocation, context: &context)
     let path: Bytes
+    let isFirst: Bool
     do throws(FrameError) {
-      path = file(of: try SupervisorReply(decoding: frames.first ?? Rows()))
+      let supervisor = try SupervisorReply(decoding: frames.first ?? Rows())
+      path = file(of: supervisor)
+      isFirst = supervisor.pid == 1
     } catch {
       throw Connection.nonsense(error, context: &context)
     }
-    var loaded = CheckCommand.load(Rows(repeating: path, count: 1))
+    var loaded = CheckCommand.load(Rows(repeating: path, count: 1), forFirst: isFirst)
     CheckCommand.tell(loaded, context: &context)
     if loaded.hasErrors {
       throw context.failure(.failed, "nothing was changed, for the mistakes in ", path)

@@ -9,28 +9,88 @@ enum CheckCommand {
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     var operands = invocation.operands
-    if operands.isEmpty { operands.append(Bytes("/etc/apus.json")) }
-    let loaded = load(operands)
+    let image = ImageFiles(invocation.root)
+    let hasImage = !invocation.root.isEmpty
+    if hasImage, (try? image.find(Bytes("/")))?.ownership.isFolder != true {
+      throw context.failure(.failed, "not a folder: ", invocation.root)
+    }
+    var ofImage: ImageFiles?
+    if operands.isEmpty {
+      operands.append(Bytes("/etc/apus.json"))
+      if hasImage { ofImage = image }
+    }
+    var loaded = load(operands, in: ofImage)
+    if hasImage, loaded.mainFileUsable { loaded = ImageCheck.run(loaded, in: image) }
     let wantsSecurity = invocation.options.contains(.security)
+    let security = SecurityReport(loaded.manifest, image)
     if invocation.options.contains(.json) {
-      json(loaded, security: wantsSecurity, context: &context)
+      json(loaded, security: wantsSecurity ? security : nil, context: &context)
     } else {
       tell(loaded, context: &context)
-      if wantsSecurity { SecurityReport.table(loaded.manifest, context: &context) }
+      if wantsSecurity { security.table(context: &context) }
     }
     if loaded.hasErrors { throw Failure(.failed) }
     if !invocation.options.contains(.json), !wantsSecurity {
-      summary(operands[0], loaded.manifest, context: &context)
+      summary(loaded.manifest.path, loaded.manifest, context: &context)
     }
   }
 
   /// Loads files, and the drop-ins of a single one.
   @inline(never)
-  static func load(_ files: Rows<Bytes>) -> LoadedManifest {
+  ///
+  /// `forFirst` refuses the drop-ins that PID 1 would.
+  static func load(
+    _ files: Rows<Bytes>, in image: ImageFiles? = nil, forFirst: Bool = false
+  ) -> LoadedManifest {
     var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows)
-    for file in files { add(file, to: &loader) }
-    if files.count == 1 { addDropIns(of: files[0], to: &loader) }
-    return loader.finish()
+    // A clock that nobody has set yet says nothing about what is past.
+    let now = capus_wall_time() / 1_000_000
+    if now > 1_700_000_000 { loader.now = now }
+    loader.keepsPlaces = true
+    if let image {
+      addImage(image, to: &loader)
+    } else {
+      for file in files { add(file, canRefuse: false, to: &loader) }
+      if files.count == 1 { addDropIns(of: files[0], canRefuse: forFirst, to: &loader) }
+    }
+    var loaded = loader.finish()
+    if let file = files.first { loaded.manifest.path = image.map { $0.root.joined(file) } ?? file }
+    return loaded
+  }
+
+  /// Adds an image's main file and drop-ins, wherever links inside the image lead.
+  private static func addImage(_ image: ImageFiles, to loader: inout ManifestLoader) {
+    let main = Bytes("/etc/apus.json")
+    addFromImage(main, image, &loader)
+    let folder = Files.folder(of: main)
+    guard let place = try? image.find(folder) else { return }
+    do throws(Errno) {
+      for name in try Files.names(in: place.path) {
+        addFromImage(folder.with("/").joined(name), image, &loader)
+      }
+    } catch {
+      loader.addUnreadable(file: image.root.joined(folder), errno: error)
+    }
+  }
+
+  private static func addFromImage(
+    _ path: Bytes, _ image: ImageFiles, _ loader: inout ManifestLoader
+  ) {
+    let name = image.root.joined(path)
+    do throws(Errno) {
+      let place = try image.find(path)
+      guard place.ownership.isRegular else {
+        return loader.addIrregular(file: name, place.ownership)
+      }
+      var ownership = FileOwnership.nobody
+      let bytes = try Files.read(
+        place.path, limit: JSONLimits.manifest.bytes, ownership: &ownership)
+      // Who owns the files of an image is decided when it is packed.
+      if ownership.mode & 0o002 != 0 { loader.mistrust(file: name, ownership, isRefused: false) }
+      loader.add(file: name, bytes: bytes)
+    } catch {
+      loader.addUnreadable(file: name, errno: error)
+    }
   }
 
   /// Says what is wrong.
@@ -42,12 +102,11 @@ enum CheckCommand {
   }
 
   @inline(never)
-  private static func add(_ file: Bytes, to loader: inout ManifestLoader) {
+  private static func add(_ file: Bytes, canRefuse: Bool, to loader: inout ManifestLoader) {
     var ownership = FileOwnership.nobody
     do throws(Errno) {
       let bytes = try Files.read(file, limit: JSONLimits.manifest.bytes, ownership: &ownership)
-      warn(file, ownership, &loader)
-      loader.add(file: file, bytes: bytes)
+      if isTrusted(file, ownership, canRefuse, &loader) { loader.add(file: file, bytes: bytes) }
     } catch {
       if ownership == .nobody || ownership.isRegular {
         loader.addUnreadable(file: file, errno: error)
@@ -57,22 +116,29 @@ enum CheckCommand {
     }
   }
 
-  /// Warns of what others than root and the caller can change.
-  private static func warn(
-    _ file: Bytes, _ ownership: FileOwnership, _ loader: inout ManifestLoader
-  ) {
+  /// Warns of what others than root and the caller can change; false for what is refused.
+  private static func isTrusted(
+    _ file: Bytes, _ ownership: FileOwnership, _ canRefuse: Bool, _ loader: inout ManifestLoader
+  ) -> Bool {
     var (user, group) = (UInt32(0), UInt32(0))
-    unsafe capus_own_identity(&user, &group)
-    if ownership == .nobody || ownership.isOnly(for: user, group: group) { return }
-    loader.mistrust(file: file, ownership, isRefused: false)
+    if !canRefuse { unsafe capus_own_identity(&user, &group) }
+    if ownership == .nobody || ownership.isOnly(for: user, group: group) { return true }
+    loader.mistrust(file: file, ownership, isRefused: canRefuse)
+    return !canRefuse
   }
 
-  private static func addDropIns(of main: Bytes, to loader: inout ManifestLoader) {
+  private static func addDropIns(
+    of main: Bytes, canRefuse: Bool, to loader: inout ManifestLoader
+  ) {
     do throws(Errno) {
       let files = try Files.dropIns(of: main)
       let folder = Files.folder(of: main)
-      if let ownership = Files.ownership(of: folder) { warn(folder, ownership, &loader) }
-      for file in files { add(file, to: &loader) }
+      if let ownership = Files.ownership(of: folder),
+        !isTrusted(folder, ownership, canRefuse, &loader)
+      {
+        return
+      }
+      for file in files { add(file, canRefuse: canRefuse, to: &loader) }
     } catch {
       loader.addUnreadable(file: Files.folder(of: main), errno: error)
     }
@@ -107,7 +173,9 @@ enum CheckCommand {
     if number != 1 { context.output.writer.byte(UInt8(ascii: "s")) }
   }
 
-  private static func json(_ loaded: LoadedManifest, security: Bool, context: inout Context) {
+  private static func json(
+    _ loaded: LoadedManifest, security: SecurityReport?, context: inout Context
+  ) {
     var json = JSONStream()
     json.beginObject()
     json.beginArray("diagnostics")
@@ -124,7 +192,7 @@ enum CheckCommand {
       json.drain(into: &context.output)
     }
     json.endArray()
-    if security { SecurityReport.json(loaded.manifest, &json, context: &context) }
+    if let security { security.json(&json, context: &context) }
     json.finish(into: &context.output)
   }
 }

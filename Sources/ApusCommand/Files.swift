@@ -45,6 +45,13 @@ enum Files {
   static func dropIns(of main: Bytes) throws(Errno) -> Rows<Bytes> {
     guard main.ends(with: ".json") else { return Rows() }
     let folder = folder(of: main).with("/")
+    var paths: Rows<Bytes> = Rows()
+    for name in try names(in: folder) { paths.push(folder.joined(name)) }
+    return paths
+  }
+
+  /// The names of a folder's drop-ins in byte order; none of one that is not there.
+  static func names(in folder: Bytes) throws(Errno) -> Rows<Bytes> {
     var names = Bytes(repeating: 0, count: 1 << 18)
     let count = unsafe names.withUnsafeMutableBufferPointer { names in
       unsafe folder.withUnsafeBufferPointer { folder in
@@ -53,17 +60,17 @@ enum Files {
       }
     }
     if count == 0 - Int64(Errno.noEntry.code) { return Rows() }
-    var paths: Rows<Bytes> = Rows()
-    var path = folder
+    var found: Rows<Bytes> = Rows()
+    var name: Bytes = Rows()
     for index in 0..<(try check(count)) {
       if names[index] != 0 {
-        path.push(names[index])
+        name.push(names[index])
       } else {
-        paths.push(path)
-        path = folder
+        found.push(name)
+        name = Rows()
       }
     }
-    return paths
+    return found
   }
 
   /// Whose a file or folder is; nil when it is not there.

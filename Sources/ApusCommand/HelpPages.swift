@@ -32,7 +32,7 @@ extension Verb {
   var synopsis: StaticString {
     switch self {
     case .run: " [--manifest FILE] [--control PATH]"
-    case .check: " [--json] [--security] [FILE...]"
+    case .check: " [--json] [--security] [--root DIR] [FILE...]"
     case .status: " [--json] [SERVICE...]"
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
@@ -68,12 +68,17 @@ extension Verb {
       files of the folder FILE names with .d instead of .json; several FILEs are read
       as they are given, the first one being the main file. - is standard input.
 
-      An error makes a service invalid or a file unusable.
+      An error makes a service invalid or a file unusable; a warning is about what is
+      legal and surely not meant, and does not count as a failure.
 
+      --root DIR       look at the image below DIR, too: programs and their
+                       interpreters, users, groups and files that the manifest names;
+                       without FILE the manifest is DIR/etc/apus.json
       --json           diagnostics as {"diagnostics":[{"file","line","column","path",
                        "severity","message"}]}
       --security       for each service: its user, its capabilities, whether it can
-                       gain new privileges, and from where it can be reached
+                       gain new privileges, from where it can be reached, and what
+                       else makes it weak
 
       exit status: 0 no error, 1 errors, 2 wrong usage
       """

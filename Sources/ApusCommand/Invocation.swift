@@ -32,6 +32,8 @@ struct Invocation: ~Copyable {
   var timeoutMs: Int32 = -1
   /// `-n` of `logs`: the most lines of what there is, -1 for all.
   var lines = -1
+  /// `--root` of `check`: the folder of an image, empty for this machine.
+  var root: Bytes = Rows()
   /// Everything that is no option.
   var operands: Rows<Bytes> = Rows()
 
@@ -73,7 +75,9 @@ struct Invocation: ~Copyable {
     if wantsValue {
       throw context.failure(
         .usage,
-        verb == .logs ? "option -n needs a number" : "option --timeout needs a duration")
+        verb == .logs
+          ? "option -n needs a number"
+          : verb == .check ? "option --root needs a folder" : "option --timeout needs a duration")
     }
     if wantsHelp {
       explain(hasVerb)
@@ -108,11 +112,16 @@ struct Invocation: ~Copyable {
     } else if !hasVerb, word.equals("--version") {
       verb = .version
       hasVerb = true
-    } else if hasVerb, word.isAmong(verb == .wait ? "--timeout" : verb == .logs ? "-n --lines" : "")
+    } else if hasVerb,
+      word.isAmong(
+        verb == .wait
+          ? "--timeout" : verb == .logs ? "-n --lines" : verb == .check ? "--root" : "")
     {
       wantsValue = true
     } else if hasVerb, verb == .wait, word.starts(with: "--timeout=") {
       try set(word.dropping(10), context: &context)
+    } else if hasVerb, verb == .check, word.starts(with: "--root=") {
+      try set(word.dropping(7), context: &context)
     } else if hasVerb, verb == .logs, word.starts(with: "--lines=") {
       try set(word.dropping(8), context: &context)
     } else if word.equals("--control") {
@@ -136,8 +145,13 @@ struct Invocation: ~Copyable {
     }
   }
 
-  /// Takes the value of `--timeout`, or of `-n`.
+  /// Takes the value of `--timeout`, of `-n`, or of `--root`.
   private mutating func set(_ word: Bytes, context: inout Context) throws(Failure) {
+    if verb == .check {
+      root = word
+      if root.isEmpty { throw context.failure(.usage, "option --root needs a folder") }
+      return
+    }
     if verb == .logs {
       lines = word.isEmpty || word.count > 9 ? -1 : 0
       for byte in word where lines >= 0 {

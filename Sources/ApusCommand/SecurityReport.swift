@@ -3,8 +3,21 @@ internal import ApusManifest
 
 /// `apus check --security`: what each service could do to the board, and who can reach it. A service
 /// that is invalid can do nothing, and is left out; the mistakes that make it so stand above.
-enum SecurityReport {
-  static func table(_ manifest: Manifest, context: inout Context) {
+struct SecurityReport {
+  let manifest: Manifest
+  /// The image the services will run in, or this machine.
+  let image: ImageFiles
+  private let users: UserDatabase
+
+  /// A report of a manifest's services.
+  init(_ manifest: Manifest, _ image: ImageFiles) {
+    self.manifest = manifest
+    self.image = image
+    users = UserDatabase(passwd: image.text(Bytes("/etc/passwd")), group: Rows())
+  }
+
+  /// Writes a table, and below it what else makes each service weak.
+  func table(context: inout Context) {
     var table = Table()
     table.column("SERVICE", least: 8)
     table.column("USER", least: 6)
@@ -16,10 +29,19 @@ enum SecurityReport {
     table.column("LOCAL", least: 5)
     for rank in worstFirst(manifest) { row(Int(rank & 0xffff), manifest, &table) }
     table.render(into: &context.output, colour: context.colour)
+    for rank in worstFirst(manifest) {
+      let index = Int(rank & 0xffff)
+      for finding in findings(of: index) {
+        context.output.writer.text(manifest.services[index].name, of: manifest)
+        context.output.writer.text(": ")
+        context.output.writer.printable(finding)
+        context.output.endLine()
+      }
+    }
   }
 
   /// The services that can do anything, by index, those with the highest exposure first.
-  @inline(never) private static func worstFirst(_ manifest: Manifest) -> Rows<UInt32> {
+  @inline(never) private func worstFirst(_ manifest: Manifest) -> Rows<UInt32> {
     var ranks: Rows<UInt32> = Rows()
     for index in manifest.services.indices {
       let service = manifest.services[index]
@@ -33,14 +55,13 @@ enum SecurityReport {
     return ranks
   }
 
-  @inline(never) private static func exposure(_ service: Service, _ manifest: Manifest) -> Exposure
-  {
+  @inline(never) private func exposure(_ service: Service, _ manifest: Manifest) -> Exposure {
     Exposure(
       of: service, in: manifest, isRoot: isRoot(manifest.credentials(of: service).user, manifest),
       gainsPrivileges: gainsPrivileges(service, manifest))
   }
 
-  private static func row(_ index: Int, _ manifest: Manifest, _ table: inout Table) {
+  private func row(_ index: Int, _ manifest: Manifest, _ table: inout Table) {
     let service = manifest.services[index]
     let exposure = exposure(service, manifest)
     let rights = manifest.credentials(of: service)
@@ -66,7 +87,8 @@ enum SecurityReport {
     }
   }
 
-  static func json(_ manifest: Manifest, _ json: inout JSONStream, context: inout Context) {
+  /// Writes the same as the member `security` of an object.
+  func json(_ json: inout JSONStream, context: inout Context) {
     json.beginArray("security")
     for rank in worstFirst(manifest) {
       object(Int(rank & 0xffff), manifest, &json)
@@ -75,7 +97,7 @@ enum SecurityReport {
     json.endArray()
   }
 
-  private static func object(_ index: Int, _ manifest: Manifest, _ json: inout JSONStream) {
+  private func object(_ index: Int, _ manifest: Manifest, _ json: inout JSONStream) {
     let service = manifest.services[index]
     let exposure = exposure(service, manifest)
     let rights = manifest.credentials(of: service)
@@ -98,6 +120,9 @@ enum SecurityReport {
     json.member("exposure", unsigned: exposure.sum)
     exposure.improvement(into: &text)
     json.member("improve", &text)
+    json.beginArray("findings")
+    for finding in findings(of: index) { json.element(finding) }
+    json.endArray()
     for fromNetwork in [true, false] {
       json.beginArray(fromNetwork ? "network" : "local")
       for index in service.listeners.indices where isReached(index, fromNetwork, manifest) {
@@ -112,12 +137,12 @@ enum SecurityReport {
 
   /// True for a listener of the manifest that other machines can reach, or can not.
   @inline(never)
-  private static func isReached(_ index: Int, _ fromNetwork: Bool, _ manifest: Manifest) -> Bool {
+  func isReached(_ index: Int, _ fromNetwork: Bool, _ manifest: Manifest) -> Bool {
     manifest.listeners.indices.contains(index)
       && isNetwork(manifest.listeners[index].address) == fromNetwork
   }
 
-  @inline(never) private static func isRoot(_ user: Principal, _ manifest: Manifest) -> Bool {
+  @inline(never) func isRoot(_ user: Principal, _ manifest: Manifest) -> Bool {
     switch user {
     case .none: true
     case .id(let id): id == 0
@@ -125,14 +150,13 @@ enum SecurityReport {
     }
   }
 
-  /// True for a name that this machine's /etc/passwd gives the id 0.
-  @inline(never) private static func isRootToo(_ name: Text, _ manifest: Manifest) -> Bool {
-    let users = UserDatabase(passwd: Files.text(Bytes("/etc/passwd")), group: Rows())
+  /// True for a name that /etc/passwd gives the id 0.
+  @inline(never) func isRootToo(_ name: Text, _ manifest: Manifest) -> Bool {
     let start = Int(name.offset)
     return users.user(named: manifest.pool.part(start, start + Int(name.count)))?.uid == 0
   }
 
-  @inline(never) private static func user(
+  @inline(never) private func user(
     _ user: Principal, _ manifest: Manifest, _ out: inout ByteWriter
   ) {
     switch user {
@@ -146,7 +170,7 @@ enum SecurityReport {
     }
   }
 
-  @inline(never) private static func capabilities(
+  @inline(never) private func capabilities(
     _ rights: Credentials, _ manifest: Manifest, _ out: inout ByteWriter
   ) {
     if rights.capabilityForm == .standard {
@@ -161,7 +185,7 @@ enum SecurityReport {
   }
 
   /// True when set-user-ID programs can give the service more than it has.
-  @inline(never) private static func gainsPrivileges(_ service: Service, _ manifest: Manifest)
+  @inline(never) private func gainsPrivileges(_ service: Service, _ manifest: Manifest)
     -> Bool
   {
     let rights = manifest.credentials(of: service)
@@ -170,7 +194,7 @@ enum SecurityReport {
   }
 
   /// True when other machines can reach the address; loopback addresses are local.
-  private static func isNetwork(_ address: ListenerAddress) -> Bool {
+  func isNetwork(_ address: ListenerAddress) -> Bool {
     switch address {
     case .path, .abstract, .netlink: false
     case .port, .vsock: true

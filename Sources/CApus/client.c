@@ -75,6 +75,31 @@ int capus_owner(const uint8_t *path, size_t count, struct capus_owner *owner) {
   return failed == -EBADF ? 0 : failed;
 }
 
+int capus_owner_of_link(const uint8_t *path, size_t count, struct capus_owner *owner) {
+  char copy[path_limit];
+  int failed = copy_path(copy, sizeof copy, path, count);
+  if (failed < 0)
+    return failed;
+  failed = look(AT_FDCWD, copy, AT_SYMLINK_NOFOLLOW, owner);
+  return failed == -EBADF ? 0 : failed;
+}
+
+int64_t capus_read_link(const uint8_t *path, size_t count, uint8_t *target, size_t capacity) {
+  char copy[path_limit];
+  int failed = copy_path(copy, sizeof copy, path, count);
+  return failed < 0 ? failed : raw4(SYS_readlinkat, AT_FDCWD, copy, target, capacity);
+}
+
+int64_t capus_read_at(int fd, uint64_t offset, uint8_t *bytes, size_t count) {
+  if (offset > INT64_MAX)
+    return -EINVAL;
+  ssize_t got;
+  do
+    got = pread(fd, bytes, count, (off_t)offset);
+  while (got < 0 && errno == EINTR);
+  return got < 0 ? -errno : got;
+}
+
 void capus_own_identity(uint32_t *user, uint32_t *group) {
   *user = geteuid();
   *group = getegid();

@@ -17,6 +17,12 @@ struct capus_owner {
 int capus_open_regular(const uint8_t *path, size_t count, struct capus_owner *owner);
 /* Says whose the file or folder at a path is. */
 int capus_owner(const uint8_t *path, size_t count, struct capus_owner *owner);
+/* The same of a symbolic link itself. */
+int capus_owner_of_link(const uint8_t *path, size_t count, struct capus_owner *owner);
+/* Writes where a symbolic link leads; how many bytes that is. */
+int64_t capus_read_link(const uint8_t *path, size_t count, uint8_t *target, size_t capacity);
+/* Reads a part of a file; fewer bytes where it ends. */
+int64_t capus_read_at(int fd, uint64_t offset, uint8_t *bytes, size_t count);
 /* The caller's user and group, as the kernel checks them. */
 void capus_own_identity(uint32_t *user, uint32_t *group);
 /* Writes everything, in as many calls as it takes. */
