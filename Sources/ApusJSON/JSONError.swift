@@ -65,9 +65,9 @@ public struct JSONError: Error, Equatable, Sendable {
     case invalidUTF8
     case invalidNumber
     case invalidLiteral
+    case comment
     case duplicateKey
     case tooManyMembers
-    case comment
   }
 
   /// What is wrong.

@@ -8,7 +8,10 @@ extension Decoder {
     let start = tables.listeners.count
     if document.kind(node) != .array {
       wrongKind(
-        node, "an array of sockets", cure: Decoder.array(of: membered(node, "stream")))
+        node, "an array of sockets",
+        cure: document.kind(node) == .object
+          ? Decoder.array(of: Words("{...}").word(0))
+          : Decoder.array(of: membered(node, "stream")))
       return
     }
     var cursor = array(node)

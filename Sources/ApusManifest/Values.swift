@@ -131,7 +131,8 @@ extension Decoder {
 
   /// One of some words; returns its number.
   @inline(never) mutating func word(_ node: JSONNode, _ words: Words) -> UInt8? {
-    guard let bytes = string(node) else { return nil }
+    // Quotes alone would cure nothing else.
+    guard expect(.string, node), let bytes = string(node) else { return nil }
     if let number = words.number(of: bytes) { return UInt8(truncatingIfNeeded: number) }
     unknown(node, bytes, words)
     return nil
