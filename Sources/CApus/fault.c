@@ -61,6 +61,16 @@ static uintptr_t program_counter(const void *context) {
 #endif
 }
 
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+/* Where a tool for the unstripped program looks an address up: this one lies elsewhere at each
+ * start. */
+static uintptr_t in_program(uintptr_t address) {
+  const uintptr_t start = (uintptr_t)__ehdr_start;
+  return address >= start && address < (uintptr_t)_end ? address - start : address;
+}
+
 /* A line for one descriptor, unless it takes none now. */
 static void say(int32_t fd, const char *line, const char *end) {
   struct pollfd room = {.fd = fd, .events = POLLOUT};
@@ -82,7 +92,7 @@ static void report(int signal, const siginfo_t *information, const void *context
     end = number(end, (uintptr_t)information->si_pid, 10);
   }
   end = text(end, ", at 0x");
-  end = number(end, program_counter(context), 16);
+  end = number(end, in_program(program_counter(context)), 16);
   end = text(end, "\n");
   if (log_fd >= 0)
     say(log_fd, line, end);
@@ -179,6 +189,21 @@ typedef Elf32_Ehdr program_header;
 typedef Elf32_Phdr segment_header;
 enum { OWN_CLASS = ELFCLASS32 };
 #endif
+
+int32_t capus_seal_relocations(void) {
+  const program_header *head = (const program_header *)(const void *)__ehdr_start;
+  const segment_header *segment =
+      (const segment_header *)(const void *)(__ehdr_start + head->e_phoff);
+  const uintptr_t page = (uintptr_t)capus_page_size();
+  for (unsigned index = 0; index < head->e_phnum; index++, segment++)
+    if (segment->p_type == PT_GNU_RELRO) {
+      const uintptr_t start = (uintptr_t)__ehdr_start + segment->p_vaddr;
+      const uintptr_t first = start & -page, end = (start + segment->p_memsz) & -page;
+      return end > first ? (int32_t)raw3(SYS_mprotect, first, end - first, PROT_READ) : 0;
+    }
+  return 0;
+}
+
 #if defined(__x86_64__)
 enum { OWN_MACHINE = EM_X86_64 };
 #elif defined(__aarch64__)

@@ -41,6 +41,7 @@ func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bo
 }
 
 func run() -> Int32 {
+  _ = capus_seal_relocations()
   let arguments = commandLine()
   _ = capus_record_resume()
   let isContainer = capus_is_initial_pid_namespace() == 0

@@ -56,10 +56,13 @@ mark_done() {
 # Puts clang, lld and the llvm tools of the Swift toolchain first in PATH; a version manager may have
 # only `swift` itself there.
 use_toolchain() {
-  local resources
   command -v swift >/dev/null || fail "no swift in PATH: install the Swift 6.3 toolchain first"
-  resources=$(swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
-  PATH=$(dirname "$(dirname "$resources")")/bin:$PATH
+  PATH=$(dirname "$(dirname "$(swift_resources)")")/bin:$PATH
+}
+
+# Prints the folder of the toolchain's own libraries.
+swift_resources() {
+  swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p'
 }
 
 # Digest of the standard input, short enough to read in a log.

@@ -45,8 +45,10 @@ fill_sysroot() {
   cp -r "$unpacked/files/usr/include/$musl" "$sysroot/include"
   cp -r "$unpacked/files/usr/include/linux" "$unpacked/files/usr/include/asm-generic" \
     "$unpacked/files/usr/include/$gnu/asm" "$sysroot/include"
-  cp "$unpacked/files/usr/lib/$musl"/{crt1.o,rcrt1.o,libc.a} \
+  cp "$unpacked/files/usr/lib/$musl"/{rcrt1.o,libc.a} \
     "$unpacked/files/usr/lib/gcc/$gnu/12/libgcc.a" "$sysroot/lib"
+  # Tables that `String` looks into. Only test programs do; board/lib/symbols forbids them in apus.
+  cp "$(swift_resources)/embedded/$triple/libswiftUnicodeDataTables.a" "$sysroot/lib"
 }
 
 # libcap comes as source: Debian's static archive is for glibc.
@@ -72,51 +74,56 @@ build_capability() {
 
 # What clang needs for C, one option a line; SwiftPM hands the same to the Clang inside Swift. The
 # bare-metal triples do not say that they are for Linux.
+#   -mthumb                     a third less than ARM code, and runs from ARMv6 on as well
+#   -fPIE                       PID 1 lies at another address on every boot and after every crash
+#   -fstack-protector-strong    a buffer that foreign bytes overrun ends in the fault handler
+#   -f(no-)…sections, -unwind   lets the linker drop what nobody calls, and the tables of exceptions
 c_options() {
-  # Thumb is a third smaller than ARM code and runs from ARMv6 on as well.
   [ "$arch" != arm ] || printf '%s\n' -mthumb
-  printf '%s\n' -Os -ffunction-sections -fdata-sections -fno-stack-protector \
+  printf '%s\n' -Os -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
     -fno-asynchronous-unwind-tables -fno-unwind-tables \
     -D__linux__=1 -DAPUS_DEVICE=1 -nostdlibinc -isystem "$1/include"
 }
 
-# What only the Swift compiler needs. The triple stays ARM's, for which the toolchain has a standard
-# library; the code generator is told by a feature.
+# What only the Swift compiler needs, and clang when it links for Swift: lld, no start files and
+# libraries but those of linker_options. The triple stays ARM's, for which the toolchain has a
+# standard library; the code generator is told of Thumb by a feature.
 swift_options() {
-  printf '%s\n' -Xfrontend -function-sections
+  printf '%s\n' -Xfrontend -function-sections -use-ld=lld \
+    -Xclang-linker -nostdlib -Xclang-linker -static
   [ "$arch" != arm ] ||
     printf '%s\n' -Xcc -Xclang -Xcc -target-feature -Xcc -Xclang -Xcc +thumb-mode
 }
 
-# The options of one architecture, as SwiftPM's toolset (swift-evolution 0387) wants them. Only
-# crt1.o starts the program: with crti.o and crtn.o lld orders `.fini` wrongly.
+# What lld needs: a static program that relocates itself (musl's rcrt1.o, the only start file, since
+# with crti.o and crtn.o lld orders `.fini` wrongly), with its tables read-only from then on
+# (capus_seal_relocations) and no executable stack. Without --gc-sections it is three times as large.
+linker_options() {
+  printf '%s\n' "$1/lib/rcrt1.o" "-L$1/lib" -pie --no-dynamic-linker -z text -z relro -z now \
+    -z noexecstack --gc-sections --build-id=none -lcap -lc -lgcc -lswiftUnicodeDataTables
+}
+
+# The options of one architecture, as SwiftPM's toolset (swift-evolution 0387) wants them.
 write_toolset() {
   local sysroot=$bundle/$arch/sysroot
   cat <<JSON
 {
   "schemaVersion": "1.0",
-  "swiftCompiler": {
-    "extraCLIOptions": [
+  "swiftCompiler": { "extraCLIOptions": [
 $(swift_options | json_strings)
-    ]
-  },
-  "cCompiler": {
-    "extraCLIOptions": [
+  ] },
+  "cCompiler": { "extraCLIOptions": [
 $(c_options "$sysroot" | json_strings)
-    ]
-  },
-  "linker": {
-    "extraCLIOptions": [
-$(printf '%s\n' "$sysroot/lib/crt1.o" "-L$sysroot/lib" --gc-sections --icf=all -z norelro \
-    --build-id=none -lcap -lc -lgcc | json_strings)
-    ]
-  }
+  ] },
+  "linker": { "extraCLIOptions": [
+$(linker_options "$sysroot" | json_strings)
+  ] }
 }
 JSON
 }
 
 # Turns lines into the members of a JSON array. No option holds a quote or a backslash.
-json_strings() { sed -e 's/.*/      "&"/' -e '$!s/$/,/'; }
+json_strings() { sed -e 's/.*/    "&"/' -e '$!s/$/,/'; }
 
 write_bundle_description() {
   local name separator=

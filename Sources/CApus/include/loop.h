@@ -97,6 +97,9 @@ const char *capus_peer_text(const struct capus_peer *peer);
 /* The same of a connection that was accepted before. */
 void capus_describe_peer(int32_t connection, struct capus_peer *peer);
 
+/* Makes the tables that the program has relocated at its start read-only (PT_GNU_RELRO): musl does
+ * that for programs it loads, not for a static one. Nothing to do where the loader has. */
+int32_t capus_seal_relocations(void);
 /* The command line, and one variable of the environment or NULL. Only before anything changes the
  * environment. */
 char **capus_arguments(int32_t *count);
