@@ -78,13 +78,16 @@ extension LinuxKernel {
     unsafe list[1] = hasTerminal ? -1 : source(streams.output, 1, of: service, process)
     unsafe list[2] = hasTerminal ? -1 : source(streams.error, 2, of: service, process)
     var next = 3
-    if passed > 0, service.accepts {
-      unsafe list[next] = process.connection
-    } else if passed > 0 {
-      for index in service.listeners.indices {
-        guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
-        unsafe list[next] = bound.fd
+    if passed > 0 {
+      if service.accepts {
+        unsafe list[next] = process.connection
         next += 1
+      } else {
+        for index in service.listeners.indices {
+          guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
+          unsafe list[next] = bound.fd
+          next += 1
+        }
       }
       var stored = StoredDescriptors(of: storeOwner)
       while next < 3 + passed, stored.next() {
@@ -128,9 +131,8 @@ extension LinuxKernel {
   @inline(never)
   func passedCount(of service: Service) -> Int {
     if passesAsStreams(service) { return 0 }
-    if service.accepts { return 1 }
-    var count = 0
-    for index in service.listeners.indices {
+    var count = service.accepts ? 1 : 0
+    for index in service.listeners.indices where !service.accepts {
       if let bound = listeners.listeners.at(index), bound.fd >= 0 { count += 1 }
     }
     var stored = StoredDescriptors(of: storeOwner)

@@ -196,10 +196,12 @@ extension LinuxKernel {
     unsafe list.set(start)
     unsafe start = writer.position
     writer.text("LISTEN_FDNAMES=")
-    var isFirst = true
-    for index in service.listeners.indices {
+    var isFirst = !service.accepts
+    // As systemd names it, whatever the listener's own name is.
+    if service.accepts { writer.text("connection") }
+    for index in service.listeners.indices where !service.accepts {
       guard let listener = manifest.listeners.at(index),
-        service.accepts ? isFirst : listeners.listeners.at(index)?.fd ?? -1 >= 0
+        listeners.listeners.at(index)?.fd ?? -1 >= 0
       else { continue }
       if !isFirst { writer.byte(UInt8(ascii: ":")) }
       isFirst = false

@@ -26,6 +26,10 @@
  *   probe store FILE TEXT…  append to FILE what LISTEN_FDNAMES says and the descriptors hold; send
  *                       the first time each text with a memory file that holds it, or after "hup:"
  *                       with a pipe that has been hung up, after "again:" with the one before
+ *   probe echo NAME…    answer each line or datagram on 0, if that is a socket, and on every passed
+ *                       descriptor with "FD NAME LINE"; listeners are accepted from; a file is read
+ *                       and appended to at once. Park a memory file of each NAME first, unless
+ *                       LISTEN_FDNAMES has it
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
@@ -351,6 +355,84 @@ static void store(const char *path, char **texts) {
   close(open(done, O_CREAT | O_WRONLY, 0600));
 }
 
+/* The Nth of LISTEN_FDNAMES; "-" where there is none. */
+static void name_of(int number, char *name, size_t size) {
+  const char *names = getenv("LISTEN_FDNAMES");
+  snprintf(name, size, "-");
+  for (; names && number > 0; number--)
+    names = strchr(names, ':') ? strchr(names, ':') + 1 : NULL;
+  if (names)
+    snprintf(name, size, "%.*s", (int)strcspn(names, ":"), names);
+}
+
+/* Answers what is readable; 0 at the end of a connection. */
+static int echo_once(int fd, int first, const char *name) {
+  char line[128], text[256];
+  struct sockaddr_un from;
+  socklen_t size = sizeof from;
+  ssize_t count = recvfrom(fd, line, sizeof line - 1, 0, (void *)&from, &size);
+  if (count < 0 && errno == ENOTSOCK) {
+    size = 0;
+    count = read(fd, line, sizeof line - 1);
+  }
+  if (count <= 0)
+    return 0;
+  line[count] = 0;
+  line[strcspn(line, "\n")] = 0;
+  int length = snprintf(text, sizeof text, "%d %s %s\n", first, name, line);
+  ssize_t sent = size > sizeof(sa_family_t) ? sendto(fd, text, length, 0, (void *)&from, size)
+                                            : write(fd, text, length);
+  return sent == length;
+}
+
+static void echo(int count, char **names) {
+  struct pollfd fds[64];
+  int first[64], used = 0, option, passed = getenv("LISTEN_FDS") ? listeners() : 0;
+  const char *given = getenv("LISTEN_FDNAMES");
+  char name[64];
+  socklen_t size = sizeof option;
+  for (int index = 0; index < count; index++)
+    if (getenv("NOTIFY_SOCKET") && !(given && strstr(given, names[index]))) {
+      int fd = memfd_create("probe", MFD_CLOEXEC);
+      if (write(fd, names[index], strlen(names[index])) < 0)
+        exit(9);
+      snprintf(name, sizeof name, "FDSTORE=1\nFDNAME=%s", names[index]);
+      notify_with(name, fd);
+    }
+  for (int fd = 0; fd < 3 + passed; fd = fd == 0 ? 3 : fd + 1) {
+    struct stat status;
+    name_of(fd - 3, name, sizeof name);
+    if (fd == 0 && getsockopt(0, SOL_SOCKET, SO_TYPE, &option, &size) < 0)
+      continue;
+    if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode)) {
+      dprintf(fd, "%s+", name);
+      continue;
+    }
+    first[used] = fd;
+    fds[used++] = (struct pollfd){.fd = fd, .events = POLLIN};
+  }
+  notify("READY=1");
+  while (poll(fds, (nfds_t)used, -1) > 0)
+    for (int index = used - 1; index >= 0; index--) {
+      int accepts = 0;
+      size = sizeof accepts;
+      getsockopt(fds[index].fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size);
+      if (!fds[index].revents)
+        continue;
+      name_of(first[index] - 3, name, sizeof name);
+      if (accepts && used < 64) {
+        first[used] = first[index];
+        fds[used++] = (struct pollfd){.fd = accept(fds[index].fd, NULL, NULL), .events = POLLIN};
+      } else if (!echo_once(fds[index].fd, first[index], name)) {
+        close(fds[index].fd);
+        fds[index] = fds[--used];
+        first[index] = first[used];
+        if (used == 0)
+          exit(0);
+      }
+    }
+}
+
 /* Leaves a process behind and exits. */
 static void daemonize(const char *path, int is_double) {
   char temporary[512];
@@ -601,6 +683,8 @@ int main(int count, char **arguments) {
     return 6;
   if (!strcmp(deed, "store") && count > 2)
     store(arguments[2], arguments + 3);
+  if (!strcmp(deed, "echo"))
+    echo(count - 2, arguments + 2);
   if (!strcmp(deed, "listen") && count > 3)
     listen_on(arguments[2], arguments[3]);
   if (!strcmp(deed, "drain"))
