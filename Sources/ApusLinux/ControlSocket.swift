@@ -168,7 +168,7 @@ extension LinuxKernel {
       let watch = Watch(
         .client, index: UInt16(truncatingIfNeeded: slot), generation: client.generation)
       if watches.add(fd, watch, events: CAPUS_READABLE) != nil {
-        _ = capus_close(fd)
+        capus_put_away(fd)
         return pauseControl()
       }
       control.clients[slot] = client
@@ -232,7 +232,7 @@ extension LinuxKernel {
     guard let client = control.client(id) else { return }
     // A child before its execve(2) may have a copy, which would keep it in the epoll set.
     watches.remove(client.fd)
-    _ = capus_close(client.fd)
+    capus_put_away(client.fd)
     control.clients[Int(id.slot)].fd = -1
     control.clients[Int(id.slot)].follows = false
     control.clients[Int(id.slot)].quietSince = nil

@@ -110,6 +110,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       // Children start with this, and so do files of apus's own.
       capus_set_umask(0o022)
     }
+    capus_closer_begin()
     var kernel = LinuxKernel(
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
@@ -164,6 +165,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     let isPending = looksForEnds || !signals.isEmpty
     var deadline = deadline
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
+    let closerDue = Instant(microseconds: capus_closer_look(now.microseconds))
+    if closerDue != .never { deadline = min(deadline ?? .never, closerDue) }
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
     // First, where there is room: it is reported once.

@@ -152,7 +152,7 @@ extension LinuxKernel {
   /// Closes the connection of an instance that does not start.
   mutating func discard(_ id: InstanceID) {
     guard var process = table.process(id), process.pid == 0 else { return }
-    if process.connection >= 0 { _ = capus_close(process.connection) }
+    capus_put_away(process.connection)
     process.connection = -1
     process.isUsed = false
     table.set(id.slot, process)

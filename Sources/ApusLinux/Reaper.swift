@@ -105,7 +105,7 @@ extension LinuxKernel {
     }
     if process.connection >= 0 {
       watches.remove(process.connection)
-      _ = capus_close(process.connection)
+      capus_put_away(process.connection)
     }
     process = Process()
     process.generation = id.generation

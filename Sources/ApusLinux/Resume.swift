@@ -178,7 +178,7 @@ extension LinuxKernel {
     let isOpen = capus_is_open(held.fd) == 1
     supervisor.place(listener: slot < 0 ? nil : slot - table.mainCount)
     if slot < 0 {
-      if isOpen { _ = capus_close(held.fd) }
+      if isOpen { capus_put_away(held.fd) }
       return
     }
     _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
@@ -220,11 +220,11 @@ extension LinuxKernel {
     guard isWanted else {
       // It is buried as an orphan.
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
-      if process.connection >= 0 { _ = capus_close(process.connection) }
+      capus_put_away(process.connection)
       return
     }
     if process.pid == 0, slot < table.mainCount, process.connection >= 0 {
-      _ = capus_close(process.connection)
+      capus_put_away(process.connection)
       process.connection = -1
     }
     guard process.pid > 0 || process.connection >= 0 else { return }
@@ -233,7 +233,7 @@ extension LinuxKernel {
     process.isUsed = true
     if !table.isMain(index), process.pid > 0, process.connection >= 0 {
       // The child has its own.
-      _ = capus_close(process.connection)
+      capus_put_away(process.connection)
       process.connection = -1
     }
     table.set(index, process)
@@ -300,6 +300,12 @@ extension LinuxKernel {
   public mutating func replaceProgram(_ how: Replacement) -> Errno? {
     if how == .look { return failure(capus_check_program()) }
     if how == .apply { makeRoom() }
+    // They are told by the end of the connection, and not closed by execve(2).
+    for slot in control.clients.indices where control.clients[slot].fd >= 0 {
+      close(
+        ClientID(
+          slot: UInt8(truncatingIfNeeded: slot), generation: control.clients[slot].generation))
+    }
     return failure(capus_replace(how == .apply ? 1 : 0))
   }
 }

@@ -184,7 +184,7 @@ extension LinuxKernel {
     if found > 0 { table.name(found, of: process.service) }
     // The child has its own; a failed one needs none.
     if !table.isMain(flight.instance.slot) {
-      if process.connection >= 0 { _ = capus_close(process.connection) }
+      capus_put_away(process.connection)
       process.connection = -1
     }
     process.hasFailed = error != 0

@@ -7,6 +7,7 @@
 #include <sys/statfs.h>
 
 #include "cgroup.h"
+#include "closer.h"
 #include "steps.h"
 
 /* Everything in this file but capus_spawn runs in the child. */
@@ -206,6 +207,7 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
       .stack = (uint64_t)(uintptr_t)stack,
       .stack_size = stack_size,
   };
+  capus_closer_settle();
   plan->stage = 0;
   plan->error = 0;
   plan->found = 0;

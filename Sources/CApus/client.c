@@ -200,6 +200,7 @@ int capus_client_send(int fd, const uint8_t *frame, uint32_t count) {
 }
 
 int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_ms) {
+  int is_reset = 0;
   for (;;) {
     struct pollfd watched = {.fd = fd, .events = POLLIN};
     int ready = poll(&watched, 1, timeout_ms);
@@ -211,7 +212,8 @@ int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_
       return -errno;
     }
     long got = raw6(SYS_recvfrom, fd, (long)frame, capacity, MSG_TRUNC, 0, 0);
-    if (got == -EINTR)
+    /* Said once; what was sent before the other end was closed comes after it. */
+    if (got == -EINTR || (got == -ECONNRESET && !is_reset++))
       continue;
     return got > (long)capacity ? -EMSGSIZE : (int)got;
   }

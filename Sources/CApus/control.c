@@ -8,10 +8,15 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "closer.h"
 #include "raw.h"
 
 #ifndef SO_PEERGROUPS
 #define SO_PEERGROUPS 59
+#endif
+/* Linux 6.16. */
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83
 #endif
 
 enum { GROUPS_AT_MOST = 256, BACKLOG = 64 };
@@ -85,6 +90,9 @@ int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
   int fd = new_socket();
   if (fd < 0)
     return fd;
+  /* Clients inherit it: who sends a descriptor is told EPERM. */
+  const int none = 0;
+  raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
   result = bind_node(fd, &address, mode, group);
   if (result < 0) {
     raw1(SYS_close, fd);
@@ -116,7 +124,7 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
   socklen_t size = sizeof credentials;
   int failure = (int)raw5(SYS_getsockopt, client, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   if (failure < 0) {
-    raw1(SYS_close, client);
+    capus_put_away(client);
     return failure;
   }
   peer->pid = credentials.pid;
@@ -127,7 +135,7 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
 }
 
 int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity) {
-  return raw6(SYS_recvfrom, fd, (long)bytes, (long)capacity, MSG_DONTWAIT | MSG_TRUNC, 0, 0);
+  return capus_receive_only(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC);
 }
 
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count) {

@@ -14,6 +14,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "include/closer.h"
 #include "include/loop.h"
 #include "layout.h"
 #include "raw.h"
@@ -153,6 +154,7 @@ static void handle(int signal, siginfo_t *information, void *context) {
   if (reached <= 1) {
     capus_kept->signal = (uint32_t)signal;
     capus_keep_descriptors(1);
+    capus_closer_leave();
   }
   if (reached <= 2) {
     execute("/proc/self/exe");
@@ -253,6 +255,7 @@ int32_t capus_replace(int32_t applies) {
   if (capus_kept == NULL)
     return -ENOMEM;
   capus_keep_descriptors(1);
+  capus_closer_leave();
   capus_kept->asked = capus_kept->stage + (uint32_t)applies;
   long error = execute(applies ? "/proc/self/exe" : capus_kept->path);
   capus_keep_descriptors(0);

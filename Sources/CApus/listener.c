@@ -1,4 +1,5 @@
 /* Listeners of every kind (unix(7), ip(7), ipv6(7), vsock(7), netlink(7), fifo(7)). */
+#include "closer.h"
 #include "listener.h"
 
 #include <arpa/inet.h>
@@ -247,7 +248,13 @@ int32_t capus_bind_listener(const struct capus_listener *listener, uint8_t *step
 }
 
 void capus_unbind_listener(const struct capus_listener *listener, int32_t fd) {
-  raw1(SYS_close, fd);
+  int domain = 0;
+  socklen_t size = sizeof domain;
+  /* What waits in a unix socket's queue may hold descriptors. */
+  if (raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX)
+    capus_put_away_soon(fd);
+  else
+    raw1(SYS_close, fd);
   const char *name;
   if (!(listener->flags >> CAPUS_KEY_REMOVE_ON_STOP & 1) || listener->form != CAPUS_PATH ||
       listener->kind == SPECIAL)

@@ -5,9 +5,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "closer.h"
 #include "raw.h"
 
-enum { FDS_AT_MOST = 253 };
+enum { FDS_AT_MOST = 253, BACKLOG_AT_MOST = 256 };
 
 /* What came with the last datagram and has not been taken. */
 static int32_t parcel[FDS_AT_MOST];
@@ -19,7 +20,7 @@ int32_t capus_notify_take(void) {
 
 void capus_notify_drop(void) {
   while (parcel_count > 0)
-    raw1(SYS_close, parcel[--parcel_count]);
+    capus_put_away(parcel[--parcel_count]);
 }
 
 const uint8_t *capus_notify_value(const uint8_t *bytes, size_t count, const char *name,
@@ -99,7 +100,7 @@ static void take_control(struct msghdr *message, struct ucred *sender) {
         if (parcel_count < FDS_AT_MOST)
           parcel[parcel_count++] = fd;
         else
-          raw1(SYS_close, fd);
+          capus_put_away(fd);
       }
     }
   }
@@ -113,6 +114,9 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
   struct msghdr message = {
       .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
   struct ucred sender = {.pid = 0, .uid = (uid_t)-1};
+  /* What does not fit into the table of descriptors would be closed at once. */
+  if (capus_closer_backlog() > BACKLOG_AT_MOST)
+    return -EAGAIN;
   long count = raw3(SYS_recvmsg, fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   if (count < 0)
     return count;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "closer.h"
 #include "listener.h"
 #include "raw.h"
 
@@ -31,8 +32,10 @@ void capus_drain(int32_t fd) {
   for (int count = 0; count < DRAINED_AT_MOST && result >= 0; count++) {
     result = raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC);
     if (result >= 0)
-      raw1(SYS_close, result);
-    else if (result == -ENOTSOCK || result == -EOPNOTSUPP)
+      capus_put_away((int32_t)result);
+    else if (result == -EOPNOTSUPP || result == -EINVAL)
+      result = capus_receive_only(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    else if (result == -ENOTSOCK)
       result = raw3(SYS_read, fd, bytes, sizeof bytes);
   }
   raw3(NR_FCNTL, fd, F_SETFL, flags);

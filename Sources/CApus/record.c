@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "include/closer.h"
 #include "include/loop.h"
 #include "raw.h"
 
@@ -283,6 +284,7 @@ enum capus_resume capus_record_resume(void) {
       capus_watchdog_resume(record->watchdog_fd);
       capus_log_resume(record->log_fd, state < CAPUS_CRASHED_OFTEN);
       capus_keep_descriptors(0);
+      capus_closer_resume();
       capus_fault_arm();
       return state;
     }

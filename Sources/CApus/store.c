@@ -2,12 +2,17 @@
 
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
+#include "include/closer.h"
 #include "include/loop.h"
 #include "include/notify.h"
 #include "layout.h"
 #include "raw.h"
+
+#ifndef F_GET_SEALS
+#define F_GET_SEALS 1034
+#endif
 
 static struct slot *place(uint32_t index) {
   struct record *record = capus_record_current();
@@ -17,12 +22,58 @@ static struct slot *place(uint32_t index) {
 
 static void give_up(struct slot *slot, int32_t epoll) {
   capus_epoll_remove(epoll, slot->fd);
-  raw1(SYS_close, slot->fd);
+  capus_put_away(slot->fd);
   slot->fd = 0;
 }
 
+/* Whether looking at it cannot wait: not at a file whose file system answers when it likes. */
+static int is_prompt(int32_t fd) {
+  const uint32_t kind = capus_kind_of(fd, NULL, NULL);
+  return kind == S_IFSOCK || kind == S_IFIFO || kind == 0;
+}
+
+/* The type of the file system in a line of proc_pid_mountinfo(5), when that is of the device. */
+static const char *type_of(const char *line, uint32_t major, uint32_t minor) {
+  char device[24];
+  raw_text(raw_decimal(raw_text(raw_decimal(raw_text(device, " "), major), ":"), minor), " ");
+  const char *at = strstr(line, device), *type = strstr(line, " - ");
+  return at && type && at < type ? type + 3 : NULL;
+}
+
+/* Every process that closes a copy of a file asks its file system, and so would every child of this
+ * one: what hangs with a server or a network is not kept. */
+static int is_keepable(int32_t fd) {
+  static const char remote[][8] = {"fuse", "nfs",     "cifs",   "smb",    "9p",  "ceph", "afs",
+                                   "coda", "virtiof", "orange", "lustre", "gfs", "ocfs", "ecrypt"};
+  uint32_t major, minor;
+  char text[4096];
+  size_t kept = 0;
+  long count;
+  int is_known = 0, is_local = 1;
+  if (capus_kind_of(fd, &major, &minor) != S_IFREG || raw2(NR_FCNTL, fd, F_GET_SEALS) >= 0)
+    return 1;
+  int mounts = raw_open("/proc/self/mountinfo", O_RDONLY);
+  if (mounts < 0)
+    return 0;
+  while ((count = raw3(SYS_read, mounts, text + kept, sizeof text - kept)) > 0) {
+    char *line = text, *end = text + kept + count, *stop;
+    for (; (stop = memchr(line, '\n', (size_t)(end - line))) != NULL; line = stop + 1) {
+      *stop = 0;
+      const char *type = type_of(line, major, minor);
+      is_known |= type != NULL;
+      for (size_t index = 0; type && index < sizeof remote / sizeof *remote; index++)
+        is_local &= raw_behind(type, remote[index]) == NULL;
+    }
+    /* No line of interest is that long. */
+    kept = line == text ? 0 : (size_t)(end - line);
+    memmove(text, line, kept);
+  }
+  raw1(SYS_close, mounts);
+  return is_known && is_local;
+}
+
 static void watch(const struct slot *slot, uint32_t index, int32_t epoll, uint64_t data) {
-  if (slot->generation)
+  if (slot->generation && is_prompt(slot->fd))
     capus_epoll_add(epoll, slot->fd, 0, data | (uint64_t)index << 8);
 }
 
@@ -68,10 +119,10 @@ int32_t capus_store_add(uint32_t service, uint32_t limit, const uint8_t *bytes, 
     is_named = name[at] >= ' ' && name[at] < 127 && name[at] != ':';
   while ((fd = capus_notify_take()) >= 0) {
     uint32_t index = 0;
-    struct slot *slot = is_named ? room_for(fd, service, limit, &index) : NULL;
+    struct slot *slot = is_named && is_keepable(fd) ? room_for(fd, service, limit, &index) : NULL;
     if (slot == NULL || slot->fd != 0) {
       refused += slot == NULL;
-      raw1(SYS_close, fd);
+      capus_put_away(fd);
       continue;
     }
     slot->check = service;
@@ -96,7 +147,7 @@ void capus_store_remove(uint32_t service, const uint8_t *bytes, size_t count, in
 
 void capus_store_hangup(uint32_t index, int32_t epoll) {
   struct slot *slot = place(index);
-  struct pollfd look = {.fd = slot ? slot->fd : -1};
+  struct pollfd look = {.fd = slot && slot->fd != 0 && is_prompt(slot->fd) ? slot->fd : -1};
   /* The report may be of one that has made room for another. */
   if (slot && slot->fd != 0 && poll(&look, 1, 0) > 0 && look.revents & (POLLHUP | POLLERR))
     give_up(slot, epoll);
@@ -130,7 +181,7 @@ void capus_store_resume(int32_t epoll, uint64_t data) {
                           ? capus_record_find(old->check, old->check, 0, record->services)
                           : -1;
     if (slot == NULL || service < 0) {
-      close(old->fd);
+      capus_put_away(old->fd);
       continue;
     }
     *slot = *old;

@@ -30,12 +30,17 @@
  *                       descriptor with "FD NAME LINE"; listeners are accepted from; a file is read
  *                       and appended to at once. Park a memory file of each NAME first, unless
  *                       LISTEN_FDNAMES has it
+ *   probe hang WHAT DOOR [PATH]  send a descriptor whose close waits: a TCP socket for "linger", or
+ *                       that file; to NOTIFY_SOCKET ("notify", "store" parks and removes it, "keep"
+ *                       parks it), to a "control" or "client" socket; then say "sent" and sleep
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
  *   probe fuse-hang DIR CALL…  a file system that never answers some calls; see fuse.c
  */
 #define _GNU_SOURCE
+#include "hang.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -685,6 +690,8 @@ int main(int count, char **arguments) {
     store(arguments[2], arguments + 3);
   if (!strcmp(deed, "echo"))
     echo(count - 2, arguments + 2);
+  if (!strcmp(deed, "hang") && count > 3)
+    send_hanging(arguments[2], arguments[3], count > 4 ? arguments[4] : "");
   if (!strcmp(deed, "listen") && count > 3)
     listen_on(arguments[2], arguments[3]);
   if (!strcmp(deed, "drain"))

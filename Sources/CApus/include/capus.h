@@ -8,6 +8,7 @@
 #include "cgroup.h"
 #include "child.h"
 #include "client.h"
+#include "closer.h"
 #include "control.h"
 #include "filter.h"
 #include "idle.h"

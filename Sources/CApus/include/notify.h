@@ -21,7 +21,7 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
 int32_t capus_notify_take(void);
 /* Copies the datagram's STATUS, if it has one, to `status`: a count and at most `limit` bytes. */
 void capus_notify_status(const uint8_t *bytes, size_t count, uint8_t *status, size_t limit);
-/* Closes those that nobody has taken, which is what a BARRIER waits for. */
+/* Puts away those that nobody has taken, which is what a BARRIER waits for. */
 void capus_notify_drop(void);
 /* The value of the last line that begins so, NULL without one. */
 const uint8_t *capus_notify_value(const uint8_t *bytes, size_t count, const char *name,
