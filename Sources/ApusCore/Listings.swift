@@ -42,7 +42,7 @@ extension Driver where K: ~Copyable {
       }
       if isLast {
         cursors[slot].isActive = false
-        return
+        return kernel.close(client)
       }
     }
   }
@@ -63,6 +63,7 @@ extension Driver where K: ~Copyable {
       if end == .full { return }
       cursors[slot].isLive = true
       cursors[slot].isActive = follows && end == .sent
+      if !cursors[slot].isActive { kernel.close(cursor.client) }
       return
     }
   }
@@ -260,8 +261,9 @@ extension Driver where K: ~Copyable {
           answer.reason.write(into: &writer, manifest: manifest, service: answer.service)
         })
     }
-    // An answer fits the empty buffer of a client that reads; one that does not is let go.
-    if kernel.send(frame, to: client) != .sent { kernel.close(client) }
+    // An answer fits the empty buffer of a client that reads; it is the last one.
+    _ = kernel.send(frame, to: client)
+    kernel.close(client)
   }
 
   mutating func refuse(_ client: ClientID, _ code: Answer.Code) {
@@ -270,6 +272,7 @@ extension Driver where K: ~Copyable {
       text: { writer in
         if code == .failed { writer.text("not a request") }
       })
-    if kernel.send(frame, to: client) != .sent { kernel.close(client) }
+    _ = kernel.send(frame, to: client)
+    kernel.close(client)
   }
 }

@@ -64,7 +64,6 @@ extension Supervisor {
     }
     let service = Int(connections[index].service)
     listeners[listener].accepted &+= 1
-    listeners[listener].count(trigger: now)
     listeners[listener].lastPeer = source
     connections[index].source = source
     connections[index].since = now
@@ -72,6 +71,9 @@ extension Supervisor {
       out.append(.discard(id))
       return free(index)
     }
+    // One source that has too many does not use up the rate of all.
+    listeners[listener].count(trigger: now)
+    countTrigger(listener)
     units[service].starts &+= 1
     connections[index].number = units[service].starts
     if !hasRoom(service) {
@@ -82,7 +84,8 @@ extension Supervisor {
   }
 
   private func exceedsSource(_ service: Int, _ source: ConnectionSource, _ own: Int) -> Bool {
-    let limit = manifest.services[service].maxConnectionsPerSource
+    let limit = manifest.services[service].connectionLimit(
+      isNetwork: source.family == 2 || source.family == 10)
     guard limit > 0 else { return false }
     var same: UInt16 = 0
     for index in connections.indices
@@ -99,7 +102,9 @@ extension Supervisor {
     if let index = connection(id) { free(index) }
     guard listeners.at(listener)?.isWatched == true else { return }
     switch errno {
-    case .again, .interrupted, .connectionAborted: break
+    case .again, .interrupted, .connectionAborted:
+      // Another process that takes from the queue may be quicker each time.
+      countTrigger(listener)
     default:
       let last = listeners[listener].delay
       let delay = last == .zero ? .milliseconds(50) : min(.seconds(5), last + last)

@@ -150,6 +150,7 @@ extension Supervisor {
     let service = Int(manifest.listeners[index].service)
     guard exceedsTrigger(index, service) == false else { return }
     if manifest.services[service].accepts { return acceptOne(index, service) }
+    countTrigger(index)
     let restart = manifest.restart(of: manifest.services[service])
     let ended = units[service].endedAt
     // What comes after a stop for idleness is new.
@@ -172,7 +173,7 @@ extension Supervisor {
     work.push(service)
   }
 
-  /// Counts a trigger; over the limit the listener rests until its window is over.
+  /// Over the limit of its triggers the listener rests until their window is over.
   private mutating func exceedsTrigger(_ index: Int, _ service: Int) -> Bool {
     let limit = manifest.services[service].trigger
     guard limit.count > 0 else { return false }
@@ -187,7 +188,12 @@ extension Supervisor {
       pause(index, Reason(.triggerLimit), for: rest)
       return true
     }
-    listeners[index].windowCount &+= 1
     return false
+  }
+
+  /// Counts a trigger.
+  mutating func countTrigger(_ index: Int) {
+    if listeners[index].windowCount == 0 { listeners[index].windowStart = now }
+    listeners[index].windowCount &+= 1
   }
 }

@@ -10,6 +10,7 @@ struct ControlClient {
   var fd: Int32 = -1
   var generation: UInt32 = 0
   var rights = PeerRights.none
+  var uid: UInt32 = 0
   /// Since when it has not read what it was sent, or not said anything yet.
   var quietSince: Instant?
   /// True when it waits for new lines of services' output.
@@ -19,11 +20,14 @@ struct ControlClient {
 /// The control socket and its clients, in a table made once.
 ///
 /// A client has no buffer of its own: what the kernel does not take at once is sent when the
-/// client has read, and a client that does not read or speak for a while loses its place to the
-/// next one.
+/// client has read. Nobody waits for a place: who may do nothing is told so and put out, and a
+/// client that does not read or speak makes room for the next one, the oldest of its user's first.
+/// Root takes the place of anybody else.
 struct ControlSocket: ~Copyable {
-  /// How long a quiet client keeps its place when somebody else waits.
-  static let patience = Interval.seconds(5)
+  /// Places of one user who is not root.
+  static let placesOfUser = 4
+  /// The place that only root gets.
+  static let ownersPlace = 0
   /// -1 while there is none.
   var listener: Int32 = -1
   var isWatched = false
@@ -147,24 +151,30 @@ extension LinuxKernel {
       ControlDesk.event(for: frame, from: id, rights: client.rights, manifest: manifest))
   }
 
-  /// Takes new clients while there are places, at most as many as there are.
+  /// Takes new clients, at most as many as wait at a time.
   private mutating func acceptClients(into events: inout EventBuffer) {
-    for _ in 0..<Limits.clients {
-      guard let slot = freeSlot(into: &events) else { return pauseControl() }
+    for _ in 0..<Limits.eventsPerTurn {
+      if events.isFull { return }
       var peer = capus_credentials()
       let fd = unsafe capus_control_accept(control.listener, control.group, &peer)
       if fd == -11 { return }
       if fd == -103 || fd == -4 { continue }
       if fd < 0 { return pauseControl() }
+      let isOwner = peer.uid == 0 || peer.uid == own.uid
+      guard isOwner || peer.in_group == 1 else {
+        turnAway(fd, .notPermitted, "")
+        continue
+      }
+      guard let slot = place(for: peer.uid, isOwner: isOwner, into: &events) else {
+        turnAway(fd, .failed, "too many control connections of this user")
+        continue
+      }
       var client = ControlClient()
       client.fd = fd
       client.generation = control.clients[slot].generation &+ 1
       client.quietSince = now
-      if peer.uid == 0 || peer.uid == own.uid {
-        client.rights = .change
-      } else if peer.in_group == 1 {
-        client.rights = .look
-      }
+      client.uid = peer.uid
+      client.rights = isOwner ? .change : .look
       let watch = Watch(
         .client, index: UInt16(truncatingIfNeeded: slot), generation: client.generation)
       if watches.add(fd, watch, events: CAPUS_READABLE) != nil {
@@ -175,25 +185,57 @@ extension LinuxKernel {
     }
   }
 
-  /// A place: a free one, or that of the client that has been quiet for too long.
-  private mutating func freeSlot(into events: inout EventBuffer) -> Int? {
-    var quietest: (slot: Int, since: Instant)?
+  /// Tells somebody who gets no place why.
+  @inline(never)
+  private mutating func turnAway(_ fd: Int32, _ code: AnswerCode, _ text: StaticString) {
+    scratch.answerFrame(code, service: { _ in }, text: { writer in writer.text(text) })
+    _ = unsafe scratch.bytes.withUnsafeBufferPointer { bytes in
+      unsafe capus_send(fd, bytes.baseAddress, bytes.count)
+    }
+    capus_shut_down(fd)
+    capus_put_away(fd)
+  }
+
+  /// A place: a free one, or that of a client who has to make room.
+  private mutating func place(
+    for uid: UInt32, isOwner: Bool, into events: inout EventBuffer
+  ) -> Int? {
+    var free: Int?
+    var count = 0
     for slot in control.clients.indices {
-      let client = control.clients[slot]
-      if client.fd < 0 { return slot }
-      if let since = client.quietSince, since + ControlSocket.patience <= now,
-        since < quietest?.since ?? .never
-      {
-        quietest = (slot, since)
+      if control.clients[slot].fd < 0 {
+        if isOwner || slot != ControlSocket.ownersPlace { free = slot }
+      } else if control.clients[slot].uid == uid {
+        count += 1
       }
     }
-    guard let quietest, !events.isFull else { return nil }
+    let isOver = !isOwner && count >= ControlSocket.placesOfUser
+    if let free, !isOver { return free }
+    guard let slot = leastDeserving(uid, isOwner: isOwner, isOver: isOver) else { return nil }
     let id = ClientID(
-      slot: UInt8(truncatingIfNeeded: quietest.slot),
-      generation: control.clients[quietest.slot].generation)
+      slot: UInt8(truncatingIfNeeded: slot), generation: control.clients[slot].generation)
     close(id)
     events.append(.clientGone(id))
-    return quietest.slot
+    return slot
+  }
+
+  /// Who makes room: the client that has been mute for longest, of the user's own where that has too
+  /// many places; for root else any other user's, and its own mute ones last.
+  private func leastDeserving(_ uid: UInt32, isOwner: Bool, isOver: Bool) -> Int? {
+    var found: (slot: Int, rank: Int, since: Instant)?
+    for slot in control.clients.indices {
+      let client = control.clients[slot]
+      let isOwners = client.rights == .change
+      if client.fd < 0 || isOver && client.uid != uid || !isOwner && isOwners { continue }
+      if client.quietSince == nil, !isOwner || isOwners { continue }
+      let rank = isOwners ? 2 : client.quietSince == nil ? 1 : 0
+      let since = client.quietSince ?? .zero
+      if let best = found, (best.rank, best.since.microseconds) <= (rank, since.microseconds) {
+        continue
+      }
+      found = (slot, rank, since)
+    }
+    return found?.slot
   }
 
   private func watch(of id: ClientID) -> Watch {
@@ -232,6 +274,7 @@ extension LinuxKernel {
     guard let client = control.client(id) else { return }
     // A child before its execve(2) may have a copy, which would keep it in the epoll set.
     watches.remove(client.fd)
+    capus_shut_down(client.fd)
     capus_put_away(client.fd)
     control.clients[Int(id.slot)].fd = -1
     control.clients[Int(id.slot)].follows = false

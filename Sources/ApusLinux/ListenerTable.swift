@@ -93,7 +93,7 @@ extension LinuxKernel {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0,
         let declared = manifest.listeners.at(index), declared.kind != .special
       else { continue }
-      if declared.flags.contains(.flush) { capus_drain(bound.fd) }
+      if declared.flags.contains(.flush) { capus_drain(bound.fd, 4096) }
       if capus_is_hung_up(bound.fd) != 0 {
         outcome = .event(.shutDownListener(listener: UInt16(truncatingIfNeeded: index)))
       }

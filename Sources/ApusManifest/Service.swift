@@ -99,8 +99,8 @@ public struct Service: Sendable {
   public var terminal = Text.none
   /// Concurrent connections with `accept`.
   public var maxConnections: UInt16 = 64
-  /// Concurrent connections of one source with `accept`; 0 is no limit.
-  public var maxConnectionsPerSource: UInt16 = 0
+  /// Concurrent connections of one source with `accept`; 0 is no limit, nil the default.
+  public var maxConnectionsPerSource: UInt16?
   /// Index into `Manifest.restarts`.
   public var restart: UInt16 = 0
   /// Index into `Manifest.stops`.
@@ -139,6 +139,13 @@ public struct Service: Sendable {
       default: after = newValue
       }
     }
+  }
+
+  /// Concurrent connections of one source, 0 for no limit: by default a quarter of all for an address
+  /// of the network, so that one host cannot keep out the others.
+  public func connectionLimit(isNetwork: Bool) -> UInt16 {
+    maxConnectionsPerSource
+      ?? (isNetwork ? maxConnections / 4 + (maxConnections % 4 > 0 ? 1 : 0) : 0)
   }
 
   /// True when each connection gets a process of its own.

@@ -138,6 +138,10 @@ int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity) {
   return capus_receive_only(fd, bytes, capacity, MSG_DONTWAIT | MSG_TRUNC);
 }
 
+void capus_shut_down(int32_t fd) {
+  raw2(SYS_shutdown, fd, SHUT_RDWR);
+}
+
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count) {
   return raw6(SYS_sendto, fd, (long)bytes, (long)count, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
 }

@@ -16,20 +16,17 @@
 #include "listener.h"
 #include "raw.h"
 
-/* As much as a queue holds at most, unless net.core.somaxconn was raised. */
-enum { DRAINED_AT_MOST = 4096 };
-
 uint32_t capus_special_events(const char *path) {
   return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ? POLLPRI : POLLIN;
 }
 
-void capus_drain(int32_t fd) {
+void capus_drain(int32_t fd, int32_t most) {
   uint8_t bytes[4096];
   /* Nothing may wait here, whoever else takes from the queue. */
   long flags = raw3(NR_FCNTL, fd, F_GETFL, 0);
   raw3(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK);
   long result = 0;
-  for (int count = 0; count < DRAINED_AT_MOST && result >= 0; count++) {
+  for (int count = 0; count < most && result >= 0; count++) {
     result = raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC);
     if (result >= 0)
       capus_put_away((int32_t)result);

@@ -33,6 +33,7 @@
  *   probe hang WHAT DOOR [PATH]  send a descriptor whose close waits: a TCP socket for "linger", or
  *                       that file; to NOTIFY_SOCKET ("notify", "store" parks and removes it, "keep"
  *                       parks it), to a "control" or "client" socket; then say "sent" and sleep
+ *   probe mute PATH N UID GID  connect N times to a control socket as that user, say "sent", sleep
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
@@ -690,6 +691,8 @@ int main(int count, char **arguments) {
     store(arguments[2], arguments + 3);
   if (!strcmp(deed, "echo"))
     echo(count - 2, arguments + 2);
+  if (!strcmp(deed, "mute") && count > 5)
+    stay_mute(arguments[2], atoi(arguments[3]), atoi(arguments[4]), atoi(arguments[5]));
   if (!strcmp(deed, "hang") && count > 3)
     send_hanging(arguments[2], arguments[3], count > 4 ? arguments[4] : "");
   if (!strcmp(deed, "listen") && count > 3)

@@ -53,7 +53,8 @@ import Testing
   }
 
   /// Runs the probe beside apus until it has sent.
-  private func send(_ what: String, _ door: String, _ path: String, _ board: Board) throws -> Child {
+  private func send(_ what: String, _ door: String, _ path: String, _ board: Board) throws -> Child
+  {
     let output = board.path("sent-\(UUID().uuidString.prefix(8))")
     let child = try Child([Board.probe, "hang", what, door, path], output: .file(output))
     try board.wait("the descriptor to be sent") {

@@ -24,8 +24,8 @@ void capus_closer_leave(void);
 /* After execve(2): puts away what went through it that way. */
 void capus_closer_resume(void);
 
-/* Before a child gets a copy of the table: waits until no file is in it that may hang the child when
- * it closes its copy, for a few milliseconds at most. */
+/* Before a child gets a copy of the table: waits until no file is in it that may hang the child
+ * when it closes its copy, for a few milliseconds at most. */
 void capus_closer_settle(void);
 /* The type of a descriptor as S_IFMT has it, 0 for those without a name such as epoll(7), and the
  * device of its file system; asks no file system that would have to ask somebody else. */

@@ -23,6 +23,8 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
 /* One frame: its length, which is more than `capacity` when it did not fit; 0 when the peer is
  * gone. Descriptors that came with it are put away. */
 int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity);
+/* Ends a connection without closing it: the other end reads what it was sent, then the end. */
+void capus_shut_down(int32_t fd);
 int64_t capus_send(int32_t fd, const uint8_t *bytes, size_t count);
 
 #endif
