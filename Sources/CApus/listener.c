@@ -1,6 +1,6 @@
 /* Listeners of every kind (unix(7), ip(7), ipv6(7), vsock(7), netlink(7), fifo(7)). */
-#include "closer.h"
 #include "listener.h"
+#include "closer.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

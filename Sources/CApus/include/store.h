@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /* Parks what came with the last datagram; `bytes` are that. How many were refused: over the limit,
- * or all for a name that is none, and files of a file system that asks a server. One that is there already is only closed. */
+ * or all for a name that is none, and files of a file system that asks a server. One that is there
+ * already is only closed. */
 int32_t capus_store_add(uint32_t service, uint32_t limit, const uint8_t *bytes, size_t count,
                         int32_t epoll, uint64_t data);
 /* Closes those with the datagram's FDNAME, or with `bytes` NULL all of the service. */
