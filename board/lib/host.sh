@@ -4,7 +4,7 @@
 # what boots and what tests and the demo call.
 host_packages="
   ca-certificates clang-format cpio curl dpkg-dev e2fsprogs gcc libc6-dev libcap-dev make openssh-client
-  python3 qemu-system-arm qemu-system-x86 qemu-user strace util-linux xz-utils busybox-static
+  python3 python3-venv qemu-system-arm qemu-system-x86 qemu-user strace util-linux xz-utils busybox-static
 "
 
 setup_host() {
