@@ -40,11 +40,18 @@ public struct SpawnPlan: Sendable {
 
   private var storage = Buffer<SpawnStep>(capacity: SpawnPlan.capacity)
   private var droppedBefore: UInt64 = 0
-  /// True when the child must not share the memory of apus: for the kernel oom_score_adj belongs to
-  /// the memory (Linux 4.8), and a child that shares it gives its score to all others on their way
-  /// to execve(2), and to apus. So the children of the machine's PID 1, which is left out, share it
-  /// when their score is 0, and others when theirs is what apus has.
+  /// True when the child must not share the memory of apus.
+  ///
+  /// For the kernel oom_score_adj belongs to the memory (Linux 4.8), and a child that shares it gives
+  /// its score to all others on their way to execve(2), and to apus. So the children of the machine's
+  /// PID 1, which is left out, share it when their score is 0, and others when theirs is what apus
+  /// has. Who is killed for want of memory in a control group takes along all that share the memory,
+  /// but the machine's PID 1: so nobody else shares it with a child whose group has a limit. And a
+  /// child that changes its identity shares it only where nobody of that identity can look into it.
   public private(set) var isApart = false
+  /// The first step that changes who the child is, nil for none: from there on others than root may
+  /// stop it.
+  public private(set) var identityStep: Int?
 
   /// An empty plan with all its storage.
   public init() {}
@@ -56,15 +63,18 @@ public struct SpawnPlan: Sendable {
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
   /// Fills in the plan of a service, which is to be in a control group or not, or of one of its
-  /// commands; the first process of a start looks at the conditions.
+  /// commands; the first process of a start looks at the conditions. `isExposed` when memory that is
+  /// shared with another identity could be looked into by that one.
   public mutating func build(
     _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings,
-    hasGroup: Bool = false
+    hasGroup: Bool = false, isExposed: Bool = false
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
+    identityStep = nil
     let extras = manifest.extras(of: service)
-    isApart = false
+    let changes = rights.changesIdentity || rights.capabilities != nil
+    isApart = isExposed && changes
     if service.flags.contains(.helper), service.exec.count == 0 {
       return look(service.exec == Supervisor.looksForPid, extras, of: manifest)
     }
@@ -80,7 +90,9 @@ public struct SpawnPlan: Sendable {
     if hasGroup { storage.append(.group) }
     let score = extras.oomScoreAdjust
     if score != surroundings.oomScoreAdjust { storage.append(.score(score)) }
-    isApart = score != (surroundings.hasOwnScore ? 0 : surroundings.oomScoreAdjust)
+    if score != (surroundings.hasOwnScore ? 0 : surroundings.oomScoreAdjust) { isApart = true }
+    let memoryMax = hasGroup ? manifest.value(extras.cgroup, 0) ?? .max : .max
+    if memoryMax != .max, !surroundings.hasOwnScore { isApart = true }
     for index in extras.environmentFiles.indices {
       let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
       storage.append(.environment(number, manifest.texts.at(index) ?? .none))
@@ -197,6 +209,12 @@ public struct SpawnPlan: Sendable {
   }
 
   private mutating func appendDrop(_ rights: Rights, _ surroundings: Surroundings) {
+    let start = storage.elements.count
+    appendChanges(rights, surroundings)
+    identityStep = storage.elements.count > start ? start : nil
+  }
+
+  private mutating func appendChanges(_ rights: Rights, _ surroundings: Surroundings) {
     if let sets = rights.capabilities {
       let dropped = sets.dropped & surroundings.bounding
       // A capability may only be made inheritable while the bounding set still has it.

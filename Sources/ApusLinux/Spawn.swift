@@ -113,7 +113,7 @@ extension LinuxKernel {
     defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings,
-      hasGroup: group >= 0)
+      hasGroup: group >= 0, isExposed: capus_memory_is_exposed() == 1)
     guard let memory = unsafe memory.plan(of: slot),
       let plan = unsafe encode(
         service, account, process, peer: table.peer(of: id.slot),
@@ -135,6 +135,7 @@ extension LinuxKernel {
       unsafe plan.pointee.report = writing
       unsafe plan.pointee.group = group
       unsafe plan.pointee.is_apart = self.plan.isApart ? 1 : 0
+      unsafe plan.pointee.identity = self.plan.identityStep.map { UInt32($0) } ?? CAPUS_UNBORN
       process.memoryKills = memoryKills(process.service)
       let stack = unsafe self.memory.stack(of: slot)
       let pid = unsafe capus_spawn(plan, stack.low, stack.count, &process.pidfd)
@@ -193,11 +194,11 @@ extension LinuxKernel {
       events.append(
         .executionFailed(
           flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: Errno(error)))
-    } else if stage + 1 == count {
+    } else if stage &+ 1 == count {
       events.append(.executed(flight.instance))
-    } else {
+    } else if stage == CAPUS_UNBORN, let service = manifest.services.at(Int(process.service)) {
       // Killed on the way: its exit alone is told. It may be that it was not to be born where it was.
-      capus_spawn_outside()
+      unsafe capus_cgroup_spend(pointer(service.name))
     }
   }
 }

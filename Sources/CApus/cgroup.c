@@ -173,6 +173,12 @@ int32_t capus_cgroup_bears(int32_t group) {
   return raw_stat(group, "", AT_EMPTY_PATH, &status) == 0 && (status.mode & 0777) != USED_MODE;
 }
 
+void capus_cgroup_spend(const char *service) {
+  char name[NAME_BYTES];
+  if (place >= 0)
+    raw3(SYS_fchmodat, place, name_of(service, name), USED_MODE);
+}
+
 static long make(const char *name) {
   return raw3(SYS_mkdirat, place, name, FRESH_MODE);
 }
@@ -266,13 +272,12 @@ static int64_t number_of(int group, const char *file, const char *key) {
 }
 
 void capus_cgroup_kill(const char *service, int32_t leader) {
-  char name[NAME_BYTES];
   int group = capus_cgroup_open(service);
   int64_t result = group;
   if (group >= 0) {
     result = number_of(group, "cgroup.events", "populated");
     if (result == 1) {
-      raw3(SYS_fchmodat, place, name_of(service, name), USED_MODE);
+      capus_cgroup_spend(service);
       result = put(group, "cgroup.kill", "1");
       if (result == -ENOENT)
         result = kill_listed(group);

@@ -17,7 +17,7 @@
 #define FIXED_CLONE_CLEAR_SIGHAND 0x100000000ULL
 #define FIXED_CLONE_INTO_CGROUP 0x200000000ULL
 
-enum { HIGHEST_SIGNAL = 64, REPORT_BYTES = 8 };
+enum { HIGHEST_SIGNAL = 64, REPORT_BYTES = 12 };
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -93,14 +93,24 @@ CHILD long set_score(const struct capus_step *step) {
   return step->small ? 0 : result;
 }
 
+/* What the parent reads of a child with memory of its own: at its beginning, before it changes its
+ * identity and before execve(2), and after a failure. */
+SHARED void tell(const struct capus_plan *plan) {
+  if (plan->is_apart)
+    raw3(SYS_write, plan->report, &plan->stage, REPORT_BYTES);
+}
+
 CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
   case CAPUS_CONDITION:
     return capus_check_condition(step);
   case CAPUS_ENVIRONMENT:
     return capus_read_environment(plan, step);
-  case CAPUS_READ_PID:
-    raw1(SYS_exit_group, capus_read_pid(plan, step));
+  case CAPUS_READ_PID: {
+    const long code = capus_read_pid(plan, step);
+    tell(plan);
+    raw1(SYS_exit_group, code);
+  }
   case CAPUS_CONNECT:
     raw1(SYS_exit_group, capus_connect(step));
   case CAPUS_SESSION: {
@@ -146,13 +156,6 @@ CHILD void reset_handlers(void) {
     raw4(SYS_rt_sigaction, signal, none, 0, 8);
 }
 
-/* What the parent reads of a child with memory of its own: before execve(2), and after a failure.
- */
-SHARED void tell(const struct capus_plan *plan) {
-  if (plan->is_apart)
-    raw3(SYS_write, plan->report, &plan->stage, REPORT_BYTES);
-}
-
 CHILD void run(void *argument) {
   struct capus_plan *plan = argument;
   if (clone3_refused)
@@ -161,7 +164,7 @@ CHILD void run(void *argument) {
     write_pidfd_inode(plan->pidfd_digits);
   for (uint32_t index = 0; index < plan->step_count; index++) {
     plan->stage = index;
-    if (index + 1 == plan->step_count)
+    if (index == 0 || index == plan->identity || index + 1 == plan->step_count)
       tell(plan);
     long result = take_step(plan, &plan->steps[index]);
     if (result < 0) {
@@ -193,10 +196,6 @@ void capus_hear(struct capus_plan *plan, int32_t report) {
     }
 }
 
-void capus_spawn_outside(void) {
-  placing_refused = true;
-}
-
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd) {
   const uint32_t flags =
       FIXED_CLONE_PIDFD | plan->clone_flags | (plan->is_apart ? 0 : FIXED_CLONE_VM);
@@ -208,7 +207,7 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
       .stack_size = stack_size,
   };
   capus_closer_settle();
-  plan->stage = 0;
+  plan->stage = CAPUS_UNBORN;
   plan->error = 0;
   plan->found = 0;
   plan->is_placed = plan->group >= 0 && !placing_refused && capus_cgroup_bears(plan->group);

@@ -45,6 +45,7 @@ void capus_log_resume(int32_t fd, int32_t is_read) {
   struct logs *logs = mmap(NULL, (size_t)status.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (logs == MAP_FAILED)
     return;
+  madvise(logs, (size_t)status.size, MADV_DONTFORK);
   if (logs->magic != LOGS_MAGIC || logs->ring_bytes < offsetof(struct ring, start) ||
       logs->ring_bytes > 4096 || logs->count >= 65536 || logs->size != status.size ||
       sizeof *logs + (uint64_t)logs->count * logs->ring_bytes > logs->size) {
@@ -66,6 +67,8 @@ int32_t capus_log_begin(uint32_t services, int32_t echo) {
   struct logs *logs = MAP_FAILED;
   if (log_make_readers(services) && fallocate(fd, 0, 0, size) == 0)
     logs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (logs != MAP_FAILED)
+    madvise(logs, size, MADV_DONTFORK);
   if (logs == MAP_FAILED) {
     close(fd);
     return -ENOMEM;

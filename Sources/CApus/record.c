@@ -57,7 +57,11 @@ void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *byt
 
 static void *map(int32_t fd, size_t size) {
   void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  return memory == MAP_FAILED ? NULL : memory;
+  if (memory == MAP_FAILED)
+    return NULL;
+  /* Not for a child with memory of its own, into which others may be able to write. */
+  madvise(memory, size, MADV_DONTFORK);
+  return memory;
 }
 
 /* The path execve(2) was given; the kernel puts it into the auxiliary vector, behind environ. */

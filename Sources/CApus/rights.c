@@ -137,9 +137,13 @@ CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct cap
   case CAPUS_GROUPS:
     return raw2(NR_SETGROUPS, plan->group_count, plan->groups);
   case CAPUS_GID:
-    return raw3(NR_SETRESGID, step->first, step->first, step->first);
-  case CAPUS_UID:
-    return raw3(NR_SETRESUID, step->first, step->first, step->first);
+  case CAPUS_UID: {
+    const long call = step->operation == CAPUS_GID ? NR_SETRESGID : NR_SETRESUID;
+    const long result = raw3(call, step->first, step->first, step->first);
+    /* The kernel has just made that fs.suid_dumpable. */
+    control(PR_SET_DUMPABLE, 0, 0);
+    return result;
+  }
   case CAPUS_CAPABILITIES:
     return set_capabilities(step->first, step->second);
   case CAPUS_AMBIENT_SET:

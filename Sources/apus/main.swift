@@ -41,6 +41,7 @@ func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bo
 }
 
 func run() -> Int32 {
+  capus_hide_memory()
   _ = capus_seal_relocations()
   let arguments = commandLine()
   _ = capus_record_resume()

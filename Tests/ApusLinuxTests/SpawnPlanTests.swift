@@ -286,6 +286,59 @@ import Testing
     #expect(plan(-500, of: 0, isInit: false) == (true, .score(-500)))
   }
 
+  @Test("the memory of apus is not shared with another identity where that one could look into it")
+  func exposure() {
+    func isApart(_ rights: Rights, _ isExposed: Bool) -> Bool {
+      var plan = SpawnPlan()
+      plan.build(
+        everything().services[0], of: everything(), rights: rights, surroundings: nothing,
+        isExposed: isExposed)
+      return plan.isApart
+    }
+    #expect(isApart(rights(), true))
+    #expect(isApart(rights(uid: 0, changes: false, .exactly(0)), true))
+    #expect(isApart(rights(nil), true))
+    #expect(!isApart(rights(uid: 0, changes: false, nil), true))
+    #expect(!isApart(rights(), false))
+  }
+
+  @Test("who is killed for want of memory in a group takes nobody along but itself")
+  func memoryLimit() {
+    /// Whether the child is apart, with that limit.
+    func isApart(_ limit: Int64, hasGroup: Bool = true, isInit: Bool = false) -> Bool {
+      var manifest = everything()
+      var extras = Extras()
+      manifest.values = [0, limit] + [Int64](repeating: Int64.min, count: 7)
+      extras.cgroup = Record(start: 1)
+      manifest.extras = [extras]
+      var around = nothing
+      around.hasOwnScore = isInit
+      var plan = SpawnPlan()
+      plan.build(
+        manifest.services[0], of: manifest, rights: rights(), surroundings: around,
+        hasGroup: hasGroup)
+      return plan.isApart
+    }
+    #expect(isApart(1 << 20))
+    #expect(!isApart(1 << 20, hasGroup: false))
+    #expect(!isApart(.min))
+    #expect(!isApart(.max))
+    // The kernel spares the machine's PID 1 (oom_kill.c).
+    #expect(!isApart(1 << 20, isInit: true))
+  }
+
+  @Test("it is known from which step on a child can be held up by others than root")
+  func identityStep() {
+    func step(_ rights: Rights) -> SpawnStepKind? {
+      var plan = SpawnPlan()
+      plan.build(everything().services[0], of: everything(), rights: rights, surroundings: nothing)
+      return plan.identityStep.map { plan.steps[$0].kind }
+    }
+    #expect(step(rights()) == .boundingSet)
+    #expect(step(rights(nil)) == .groups)
+    #expect(step(rights(uid: 0, changes: false, nil)) == nil)
+  }
+
   @Test("a plan that does not fit says so, and its storage works again afterwards")
   func overflow() {
     var manifest = everything()

@@ -35,6 +35,7 @@
  *                       parks it), to a "control" or "client" socket; then say "sent" and sleep
  *   probe mute PATH N UID GID  connect N times to a control socket as that user, say "sent", sleep
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
+ *   probe lease, probe spy  see spy.c
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
  *   probe fuse-hang DIR CALL…  a file system that never answers some calls; see fuse.c
@@ -70,6 +71,10 @@
 #include "fuse.h"
 
 extern char **environ;
+
+/* In spy.c. */
+int lease(const char *path);
+int spy(char **arguments);
 
 static void copy(FILE *out, const char *path) {
   FILE *in = fopen(path, "r");
@@ -645,6 +650,10 @@ int main(int count, char **arguments) {
     report(arguments[2]);
   if (!strcmp(deed, "exit"))
     return count > 2 ? atoi(arguments[2]) : 0;
+  if (!strcmp(deed, "lease") && count > 2)
+    return lease(arguments[2]);
+  if (!strcmp(deed, "spy") && count > 4)
+    return spy(arguments + 2);
   if (!strcmp(deed, "once")) {
     listeners();
     answer(3);

@@ -20,6 +20,8 @@ int32_t capus_cgroup_make(const char *service, const int64_t *limits, int32_t ag
 int32_t capus_cgroup_open(const char *service);
 /* 1 when a child may be born in a group, 0 when it has to enter by itself. */
 int32_t capus_cgroup_bears(int32_t group);
+/* Has children of a service enter its group by themselves, until it is made anew. */
+void capus_cgroup_spend(const char *service);
 /* Kills every process of the group; without one, those of the session that `leader` began, which
  * must not be reaped yet. */
 void capus_cgroup_kill(const char *service, int32_t leader);

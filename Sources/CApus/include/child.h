@@ -14,6 +14,9 @@
 
 #define CAPUS_OWN_SCORE "/proc/self/oom_score_adj"
 
+/* The stage of a child that has not taken its first step. */
+#define CAPUS_UNBORN 0xffffffffu
+
 enum capus_operation {
   CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
   /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
@@ -120,6 +123,7 @@ struct capus_plan {
   int32_t report;     /* write end of the report pipe */
   int32_t group;      /* directory of the control group, -1 for none */
   uint32_t is_placed; /* 1 when the child is born in it; capus_spawn's business */
+  uint32_t identity;  /* the step that changes it; CAPUS_UNBORN for none */
   struct capus_expected expected;
   char ***paths; /* by enum capus_path_list */
   const char *root;
@@ -134,7 +138,7 @@ struct capus_plan {
   int32_t devices;           /* the child's: /dev of the board */
   /* Written by the child: the index of the step it takes, and the errno it failed with; in this
    * order into the report pipe where it is apart. */
-  volatile uint32_t stage;
+  volatile uint32_t stage; /* CAPUS_UNBORN before the first */
   volatile int32_t error;
   volatile int32_t found; /* by CAPUS_READ_PID */
 };
@@ -142,15 +146,21 @@ struct capus_plan {
 /* True where a process has an inode number of its own for as long as the board is up (pidfs, Linux
  * 6.9). */
 int capus_has_pidfs(void);
-/* Has children enter their control groups by themselves from now on, after one died at birth. */
-void capus_spawn_outside(void);
-
 /* Takes over the stage and error of a child that is apart. */
 void capus_hear(struct capus_plan *plan, int32_t report);
 
 /* Makes the child and returns its pid, or -errno with nothing made. `*pidfd` is its pidfd.
  * Signals must be blocked, but for those a fault sends. Falls back to clone(2) below Linux 5.5. */
 int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t *pidfd);
+
+/* Keeps who runs as the user of a child, or as root without a capability, out of the memory of
+ * apus; does nothing where apus has no right that they lack. After each execve(2) of itself once
+ * more. */
+void capus_hide_memory(void);
+/* 1 when memory that a child with another identity shares could be read, written or ended by who
+ * has that identity: with fs.suid_dumpable 1, with 2 before Linux 5.16, or when that cannot be
+ * told. Asks the kernel each time. */
+int32_t capus_memory_is_exposed(void);
 
 /* The version of landlock(7) this kernel has, or -errno: ENOSYS, EOPNOTSUPP. */
 int32_t capus_landlock_version(void);
