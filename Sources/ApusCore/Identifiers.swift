@@ -38,6 +38,8 @@ public enum Limits {
   public static let eventsPerTurn = 64
   /// Children between clone3(2) and execve(2) at a time.
   public static let spawnsInFlight = 16
+  /// Of these, children of one service's connections: whoever holds them up holds up nobody else.
+  public static let connectionsInFlight = 4
   /// Connections of all `accept` services at a time.
   public static let connections = 1024
   /// Bytes of one control frame.

@@ -118,7 +118,13 @@ extension Supervisor {
       out.append(.discard(instance(connection: index)))
       return free(index)
     }
+    let service = Int(connections[index].service)
+    guard units[service].connectionsInFlight < Limits.connectionsInFlight else {
+      units[service].holdsConnections = true
+      return
+    }
     connections[index].stage = .inFlight
+    units[service].connectionsInFlight += 1
     inFlight += 1
     deadlines.set(deadlineKey(connection: index), to: now + .seconds(30))
     out.append(
@@ -173,7 +179,23 @@ extension Supervisor {
   }
 
   private mutating func landed(connection index: Int) {
-    if connections[index].stage == .inFlight { inFlight -= 1 }
+    guard connections[index].stage == .inFlight else { return }
+    let service = Int(connections[index].service)
+    inFlight -= 1
+    units[service].connectionsInFlight -= 1
+    if units[service].holdsConnections { resumeConnections(of: service) }
+  }
+
+  /// Queues the connections again that had to wait for one of the service's own places.
+  @inline(never)
+  private mutating func resumeConnections(of service: Int) {
+    units[service].holdsConnections = false
+    for index in connections.indices
+    where connections[index].stage == .queued && connections[index].number > 0
+      && Int(connections[index].service) == service
+    {
+      starts.push(units.count + index)
+    }
   }
 
   /// Gives the slot back and takes connections again where the limit had stopped that.
@@ -213,7 +235,11 @@ extension Supervisor {
   mutating func stopConnection(_ index: Int) {
     guard !connections[index].isStopping else { return }
     connections[index].isStopping = true
-    guard connections[index].stage != .queued else { return }
+    guard connections[index].stage != .queued else {
+      // Its turn ends it, also where it waits for a place.
+      if connections[index].number > 0 { starts.push(units.count + index) }
+      return
+    }
     let stop = manifest.stop(of: manifest.services[Int(connections[index].service)])
     out.append(
       .signal(

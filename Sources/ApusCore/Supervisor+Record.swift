@@ -158,12 +158,18 @@ extension Supervisor {
     let connection = connections[index]
     units[service].connections &+= 1
     lives += 1
-    if connection.stage == .inFlight { inFlight += 1 }
+    if connection.stage == .inFlight {
+      inFlight += 1
+      units[service].connectionsInFlight &+= 1
+    }
     guard connection.generation == held.generation else { return false }
     connections[index].pid = held.pid
     // Accepted, and its process not made yet: without the descriptor there is nothing to serve.
     if held.pid == 0, held.isOpen {
-      if connection.stage == .inFlight { inFlight -= 1 }
+      if connection.stage == .inFlight {
+        inFlight -= 1
+        units[service].connectionsInFlight &-= 1
+      }
       connections[index].stage = .queued
       starts.push(units.count + index)
     }

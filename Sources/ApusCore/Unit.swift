@@ -129,6 +129,9 @@ struct Unit: Sendable {
   var restarts: UInt32 = 0
   /// Processes of an `accept` service.
   var connections: UInt16 = 0
+  /// Those of them that have not reached execve(2) yet, and whether others wait for their places.
+  var connectionsInFlight: UInt8 = 0
+  var holdsConnections = false
   /// The next connection's number (`name@N`).
   var starts: UInt32 = 0
   /// The delay before the next automatic start.
@@ -238,7 +241,7 @@ struct Connection: Sendable {
   var listener: UInt16 = 0
   var generation: UInt32 = 0
   var pid: Int32 = 0
-  /// The N of `name@N`.
+  /// The N of `name@N`; 0 until it has been accepted.
   var number: UInt32 = 0
   var source = ConnectionSource(family: 0, key: 0)
   /// When it was accepted.
@@ -253,6 +256,7 @@ struct Connection: Sendable {
     hasBeenKilled = false
     self.service = UInt16(truncatingIfNeeded: service)
     self.listener = UInt16(truncatingIfNeeded: listener)
+    number = 0
     pid = 0
   }
 }

@@ -220,6 +220,9 @@ extension Errno {
     case .linkLoop: "Too many levels of symbolic links"
     case .noMemory: "Cannot allocate memory"
     case .again: "Resource temporarily unavailable"
+    // Said by apus itself of a child that it has killed on its way to execve(2).
+    case .interrupted: "Stopped by a signal and killed"
+    case .timedOut: "Timed out"
     default: nil
     }
   }

@@ -66,6 +66,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var signals: Bytes = Rows()
   /// True when a child was reaped or may have ended since the last look.
   var looksForEnds = false
+  /// True when a child may have been stopped since the last look.
+  var looksForStops = false
   /// True once the board has been told how many listeners are bound.
   var hasToldBound = false
   /// CAPUS_* of the controllers that some service of the manifest needs.
@@ -163,7 +165,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     until deadline: Instant?, into events: inout EventBuffer
   ) throws(Errno) {
     let isPending = looksForEnds || !signals.isEmpty
-    var deadline = deadline
+    var deadline = earliestLook(deadline)
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
     let closerDue = Instant(microseconds: capus_closer_look(now.microseconds))
     if closerDue != .never { deadline = min(deadline ?? .never, closerDue) }
@@ -176,6 +178,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     reportNotices(into: &events)
     reportEnds(into: &events)
     reportFlights(into: &events)
+    endHeldFlights()
     reportClients(into: &events)
     reportSignals(into: &events)
     reportPressure(into: &events)

@@ -38,6 +38,12 @@ struct Flight {
   /// Tells one use of the slot from the next in readiness of the pipe.
   var generation: UInt32 = 0
   var instance = InstanceID(slot: 0, generation: 0)
+  /// When it is looked at again how far it is.
+  var lookAt = Instant.never
+  /// Since when it is known to be past the change of its identity.
+  var changedAt: Instant?
+  /// Why it was killed on its way.
+  var verdict: Errno?
 }
 
 /// Every process apus started, in tables made once: main processes by service, then connections.

@@ -21,6 +21,7 @@ extension LinuxKernel {
       #endif
       if number == LinuxKernel.childSignal {
         looksForEnds = true
+        looksForStops = true
         // A zombie that waits for its release may hide this one from the look.
         if sender > 0, table.instance(pid: sender) == nil { reap(sender, into: &events) }
       } else if number != LinuxKernel.pipeSignal {

@@ -127,6 +127,7 @@ extension LinuxKernel {
     flight.pipe = reading
     flight.generation = table.flights[Int(slot)].generation &+ 1
     flight.instance = id
+    flight.lookAt = now + LinuxKernel.flightLook
     let watch = Watch(.report, index: UInt16(slot), generation: flight.generation)
     var refusal = watches.add(reading, watch, events: 0).map {
       SpawnRefusal(step: .reportPipe, errno: $0)
@@ -188,12 +189,13 @@ extension LinuxKernel {
       capus_put_away(process.connection)
       process.connection = -1
     }
-    process.hasFailed = error != 0
+    let errno = flight.verdict ?? (error != 0 ? Errno(error) : nil)
+    process.hasFailed = errno != nil
     table.set(flight.instance.slot, process)
-    if error != 0 {
+    if let errno {
       events.append(
         .executionFailed(
-          flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: Errno(error)))
+          flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: errno))
     } else if stage &+ 1 == count {
       events.append(.executed(flight.instance))
     } else if stage == CAPUS_UNBORN, let service = manifest.services.at(Int(process.service)) {

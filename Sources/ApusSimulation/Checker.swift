@@ -71,7 +71,14 @@ struct Checker {
     for case let instance? in world.instances where !instance.hasLanded { inFlight += 1 }
     guard inFlight < Limits.spawnsInFlight else { return nil }
     for (slot, connection) in world.held.enumerated() where connection != nil {
-      if world.instances[slot] == nil {
+      let service = supervisor.report(connection: slot - manifest.services.count)?.service
+      // One whose step has failed keeps its place until it has ended, one that runs until that is told.
+      let others = world.instances.reduce(0) { sum, other in
+        guard let other, other.service == service.map({ Int($0) }) else { return sum }
+        let runs = world.processes[other.process]?.stage == .running
+        return sum + (runs && other.hasLanded ? 0 : 1)
+      }
+      if world.instances[slot] == nil, others < Limits.connectionsInFlight {
         return Violation(3, "the connection accepted for slot \(slot) is forgotten")
       }
     }

@@ -73,11 +73,21 @@ extension World {
     if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= Limits.spawnsInFlight {
       violate(7, "more than \(Limits.spawnsInFlight) children before execve")
     }
+    if !isMain, connectionsInFlight(of: service) >= Limits.connectionsInFlight {
+      violate(7, "more than \(Limits.connectionsInFlight) connections of \(service) before execve")
+    }
     if let refusal = refusal(of: service) {
       return .event(.spawnRefused(id, step: refusal.step, errno: refusal.errno))
     }
     generations[slot] = id.generation
     return .event(.spawned(id, pid: makeProcess(id, service: service, isMain: isMain)))
+  }
+
+  /// Children of a service's connections that have not reached execve(2).
+  func connectionsInFlight(of service: ServiceIndex) -> Int {
+    instances.reduce(0) {
+      $0 + ($1?.isInFlight == true && $1?.isMain == false && $1?.service == service ? 1 : 0)
+    }
   }
 
   private func refusal(of service: ServiceIndex) -> (step: SpawnStepKind, errno: Errno)? {
@@ -138,7 +148,9 @@ extension World {
     } else if let failure = script.failure {
       after(script.execDelay, freezes: true) { world in
         world.report(index, serial, .executionFailed(id, step: failure.step, errno: failure.errno))
-        world.die(index, serial, ExitReport(isSignal: false, number: 127))
+        // The kernel layer kills a child that is held up, and says so.
+        let isKilled = failure.errno == .timedOut || failure.errno == .interrupted
+        world.die(index, serial, ExitReport(isSignal: isKilled, number: isKilled ? 9 : 127))
       }
     } else if !script.isStuckBeforeExec {
       after(script.execDelay, freezes: true) { $0.execute(index, serial) }

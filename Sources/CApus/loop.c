@@ -117,8 +117,6 @@ int32_t capus_take_signals(void) {
     if (raw_action(number, NULL, &action) == 0 && action.handler == SIG_IGN)
       raw_action(number, &standard, NULL);
   }
-  standard.flags = SA_NOCLDSTOP;
-  raw_action(SIGCHLD, &standard, NULL);
   return 0;
 }
 

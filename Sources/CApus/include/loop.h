@@ -42,7 +42,8 @@ int32_t capus_clock_watch(int32_t epoll, uint64_t data);
 int64_t capus_clock_offset(int32_t timer);
 
 /* Blocks every signal but those of a fault, so that they come through a signalfd(2), and gives
- * ignored ones their default back, because a child inherits what is ignored. */
+ * ignored ones their default back, because a child inherits what is ignored. Also a child that is
+ * stopped sends SIGCHLD. */
 int32_t capus_take_signals(void);
 int32_t capus_signal_fd(void);
 /* The next one: 1, or 0 when there is none. */
