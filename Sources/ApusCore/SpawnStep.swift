@@ -157,9 +157,11 @@ extension Rights {
   /// Takes away the capabilities that would undo a sandbox.
   ///
   /// `protectKernel` goes with CAP_SYS_MODULE and CAP_SYSLOG, `privateDevices` with CAP_MKNOD and
-  /// CAP_SYS_RAWIO. `standing` is what a service keeps that declares no capabilities.
+  /// CAP_SYS_RAWIO, and every view of the files that is not the board's with CAP_SYS_PTRACE and
+  /// CAP_DAC_READ_SEARCH, which lead to the board's by way of another process or of a file handle.
+  /// `standing` is what a service keeps that declares no capabilities.
   public mutating func confine(_ sandbox: SandboxKeys, standing: UInt64) {
-    var taken: UInt64 = 0
+    var taken: UInt64 = sandbox.isDisjoint(with: .mounts) ? 0 : 1 << 2 | 1 << 19
     if sandbox.contains(.protectKernel) { taken |= 1 << 16 | 1 << 34 }
     if sandbox.contains(.privateDevices) { taken |= 1 << 17 | 1 << 27 }
     if taken == 0 { return }

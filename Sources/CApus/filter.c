@@ -160,6 +160,7 @@ enum {
   LOAD = 0x20,  /* BPF_LD | BPF_W | BPF_ABS */
   JUMP = 0x05,  /* BPF_JMP | BPF_JA */
   EQUAL = 0x15, /* BPF_JMP | BPF_JEQ | BPF_K */
+  ANY = 0x45,   /* BPF_JMP | BPF_JSET | BPF_K */
   LEAST = 0x35, /* BPF_JMP | BPF_JGE | BPF_K */
   RETURN = 0x06 /* BPF_RET | BPF_K */
 };
@@ -185,6 +186,36 @@ static void search(struct builder *builder, uint32_t low, uint32_t high) {
   search(builder, middle + 1, high);
 }
 
+enum {
+  NUMBER = offsetof(struct seccomp_data, nr),
+  FIRST_ARGUMENT = offsetof(struct seccomp_data, args), /* the lower half, little-endian */
+  REFUSE = SECCOMP_RET_ERRNO | EPERM,
+  NEW_NAMESPACES = 0x7e020000, /* every CLONE_NEW* that clone(2) takes */
+  READ_IMPLIES_EXEC = 0x400000,
+  ASK_PERSONALITY = -1,
+};
+
+/* Namespaces, and memory that can be executed unasked: refused as a kernel without them does. What
+ * clone3(2) is asked for cannot be seen here, so that programs take clone(2). */
+static void refuse_arguments(struct builder *builder) {
+  emit(builder, EQUAL, UNLESS, __NR_clone3);
+  emit(builder, RETURN, 0, SECCOMP_RET_ERRNO | ENOSYS);
+  emit(builder, EQUAL, 1, __NR_unshare);
+  emit(builder, EQUAL, UNLESS, __NR_setns);
+  emit(builder, RETURN, 0, REFUSE);
+  emit(builder, EQUAL, 4 * UNLESS, __NR_clone);
+  emit(builder, LOAD, 0, FIRST_ARGUMENT);
+  emit(builder, ANY, UNLESS, NEW_NAMESPACES);
+  emit(builder, RETURN, 0, REFUSE);
+  emit(builder, LOAD, 0, NUMBER);
+  emit(builder, EQUAL, 5 * UNLESS, __NR_personality);
+  emit(builder, LOAD, 0, FIRST_ARGUMENT);
+  emit(builder, EQUAL, 2, (uint32_t)ASK_PERSONALITY);
+  emit(builder, ANY, UNLESS, READ_IMPLIES_EXEC);
+  emit(builder, RETURN, 0, REFUSE);
+  emit(builder, LOAD, 0, NUMBER);
+}
+
 uint32_t capus_filter(char *const *wanted, struct capus_instruction *program) {
   /* x86_64's second set of calls is refused; those of arm's own (cache, thread pointer) are not. */
 #if defined(__arm__)
@@ -201,12 +232,14 @@ uint32_t capus_filter(char *const *wanted, struct capus_instruction *program) {
   emit(&builder, LOAD, 0, offsetof(struct seccomp_data, arch));
   emit(&builder, EQUAL, 1, ARCHITECTURE);
   emit(&builder, RETURN, 0, SECCOMP_RET_KILL_PROCESS);
-  emit(&builder, LOAD, 0, offsetof(struct seccomp_data, nr));
+  emit(&builder, LOAD, 0, NUMBER);
   emit(&builder, LEAST, UNLESS, OTHERS);
   emit(&builder, RETURN, 0, OTHERS_RESULT);
   /* What is newer than this list is answered as an older kernel would. */
   emit(&builder, LEAST, UNLESS, LAST + 1);
   emit(&builder, RETURN, 0, SECCOMP_RET_ERRNO | ENOSYS);
+  if (!wanted)
+    refuse_arguments(&builder);
   uint32_t edges = 0;
   bool was = false;
   for (uint32_t number = 0; number <= LAST; number++) {

@@ -25,16 +25,25 @@ private struct Filter {
     static let architecture: UInt32 = 0xc000_00b7
   #endif
 
-  func answer(_ number: UInt32, architecture: UInt32 = architecture) -> UInt32 {
+  static let refused: UInt32 = 0x5_0000 | UInt32(EPERM)
+
+  func answer(_ name: String, _ argument: UInt32) -> UInt32 {
+    Calls.numbers[name].map { answer($0, argument) } ?? 3
+  }
+
+  func answer(
+    _ number: UInt32, _ argument: UInt32 = 0, architecture: UInt32 = architecture
+  ) -> UInt32 {
     var place = 0
     var value: UInt32 = 0
     while place < program.count {
       let step = program[place]
       place += 1
       switch step.code {
-      case 0x20: value = step.value == 0 ? number : architecture
+      case 0x20: value = step.value == 0 ? number : step.value == 16 ? argument : architecture
       case 0x05: place += Int(step.value)
       case 0x15: place += Int(value == step.value ? step.yes : step.no)
+      case 0x45: place += Int(value & step.value != 0 ? step.yes : step.no)
       case 0x35: place += Int(value >= step.value ? step.yes : step.no)
       case 0x06: return step.value
       default: return 1
@@ -145,20 +154,42 @@ private enum Calls {
   func standard() throws {
     let filter = try #require(Filter(nil))
     for name in [
-      "read", "openat", "accept4", "epoll_pwait", "clone3", "execve", "mmap", "futex", "sendmsg",
+      "read", "openat", "accept4", "epoll_pwait", "clone", "execve", "mmap", "futex", "sendmsg",
       "getrandom", "rt_sigaction", "ioctl", "prctl", "rseq", "wait4", "fsync", "setresuid", "shmat",
       "getdents64", "landlock_restrict_self", "seccomp", "mlock", "timerfd_create", "io_submit",
     ] {
       #expect(filter.allows(name), "\(name)")
     }
     for name in [
-      "ptrace", "mount", "umount2", "init_module", "bpf", "reboot", "kexec_load", "unshare",
-      "setns",
+      "ptrace", "mount", "umount2", "init_module", "bpf", "reboot", "kexec_load",
       "pivot_root", "chroot", "swapon", "settimeofday", "perf_event_open", "userfaultfd", "keyctl",
       "process_vm_writev", "open_by_handle_at", "io_uring_setup", "sethostname", "iopl", "syslog",
       "acct", "quotactl", "pidfd_getfd", "move_mount", "fsopen",
     ] where Calls.numbers[name] != nil {
       #expect(Filter(nil)?.answer(Calls.numbers[name] ?? 0) == Filter.kill, "\(name)")
+    }
+  }
+
+  @Test("the default set gives no new namespace and no memory that can be executed unasked")
+  func arguments() throws {
+    let filter = try #require(Filter(nil))
+    #expect(filter.answer("clone3", 0) == Filter.unknown)
+    for name in ["unshare", "setns"] { #expect(filter.answer(name, 0) == Filter.refused) }
+    // What fork(3), vfork(3) and pthread_create(3) ask for.
+    for flags: UInt32 in [0x11, 0x4111, 0x120_0011, 0x3d_0f00] {
+      #expect(filter.answer("clone", flags) == Filter.allow)
+      for bit: UInt32 in [17, 25, 26, 27, 28, 29, 30] {
+        #expect(filter.answer("clone", flags | 1 << bit) == Filter.refused, "\(bit)")
+      }
+    }
+    for allowed: UInt32 in [0, 8, 0x4_0000, .max] {
+      #expect(filter.answer("personality", allowed) == Filter.allow)
+    }
+    #expect(filter.answer("personality", 0x40_0000) == Filter.refused)
+    // Who names calls has them as they are.
+    let named = try #require(Filter(["clone", "clone3", "unshare", "personality"]))
+    for name in ["clone", "clone3", "unshare", "personality"] {
+      #expect(named.answer(name, 0x7e42_0000) == Filter.allow, "\(name)")
     }
   }
 

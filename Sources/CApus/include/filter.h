@@ -12,12 +12,12 @@ struct capus_instruction {
 };
 
 /* The most instructions of a filter. */
-enum { CAPUS_FILTER_MOST = 8 + 3 * 470 + 1 };
+enum { CAPUS_FILTER_MOST = 8 + 17 + 3 * 470 + 1 };
 
 /* Writes a filter that allows the system calls and @groups of a list that ends in NULL, or without
- * one what ordinary daemons do, into room for CAPUS_FILTER_MOST, and returns its length. Anything
- * else ends the process with SIGSYS; calls newer than the list answer ENOSYS. 0 for an unknown
- * name; a name that only other architectures have allows nothing. */
+ * one what ordinary daemons do, without new namespaces, into room for CAPUS_FILTER_MOST, and
+ * returns its length. Anything else ends the process with SIGSYS; calls newer than the list answer
+ * ENOSYS. 0 for an unknown name; a name that only other architectures have allows nothing. */
 uint32_t capus_filter(char *const *names, struct capus_instruction *program);
 
 /* 1 for a name that such a list can have, on whatever architecture, else 0. */
