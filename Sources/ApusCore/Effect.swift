@@ -182,6 +182,10 @@ public struct Message: Equatable, Sendable {
     case leftBehind
     case internalError
     case skipped
+    /// The main process has ended, and what it has left behind is killed.
+    case leftovers
+    /// A resource limit, its number as the reason's value, is lower than the manifest says.
+    case limited
   }
   /// What it says.
   public var kind: Kind

@@ -81,7 +81,8 @@ public enum Event: Equatable, Sendable {
   /// and process group can still be signalled without a race.
   case exited(InstanceID, ExitReport)
   /// What `adopt` came to. With a pid above 0 that is the main process now, and the instance's life
-  /// has become the next one; 0: nothing is left; -1: what was named is not of the instance.
+  /// has become the next one; 0: nothing is left; below 0: the pid, negated, of what was named and
+  /// is not of the instance.
   case adopted(InstanceID, pid: Int32)
   /// A process that was not ours, or no longer, was reaped.
   case orphanReaped(pid: Int32)

@@ -19,7 +19,7 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused: .warning
+    case .exited, .backoff, .paused, .leftovers, .limited: .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
       .error
@@ -65,6 +65,11 @@ extension Message {
       writer.decimal(Int64(reason.value))
       writer.text(", going on without it")
     case .internalError: writer.text("internal error")
+    case .leftovers: writer.text("left processes behind, killed")
+    case .limited:
+      writer.text("resource limit ")
+      Manifest.write(limit: Int(reason.value), into: &writer)
+      writer.text(": lowered to what the kernel and the rights of apus allow")
     case .skipped:
       writer.text("skipped: ")
       writeReason(into: &writer, manifest)

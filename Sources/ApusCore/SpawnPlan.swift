@@ -76,7 +76,8 @@ public struct SpawnPlan: Sendable {
     let changes = rights.changesIdentity || rights.capabilities != nil
     isApart = isExposed && changes
     if service.flags.contains(.helper), service.exec.count == 0 {
-      return look(service.exec == Supervisor.looksForPid, extras, of: manifest)
+      return look(
+        service.exec == Supervisor.looksForPid, extras, of: manifest, rights, surroundings)
     }
     let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
     if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
@@ -134,8 +135,17 @@ public struct SpawnPlan: Sendable {
     storage.append(.execute(manifest.texts.at(Int(service.exec.start)) ?? .none))
   }
 
-  private mutating func look(_ isForPid: Bool, _ extras: Extras, of manifest: Manifest) {
+  /// A pid file is read with the service's own rights, and with nothing of apus's in the hands of
+  /// who has them.
+  private mutating func look(
+    _ isForPid: Bool, _ extras: Extras, of manifest: Manifest, _ rights: Rights,
+    _ surroundings: Surroundings
+  ) {
     if isForPid {
+      storage.append(.descriptors)
+      appendDrop(rights, surroundings)
+      if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
+      storage.append(.verify)
       storage.append(.readPid(extras.pidFile))
     } else if let address = manifest.value(extras.ready, 1) {
       storage.append(.connect(isPath: false, address))

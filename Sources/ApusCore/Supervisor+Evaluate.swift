@@ -150,7 +150,8 @@ extension Supervisor {
       work.push(service)
     case .start:
       guard units[service].isInFlight else {
-        return abort(service, .timeout, Reason(.notReady), signal: nil)
+        let reason = Reason(.notReady, value: units[service].stranger)
+        return abort(service, .timeout, reason, signal: nil)
       }
       units[service].forcedEnd = .timeout
       units[service].reason = Reason(.startTimeout)

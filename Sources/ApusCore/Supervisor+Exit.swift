@@ -29,6 +29,7 @@ extension Supervisor {
     if pid == 0 { return runEnded(service, id, ExitReport(isSignal: false, number: 0)) }
     if pid < 0 {
       units[service].isMainNamed = false
+      units[service].stranger = 0 &- pid
       return
     }
     units[service].generation &+= 1

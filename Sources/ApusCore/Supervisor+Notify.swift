@@ -65,7 +65,8 @@ extension Supervisor {
   mutating func setRunDeadline(_ service: Int) {
     let due = min(units[service].watchdogAt, units[service].runtimeAt)
     let look = min(units[service].lookAt, units[service].idleAt)
-    deadlines.set(deadlineKey(run: service), to: min(due, look))
+    deadlines.set(
+      deadlineKey(run: service), to: min(min(due, look), units[service].resendAt))
   }
 
   /// The watchdog, the run time or the pause before the next probe is over.
@@ -77,6 +78,7 @@ extension Supervisor {
         _ = look(at: service)
       }
     }
+    if now >= units[service].resendAt { return resendStop(service) }
     if now >= units[service].idleAt { idleDue(service) }
     if now >= units[service].runtimeAt {
       return abort(service, .timeout, Reason(.runtimeLimit), signal: nil)

@@ -64,6 +64,26 @@ extension Supervisor {
 
   /// Sends the stop signal.
   mutating func signalStop(_ service: Int) {
+    sendStop(service)
+    // The first process of a pid namespace does not get a signal that it has no handler for yet.
+    guard manifest.sandbox(of: manifest.services[service]).contains(.privatePids) else { return }
+    units[service].resendPause = .milliseconds(500)
+    units[service].resendAt = now + units[service].resendPause
+    setRunDeadline(service)
+  }
+
+  /// Sends the stop signal once more, later each time, until the timeout.
+  @inline(never)
+  mutating func resendStop(_ service: Int) {
+    units[service].resendAt = .never
+    guard units[service].stopStage == .signalled else { return }
+    sendStop(service)
+    units[service].resendPause = units[service].resendPause + units[service].resendPause
+    units[service].resendAt = now + units[service].resendPause
+    setRunDeadline(service)
+  }
+
+  private mutating func sendStop(_ service: Int) {
     let stop = manifest.stop(of: manifest.services[service])
     let scope: SignalScope = stop.scope == .all ? .all : .main
     out.append(.signal(instance(service), number: stop.signal, scope: scope))

@@ -104,9 +104,14 @@ struct Unit: Sendable {
   var runtimeAt = Instant.never
   /// The pid file has been believed; until then the main process is a guess.
   var isMainNamed = false
+  /// The process that the pid file names and that is none of the service's; 0 for none.
+  var stranger: Int32 = 0
   /// When it is looked at again whether somebody is connected, and since which look nobody is.
   var idleAt = Instant.never
   var idleSince = Instant.never
+  /// When the stop signal is sent once more, and the pause after that.
+  var resendAt = Instant.never
+  var resendPause = Interval.zero
   /// Set while it is frozen for a last look: until when that may take.
   var frozenUntil = Instant.never
   /// Its memory at the last look.
@@ -158,6 +163,7 @@ struct Unit: Sendable {
     startedAt = now
     isReloading = false
     isMainNamed = false
+    stranger = 0
     self.watchdog = watchdog
   }
 
@@ -169,6 +175,7 @@ struct Unit: Sendable {
     lookAt = .never
     idleAt = .never
     idleSince = .never
+    resendAt = .never
   }
 
   /// A stop that was asked for is over.

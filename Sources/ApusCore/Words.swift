@@ -134,7 +134,13 @@ extension Reason {
     case .mask: writer.text("masked on the kernel command line")
     case .brokenListener: writer.text("the socket was shut down")
     case .unknownUser: writer.text("unknown user")
-    case .notReady: writer.text("not ready in time")
+    case .notReady:
+      writer.text("not ready in time")
+      if value > 0 {
+        writer.text(": the pid file names process ")
+        writer.decimal(Int64(value))
+        writer.text(", which is not the service's")
+      }
     case .watchdog: writer.text("the watchdog ran out")
     case .runtimeLimit: writer.text("ran for as long as it may")
     case .condition:

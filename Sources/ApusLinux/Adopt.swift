@@ -8,18 +8,23 @@ internal import CApus
 extension LinuxKernel {
   /// The tree of a service's main process, as far as it can be told from the outside.
   func tree(of slot: UInt16) -> capus_tree {
-    var tree = capus_tree()
-    guard let process = table.processes.at(Int(slot)), process.isUsed
-    else { return tree }
-    tree.main = process.pid
-    tree.session = process.session
-    return tree
+    var tree = unsafe capus_tree()
+    guard let process = table.processes.at(Int(slot)), process.isUsed,
+      let service = manifest.services.at(Int(process.service))
+    else { return unsafe tree }
+    unsafe tree.main = process.pid
+    unsafe tree.session = process.session
+    unsafe tree.service = UnsafePointer(pointer(service.name))
+    unsafe tree.mark = process.mark
+    let rights = accounts.account(of: service)?.rights
+    unsafe tree.uid = rights?.changesIdentity == true ? rights?.uid ?? own.uid : own.uid
+    return unsafe tree
   }
 
   /// Makes another process of the tree the main one; see `Effect.adopt`.
   mutating func adopt(_ id: InstanceID, _ wanted: Int32) -> Outcome {
     guard var process = table.process(id), table.isMain(id.slot) else { return .done }
-    var tree = tree(of: id.slot)
+    var tree = unsafe tree(of: id.slot)
     var pid = wanted == Effect.named ? process.named : wanted
     if wanted == Effect.leftOver { pid = unsafe capus_left(&tree) }
     var pidfd: Int32 = -1
@@ -29,7 +34,7 @@ extension LinuxKernel {
       if pidfd >= 0 { _ = capus_close(pidfd) }
       if wanted == Effect.leftOver { return .event(.adopted(id, pid: 0)) }
       channels.refused &+= 1
-      return wanted == Effect.named ? .event(.adopted(id, pid: -1)) : .done
+      return wanted == Effect.named ? .event(.adopted(id, pid: 0 &- max(1, pid))) : .done
     }
     if process.pidfd >= 0 {
       if !process.hasEnded { watches.remove(process.pidfd) }

@@ -75,14 +75,15 @@ extension LinuxKernel {
   }
 
   /// Sends KILL to every process of a service, when the instance stands for all of it.
-  mutating func killGroup(_ id: InstanceID, _ process: Process) {
+  /// True when there was one besides the main process.
+  mutating func killGroup(_ id: InstanceID, _ process: Process) -> Bool {
     // Connections share the group, and a helper shares it with the main process.
     let isMain = Int(id.slot) < table.mainCount
-    if !isMain, Int(id.slot) < table.mainCount + table.peers.count { return }
+    if !isMain, Int(id.slot) < table.mainCount + table.peers.count { return false }
     guard isMain || table.processes.at(Int(process.service))?.pid == 0,
       let service = manifest.services.at(Int(process.service))
-    else { return }
-    unsafe capus_cgroup_kill(pointer(service.name), process.pid)
+    else { return false }
+    return unsafe capus_cgroup_kill(pointer(service.name), process.pid) == 1
   }
 
   /// Removes the group that a refused start may have made, unless another process is in it.
@@ -98,7 +99,7 @@ extension LinuxKernel {
     var patience = 10
     for service in manifest.services {
       if manifest.stop(of: service).scope != .main {
-        unsafe capus_cgroup_kill(pointer(service.name), 0)
+        _ = unsafe capus_cgroup_kill(pointer(service.name), 0)
       }
       // EBUSY: what was killed is still on its way out.
       while unsafe capus_cgroup_remove(pointer(service.name)) == -16, patience > 0 {

@@ -24,6 +24,19 @@ extension LinuxKernel {
     return earliest
   }
 
+  /// Says, once for each limit, that a service has less of it than its manifest asks for.
+  @inline(never)
+  mutating func sayLimits(_ clamped: Int32, _ service: UInt16) {
+    let new = clamped & ~saidLimits
+    if new == 0 { return }
+    saidLimits |= new
+    for resource: Int32 in 0..<16 where new >> resource & 1 == 1 {
+      log.write(
+        Message(.limited, service: service, reason: Reason(.none, value: resource)),
+        manifest: manifest)
+    }
+  }
+
   /// Kills the children that are stopped, or take too long; their ends are told as any other's.
   mutating func endHeldFlights() {
     let looksForStops = looksForStops

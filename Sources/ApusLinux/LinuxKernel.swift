@@ -74,6 +74,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var controllers: UInt32 = 0
   /// True once it has been told that no child is left.
   var isChildless = false
+  /// Bits of the resource limits of which it has been said that they are lower than asked for.
+  var saidLimits: Int32 = 0
   /// Lines of services' output sent in this turn.
   var linesOfTurn = 0
   /// What the last effect asked for; the caller of the driver carries it out.

@@ -167,7 +167,7 @@ extension LinuxKernel {
     guard let fd = channels.fds.at(Int(index)), fd >= 0,
       let service = manifest.services.at(Int(index))
     else { return nil }
-    var tree = tree(of: index)
+    var tree = unsafe tree(of: index)
     let rights = accounts.account(of: service)?.rights
     let uid = rights?.changesIdentity == true ? rights?.uid ?? own.uid : own.uid
     for _ in 0..<8 {

@@ -11,6 +11,8 @@ struct Process {
   var pidfd: Int32 = -1
   /// The session of its tree, 0 for none of its own.
   var session: Int32 = 0
+  /// What marks its tree where there is no control group, 0 for nothing; see tree.h.
+  var mark: UInt64 = 0
   /// It is no child of apus: its parent is told how it ends.
   var isForeign = false
   /// What the last look into the pid file has found.

@@ -116,11 +116,15 @@ extension LinuxKernel {
   /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard let process = table.process(id), process.pid > 0 else { return }
-    if scope == .all, number == 9 { killGroup(id, process) }
+    if scope == .all, number == 9, killGroup(id, process), process.hasEnded {
+      log.write(Message(.leftovers, service: process.service), manifest: manifest)
+    }
     if scope == .all, capus_signal_group(process.pid, process.session, Int32(number)) == 0 {
       return
     }
     // Before its setsid(2) the child is in no group of its own.
-    if process.pidfd >= 0 { _ = capus_signal_pidfd(process.pidfd, Int32(number)) }
+    if process.pidfd >= 0, capus_signal_pidfd(process.pidfd, Int32(number)) >= 0 { return }
+    // Without pidfds. A child of ours keeps its number until it is reaped.
+    if !process.isForeign { _ = capus_kill(process.pid, Int32(number)) }
   }
 }

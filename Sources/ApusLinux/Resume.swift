@@ -161,7 +161,7 @@ extension LinuxKernel {
     for slot in manifest.services.indices
     where manifest.services[slot].flags.contains(.leaving) {
       removeChannel(slot, &path)
-      unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
+      _ = unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
       _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
     }
     for index in manifest.listeners.indices
@@ -198,6 +198,9 @@ extension LinuxKernel {
       process.pid = pid
       process.isForeign = isForeign == 1
       process.session = capus_session(pid)
+      // Its own word, so it counts only where it names this very slot.
+      let mark = capus_mark(pid)
+      if slot >= 0, mark >> 16 & 0x3fff == UInt64(slot) { process.mark = mark }
     } else if process.pidfd >= 0 {
       _ = capus_close(process.pidfd)
       process.pidfd = -1

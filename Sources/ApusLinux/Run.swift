@@ -43,7 +43,10 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
     return end.exitCode
   } catch {
     var line = ByteWriter.room(1024)
-    line.text("apus: cannot supervise: ")
+    line.text("apus: cannot supervise without ")
+    // Asked once more, one by one; the other thing that is needed is the first.
+    line.text(capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1")
+    line.text(": ")
     line.errno(error)
     finishNow(&line)
     return 1

@@ -88,6 +88,7 @@ extension LinuxKernel {
     process.hasEnded = false
     process.flight = slot
     process.session = process.pid
+    process.mark = mark
     if command == nil { clearStatus(of: index) }
     process.isForeign = false
     table.set(id.slot, process)
@@ -182,6 +183,7 @@ extension LinuxKernel {
     memory.giveBack(slot)
     guard var process = table.process(flight.instance), process.flight == slot else { return }
     process.flight = nil
+    sayLimits(unsafe plan.pointee.clamped, process.service)
     let found = unsafe plan.pointee.found
     if found > 0 { table.name(found, of: process.service) }
     // The child has its own; a failed one needs none.

@@ -49,7 +49,7 @@ public func runInit(_ arguments: Rows<Bytes>) -> Never {
       manifest, options: options, board: board, start: start, setup: setup.entries)
     finishPower(end.power, seed: manifest.bytes(manifest.system.randomSeed))
   } catch {
-    complain("supervise", "services", error)
+    complain("supervise without", capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1", error)
     runRescue(plan)
   }
 }

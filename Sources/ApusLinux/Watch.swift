@@ -64,15 +64,10 @@ struct WatchSet: ~Copyable {
     ready = Rows(repeating: capus_readiness(), count: Limits.eventsPerTurn)
   }
 
-  /// Makes both; throws what the kernel says.
+  /// Makes both; throws what the kernel says of epoll(7). Without a timer it waits a second at most.
   static func make() throws(Errno) -> WatchSet {
     let epoll = try checked(capus_epoll_create())
-    let timer = capus_timer_create(epoll, Watch(.timer).data)
-    if timer < 0 {
-      _ = capus_close(epoll)
-      throw Errno(-timer)
-    }
-    return WatchSet(epoll: epoll, timer: timer)
+    return WatchSet(epoll: epoll, timer: capus_timer_create(epoll, Watch(.timer).data))
   }
 
   deinit {
@@ -111,7 +106,7 @@ struct WatchSet: ~Copyable {
       timeout = 0
     } else if let deadline, deadline != .never, deadline != armed {
       if capus_timer_set(timer, deadline.microseconds) < 0 {
-        timeout = 1000
+        timeout = Int32(clamping: min(999_000, (deadline - now).microseconds) / 1000 + 1)
       } else {
         armed = deadline
       }

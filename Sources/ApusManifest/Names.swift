@@ -63,4 +63,9 @@ extension Manifest {
   public static func write(capability number: Int, into writer: inout ByteWriter) {
     KernelNames.capabilities.write(number, into: &writer)
   }
+
+  /// Writes the name of a resource limit by its number (getrlimit(2)); allocates nothing.
+  public static func write(limit number: Int, into writer: inout ByteWriter) {
+    KernelNames.limits.write(number, into: &writer)
+  }
 }

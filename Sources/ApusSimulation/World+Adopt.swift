@@ -31,7 +31,7 @@ extension World {
     guard let found, let process = processes[found] else {
       if wanted == Effect.leftOver { return .event(.adopted(id, pid: 0)) }
       refusedPids += 1
-      return wanted == Effect.named ? .event(.adopted(id, pid: -1)) : .done
+      return wanted == Effect.named ? .event(.adopted(id, pid: 0 - max(1, pid))) : .done
     }
     let next = InstanceID(slot: id.slot, generation: id.generation &+ 1)
     if found != instance.process {

@@ -33,10 +33,14 @@ void capus_secure_streams(void) {
 }
 
 void capus_close_inherited(void) {
-  /* Before Linux 5.9 one by one, up to the kernel's own limit. */
-  if (raw3(NR_CLOSE_RANGE, 3, ~0U, 0) == -ENOSYS)
-    for (int fd = 3; fd < 1024; fd++)
-      raw1(SYS_close, fd);
+  /* Before Linux 5.9, or where it is refused, one by one. */
+  enum { MOST = 65536 };
+  uint64_t limit[2] = {1024, 1024};
+  if (raw3(NR_CLOSE_RANGE, 3, ~0U, 0) == 0)
+    return;
+  raw4(SYS_prlimit64, 0, 7, 0, limit);
+  for (uint64_t fd = 3; fd < limit[0] && fd < MOST; fd++)
+    raw1(SYS_close, fd);
 }
 
 int32_t capus_open_console(const char *path) {

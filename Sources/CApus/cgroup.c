@@ -12,6 +12,9 @@ enum { NAME_BYTES = 128, LISTED_BYTES = 4096, ROUNDS = 8, LIMITS = 7, CPU_MAX = 
 /* The place of the groups, or why there is none. */
 static int place = -ENODEV;
 static char mark[32] = "apus";
+/* Its path below the root of the hierarchy as it is seen from here, without a slash at either end.
+ */
+static char place_path[LISTED_BYTES];
 /* apus is in a group of its own there. */
 static bool is_apart;
 
@@ -78,6 +81,11 @@ static int enter_own(int root) {
   is_apart = rest != NULL && *rest == 0;
   if (is_apart)
     *last = 0;
+  const char *at = path;
+  raw_text(place_path, path);
+  for (char *slash = place_path; *at != 0; at++, slash++)
+    if (*at == '/' && at[1] == 0)
+      *slash = 0;
   return open_below(root, *path == 0 ? "." : path, OPEN_PLACE);
 }
 
@@ -179,6 +187,43 @@ void capus_cgroup_spend(const char *service) {
     raw3(SYS_fchmodat, place, name_of(service, name), USED_MODE);
 }
 
+int32_t capus_cgroup_has(const char *service, int32_t pid) {
+  char name[NAME_BYTES], file[40], text[LISTED_BYTES];
+  const int group = capus_cgroup_open(service);
+  if (group < 0)
+    return group;
+  raw1(SYS_close, group);
+  raw_text(raw_decimal(raw_text(file, "/proc/"), (uint32_t)pid), "/cgroup");
+  if (pid <= 0 || get(AT_FDCWD, file, text, sizeof text) <= 0)
+    return 0;
+  for (const char *line = text; *line != 0; line = next_line(line)) {
+    const char *at = raw_behind(line, "0::/");
+    if (at != NULL && place_path[0] != 0)
+      at = (at = raw_behind(at, place_path)) != NULL && *at == '/' ? at + 1 : NULL;
+    if (at != NULL && (at = raw_behind(at, name_of(service, name))) != NULL)
+      return *at == '\n' || *at == '/';
+  }
+  return 0;
+}
+
+int32_t capus_cgroup_each(const char *service, int32_t (*is_it)(int32_t pid, int32_t main),
+                          int32_t main) {
+  char text[LISTED_BYTES];
+  const int group = capus_cgroup_open(service);
+  if (group < 0)
+    return group;
+  const long count = get(group, "cgroup.procs", text, sizeof text);
+  raw1(SYS_close, group);
+  for (const char *at = text; count > 0 && *at != 0; at++) {
+    const int64_t pid = raw_number(&at);
+    if (*at != '\n') /* cut off */
+      break;
+    if (is_it((int32_t)pid, main))
+      return (int32_t)pid;
+  }
+  return count < 0 ? (int32_t)count : 0;
+}
+
 static long make(const char *name) {
   return raw3(SYS_mkdirat, place, name, FRESH_MODE);
 }
@@ -233,7 +278,8 @@ static int kill_listed(int group) {
 }
 
 /* Those that a service has left behind and that began no session of their own. */
-static void kill_session(int32_t leader) {
+static int32_t kill_session(int32_t leader) {
+  int32_t has_killed = 0;
   struct entry {
     uint64_t inode, offset;
     uint16_t size;
@@ -250,12 +296,15 @@ static void kill_session(int32_t leader) {
       entry = (const void *)(entries + at);
       const char *name = entry->name;
       int64_t pid = raw_number(&name);
-      if (pid > 1 && raw1(SYS_getsid, pid) == leader)
+      if (pid > 1 && raw1(SYS_getsid, pid) == leader) {
         raw2(SYS_kill, pid, SIGKILL);
+        has_killed |= pid != leader;
+      }
     }
   }
   if (fd >= 0)
     raw1(SYS_close, fd);
+  return has_killed;
 }
 
 static int64_t number_of(int group, const char *file, const char *key) {
@@ -271,12 +320,14 @@ static int64_t number_of(int group, const char *file, const char *key) {
   return -ENOENT;
 }
 
-void capus_cgroup_kill(const char *service, int32_t leader) {
+int32_t capus_cgroup_kill(const char *service, int32_t leader) {
+  int32_t has_killed = 0;
   int group = capus_cgroup_open(service);
   int64_t result = group;
   if (group >= 0) {
     result = number_of(group, "cgroup.events", "populated");
     if (result == 1) {
+      has_killed = 1;
       capus_cgroup_spend(service);
       result = put(group, "cgroup.kill", "1");
       if (result == -ENOENT)
@@ -285,7 +336,8 @@ void capus_cgroup_kill(const char *service, int32_t leader) {
     raw1(SYS_close, group);
   }
   if (result < 0 && leader > 1)
-    kill_session(leader);
+    has_killed = kill_session(leader);
+  return has_killed;
 }
 
 int64_t capus_cgroup_number(const char *service, const char *file, const char *key) {

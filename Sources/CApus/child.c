@@ -17,7 +17,7 @@
 #define FIXED_CLONE_CLEAR_SIGHAND 0x100000000ULL
 #define FIXED_CLONE_INTO_CGROUP 0x200000000ULL
 
-enum { HIGHEST_SIGNAL = 64, REPORT_BYTES = 12 };
+enum { HIGHEST_SIGNAL = 64, REPORT_BYTES = 16 };
 
 struct clone_arguments {
   uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
@@ -158,7 +158,7 @@ CHILD void reset_handlers(void) {
 
 CHILD void run(void *argument) {
   struct capus_plan *plan = argument;
-  if (clone3_refused)
+  if (plan->is_old)
     reset_handlers();
   if (plan->pidfd_digits)
     write_pidfd_inode(plan->pidfd_digits);
@@ -210,6 +210,8 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
   plan->stage = CAPUS_UNBORN;
   plan->error = 0;
   plan->found = 0;
+  plan->clamped = 0;
+  plan->is_old = clone3_refused;
   plan->is_placed = plan->group >= 0 && !placing_refused && capus_cgroup_bears(plan->group);
   if (plan->is_placed) {
     arguments.flags |= FIXED_CLONE_INTO_CGROUP;
@@ -224,11 +226,14 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
       arguments.flags &= ~FIXED_CLONE_INTO_CGROUP;
       continue;
     }
-    /* Without the right to make a namespace the other call is refused as well. */
-    if ((pid != -ENOSYS && pid != -EINVAL && pid != -EPERM) || plan->clone_flags)
+    if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)
       return (int)pid;
-    clone3_refused = true;
     plan->is_placed = 0;
+    plan->is_old = 1;
+    /* It may be the right to make a namespace that is lacking: the other call tells. */
+    if (plan->clone_flags)
+      break;
+    clone3_refused = true;
   }
   return (int)capus_clone_call(SYS_clone, flags | SIGCHLD, (long)((char *)stack + stack_size),
                                (long)pidfd, run, plan);

@@ -3,15 +3,33 @@
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "raw.h"
 #include "steps.h"
 
+CHILD void write_path(char *to, unsigned long fd) {
+  static const char start[] = "/proc/self/fd/";
+  unsigned long divisor = 1;
+  for (unsigned at = 0; start[at] != 0; at++)
+    *to++ = start[at];
+  while (fd / divisor >= 10)
+    divisor *= 10;
+  for (; divisor > 0; divisor /= 10)
+    *to++ = (char)('0' + fd / divisor % 10);
+  *to = 0;
+}
+
 CHILD_CODE long capus_read_pid(struct capus_plan *plan, const struct capus_step *step) {
-  char text[16];
-  const long fd =
-      raw4(SYS_openat, AT_FDCWD, step->text, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+  char text[16], path[32];
+  struct raw_status status = {0};
+  /* Looked at before it is opened: opening a device is a deed. */
+  const long place = raw4(SYS_openat, AT_FDCWD, step->text, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+  if (place < 0 || raw_stat((int)place, "", AT_EMPTY_PATH, &status) < 0 || !S_ISREG(status.mode))
+    return 1;
+  write_path(path, (unsigned long)place);
+  const long fd = raw4(SYS_openat, AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
   const long count = raw3(SYS_read, fd, text, sizeof text);
   int32_t pid = 0;
   long at = 0;
@@ -19,11 +37,11 @@ CHILD_CODE long capus_read_pid(struct capus_plan *plan, const struct capus_step 
     at++;
   for (; at < count && at < 12 && text[at] >= '0' && text[at] <= '9' && pid < 100000000; at++)
     pid = 10 * pid + text[at] - '0';
-  /* A number that is only half written is none. */
-  if (at == count || text[at] > ' ')
+  /* One that is only half written is of no process of the service. */
+  if (at == (long)sizeof text || (at < count && text[at] > ' '))
     pid = 0;
   plan->found = pid;
-  return pid <= 1;
+  return pid <= 0;
 }
 
 CHILD_CODE long capus_connect(const struct capus_step *step) {

@@ -125,8 +125,8 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
   /* A sender that is gone already is believed by its user: only that one can write here. */
   if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
     found = 0;
-  else if (tree->main == 0 || sender.pid == tree->main || (found > 0 && found == tree->session) ||
-           (found == -ESRCH && sender.uid == uid) || capus_kin(sender.pid, tree) == 1)
+  else if (tree->main == 0 || (found == -ESRCH && sender.uid == uid) ||
+           capus_kin(sender.pid, tree) == 1)
     return count;
   capus_notify_drop();
   return -EBADMSG;

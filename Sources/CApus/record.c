@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "include/board.h"
 #include "include/closer.h"
 #include "include/loop.h"
 #include "raw.h"
@@ -293,7 +294,7 @@ enum capus_resume capus_record_resume(void) {
       return state;
     }
   }
-  raw3(NR_CLOSE_RANGE, 3, ~0U, 0);
+  capus_close_inherited();
   return state = CAPUS_FRESH;
 }
 

@@ -7,6 +7,7 @@
 #include <linux/prctl.h>
 #include <linux/securebits.h>
 #include <stdbool.h>
+#include <sys/resource.h>
 
 #include "raw.h"
 
@@ -20,11 +21,38 @@ SHARED long control(long option, unsigned long second, unsigned long third) {
   return raw5(SYS_prctl, option, second, third, 0, 0);
 }
 
-CHILD long set_limit(const struct capus_step *step) {
-  struct {
-    uint64_t soft, hard;
-  } limit = {step->first, step->second};
-  return raw4(SYS_prlimit64, 0, step->small, &limit, 0);
+/* How many descriptors the kernel lets any process have (fs.nr_open). */
+CHILD uint64_t most_descriptors(void) {
+  char text[24] = "";
+  uint64_t most = 0;
+  long fd = raw4(SYS_openat, AT_FDCWD, "/proc/sys/fs/nr_open", O_RDONLY | O_CLOEXEC, 0);
+  long count = raw3(SYS_read, fd, text, sizeof text);
+  raw1(SYS_close, fd);
+  for (long at = 0; at < count && text[at] >= '0' && text[at] <= '9'; at++)
+    most = 10 * most + (uint64_t)(text[at] - '0');
+  return most > 0 ? most : 1048576;
+}
+
+/* A limit that is above what there is becomes what there is: for descriptors the kernel's own
+ * limit, without CAP_SYS_RESOURCE the one of apus. The plan says so to the parent. */
+CHILD long set_limit(struct capus_plan *plan, const struct capus_step *step) {
+  uint64_t limit[2] = {step->first, step->second}, most[2];
+  long result = raw4(SYS_prlimit64, 0, step->small, limit, 0);
+  for (int attempt = 0; attempt < 2 && result == -EPERM; attempt++) {
+    if (attempt == 0 && step->small != RLIMIT_NOFILE)
+      continue;
+    if (attempt == 0)
+      most[1] = most_descriptors();
+    else if (raw4(SYS_prlimit64, 0, step->small, 0, most) < 0)
+      break;
+    for (int half = 0; half < 2; half++)
+      if (limit[half] > most[1])
+        limit[half] = most[1];
+    result = raw4(SYS_prlimit64, 0, step->small, limit, 0);
+    if (result == 0)
+      plan->clamped = (int32_t)(plan->clamped | 1 << step->small);
+  }
+  return result;
 }
 
 CHILD long drop_bounding(uint64_t bits) {
@@ -116,10 +144,10 @@ CHILD long verify(const struct capus_plan *plan) {
   return 0;
 }
 
-CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct capus_step *step) {
+CHILD_CODE long capus_take_right(struct capus_plan *plan, const struct capus_step *step) {
   switch ((enum capus_operation)step->operation) {
   case CAPUS_LIMIT:
-    return set_limit(step);
+    return set_limit(plan, step);
   case CAPUS_NICE:
     return raw3(SYS_setpriority, 0, 0, (long)(int64_t)step->first);
   case CAPUS_SCHEDULER: {

@@ -99,11 +99,6 @@ const char *raw_behind(const char *text, const char *key) {
   return text;
 }
 
-int raw_stat(int directory, const char *path, int flags, struct raw_status *status) {
-  enum { BASIC_STATS = 0x7ff };
-  return (int)raw5(SYS_statx, directory, path, flags, BASIC_STATS, status);
-}
-
 uint64_t capus_users_stamp(void) {
   static const char files[2][12] = {"/etc/passwd", "/etc/group"};
   uint64_t stamp = 1;

@@ -25,7 +25,7 @@ CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step);
 /* Leaves only the files of the plan's lists. */
 CHILD_CODE long capus_landlock(struct capus_plan *plan);
 /* One of the steps that say how and with which rights the child runs. */
-CHILD_CODE long capus_take_right(const struct capus_plan *plan, const struct capus_step *step);
+CHILD_CODE long capus_take_right(struct capus_plan *plan, const struct capus_step *step);
 /* An unmet condition fails with its own number, counted from 1. */
 CHILD_CODE long capus_check_condition(const struct capus_step *step);
 /* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */

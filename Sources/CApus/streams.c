@@ -40,15 +40,15 @@ CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_
   return 0;
 }
 
-/* Closes from `first` on; one by one where there is no close_range(2) (before Linux 5.9). */
+/* Closes from `first` on; one by one where there is no close_range(2) (before Linux 5.9), or a
+ * filter of a container refuses it. */
 CHILD long close_from(long first) {
   struct {
     uint64_t soft, hard;
   } limit;
-  long result = raw3(NR_CLOSE_RANGE, first, ~0U, 0);
-  if (result != -ENOSYS)
-    return result;
-  result = raw4(SYS_prlimit64, 0, 7, 0, &limit);
+  if (raw3(NR_CLOSE_RANGE, first, ~0U, 0) == 0)
+    return 0;
+  long result = raw4(SYS_prlimit64, 0, 7, 0, &limit);
   if (result < 0)
     return result;
   for (uint64_t fd = (uint64_t)first; fd < limit.soft && fd < 1048576; fd++)

@@ -205,7 +205,9 @@ import Testing
   func confined() {
     let kernel: UInt64 = 1 << 16 | 1 << 34
     let devices: UInt64 = 1 << 17 | 1 << 27
-    var given = rights(uid: 0, .exactly(kernel | devices | 1))
+    // CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE.
+    let views: UInt64 = 1 << 2 | 1 << 19
+    var given = rights(uid: 0, .exactly(kernel | devices | views | 1))
     given.confine([.protectKernel], standing: 0)
     let less = devices | 1
     #expect(
@@ -214,10 +216,15 @@ import Testing
     given.confine([.privateDevices], standing: 0)
     #expect(given.capabilities == .exactly(1))
     var root = rights(uid: 0, changes: false, nil)
-    root.confine([.readOnly, .privateTmp, .seccomp], standing: .max)
+    root.confine([.privateNetwork, .landlock, .seccomp], standing: .max)
     #expect(root.capabilities == nil)
+    for view in [SandboxKeys.readOnly, .hide, .privateTmp, .privatePids, .root] {
+      var other = rights(uid: 0, changes: false, nil)
+      other.confine([view], standing: .max)
+      #expect(other.capabilities?.permitted == ~views && other.capabilities?.dropped == views)
+    }
     root.confine([.protectKernel, .privateDevices], standing: .max)
-    let taken = kernel | devices
+    let taken = kernel | devices | views
     #expect(
       root.capabilities
         == CapabilitySets(permitted: ~taken, inheritable: 0, ambient: 0, dropped: taken))

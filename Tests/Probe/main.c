@@ -20,6 +20,9 @@
  *   probe daemon FILE   leave a daemon in a session of its own that writes its pid to FILE (- for
  *                       none), exit 0
  *   probe double FILE   the same by way of another child that exits
+ *   probe drop          the same, as another user, without a file
+ *   probe forge PID PATH  take the RLIMIT_LOCKS of PID for its own and send MAINPID of itself and
+ *                       WATCHDOG=trigger to PATH, then sleep
  *   probe leave         send MAINPID of a child, and READY, then exit 0
  *   probe name          send MAINPID of a child, and READY, then sleep and wait for the child
  *   probe ready FD      write a newline to FD, then sleep
@@ -35,7 +38,7 @@
  *                       parks it), to a "control" or "client" socket; then say "sent" and sleep
  *   probe mute PATH N UID GID  connect N times to a control socket as that user, say "sent", sleep
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
- *   probe lease, probe spy  see spy.c
+ *   probe lease, probe spy  see spy.c; probe filter  see filter.c
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
  *   probe fuse-hang DIR CALL…  a file system that never answers some calls; see fuse.c
@@ -75,6 +78,8 @@ extern char **environ;
 /* In spy.c. */
 int lease(const char *path);
 int spy(char **arguments);
+/* In filter.c. */
+int run_filtered(char **arguments);
 
 static void copy(FILE *out, const char *path) {
   FILE *in = fopen(path, "r");
@@ -466,6 +471,17 @@ static void daemonize(const char *path, int is_double) {
   rename(temporary, path);
 }
 
+/* Passes itself off for one of a service's processes. */
+static void forge(pid_t pid, const char *path) {
+  struct rlimit limit;
+  if (prlimit(pid, RLIMIT_LOCKS, NULL, &limit) < 0 || setrlimit(RLIMIT_LOCKS, &limit) < 0)
+    exit(13);
+  char text[64];
+  setenv("NOTIFY_SOCKET", path, 1);
+  snprintf(text, sizeof text, "MAINPID=%d\nWATCHDOG=trigger", getpid());
+  notify(text);
+}
+
 /* Names a child as the main process. */
 static void name_child(int leaves) {
   char text[64];
@@ -652,6 +668,8 @@ int main(int count, char **arguments) {
     return count > 2 ? atoi(arguments[2]) : 0;
   if (!strcmp(deed, "lease") && count > 2)
     return lease(arguments[2]);
+  if (!strcmp(deed, "filter") && count > 4)
+    return run_filtered(arguments + 2);
   if (!strcmp(deed, "spy") && count > 4)
     return spy(arguments + 2);
   if (!strcmp(deed, "once")) {
@@ -692,6 +710,13 @@ int main(int count, char **arguments) {
   }
   if ((!strcmp(deed, "daemon") || !strcmp(deed, "double")) && count > 2)
     daemonize(arguments[2], deed[1] == 'o');
+  if (!strcmp(deed, "drop")) {
+    daemonize("-", 0);
+    if (setgid(65534) < 0 || setuid(65534) < 0)
+      return 12;
+  }
+  if (!strcmp(deed, "forge") && count > 3)
+    forge(atoi(arguments[2]), arguments[3]);
   if (!strcmp(deed, "leave") || !strcmp(deed, "name"))
     name_child(*deed == 'l');
   if (!strcmp(deed, "ready") && count > 2 && write(atoi(arguments[2]), "\n", 1) != 1)

@@ -63,10 +63,96 @@ import Testing
     for pid in [getpid(), 1, try board.pid("other"), try board.pid("good")] {
       try "\(pid)\n".write(toFile: board.path("liar.pid"), atomically: true, encoding: .utf8)
       #expect(board.command(["start", "liar"]).code == 1)
-      #expect(try board.service("liar")["reason"] as? String == "not ready in time")
+      #expect(
+        try board.service("liar")["reason"] as? String
+          == "not ready in time: the pid file names process \(pid), which is not the service's")
     }
     #expect(try board.state("good") == "ready")
     #expect(try board.state("other") == "ready")
+  }
+
+  @Test("a pid file without a newline is believed, one that is no regular file is not even opened")
+  func pidFileKinds() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "plain": {"exec": ["PROBE", "daemon", "DIR/plain.own"], "type": "forking",
+          "pidFile": "DIR/plain.pid", "ready": {"interval": "20ms"}},
+        "link": {"exec": ["PROBE", "daemon", "DIR/link.own"], "type": "forking", "restart": "no",
+          "pidFile": "DIR/link.pid", "ready": {"interval": "20ms", "timeout": "1s"}},
+        "fifo": {"exec": ["PROBE", "daemon", "DIR/fifo.own"], "type": "forking", "restart": "no",
+          "pidFile": "DIR/fifo.pid", "ready": {"interval": "20ms", "timeout": "1s"}}}}
+      """#)
+    mkfifo(board.path("fifo.pid"), 0o600)
+    // Whoever opens it would let this end be opened for writing without waiting.
+    symlink(board.path("link.own"), board.path("link.pid"))
+    let pid = try board.report("plain.own").first ?? ""
+    try pid.write(toFile: board.path("plain.pid"), atomically: true, encoding: .utf8)
+    try board.wait(for: "plain", "ready")
+    #expect(try board.pid("plain") == Int32(pid))
+    while try board.state("fifo") == "starting" {
+      #expect(open(board.path("fifo.pid"), O_WRONLY | O_NONBLOCK) == -1)
+    }
+    for name in ["link", "fifo"] { try board.wait(for: name, "failed") }
+  }
+
+  @Test("a pid file is read with the rights of the service", .enabled(if: Board.isRoot))
+  func pidFileRights() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {
+        "p": {"exec": ["PROBE", "daemon", "-"], "type": "forking", "user": 7311,
+          "pidFile": "DIR/p.pid", "restart": "no", "start": "manual",
+          "ready": {"interval": "20ms", "timeout": "1s"}}}}
+      """#)
+    for mode: mode_t in [0o644, 0o600] {
+      try "\(getpid())".write(toFile: board.path("p.pid"), atomically: true, encoding: .utf8)
+      chmod(board.path("p.pid"), mode)
+      #expect(board.command(["start", "p"]).code == 1)
+      let reason = try board.service("p")["reason"] as? String ?? ""
+      #expect(reason.contains("names process \(getpid())") == (mode == 0o644), "\(reason)")
+    }
+  }
+
+  @Test(
+    "a daemon that changes its user and session is known by its control group",
+    .enabled(if: Board.isRoot && GroupPlace.isThere, "needs cgroup v2"))
+  func dropping() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"d": {"exec": ["PROBE", "drop"], "type": "forking"}}}
+      """#)
+    try board.wait(for: "d", "ready")
+    let pid = try board.pid("d")
+    try board.wait("the change of user") { Shown(pid: pid).field("Uid").hasPrefix("65534") }
+    #expect(try board.state("d") == "ready")
+    #expect(try board.pid("d") == pid)
+    #expect(board.command(["stop", "d"]).code == 0)
+    #expect(kill(pid, 0) == -1)
+  }
+
+  @Test(
+    "the mark of a service's processes, which anybody can copy, counts for nothing beside a group",
+    .enabled(if: Board.isRoot && GroupPlace.isThere, "needs cgroup v2"))
+  func forged() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"n": {"exec": ["PROBE", "notify", "READY=1"], "type": "notify"}}}
+      """#)
+    try board.wait(for: "n", "ready")
+    let pid = try board.pid("n")
+    let other = try Child([Board.probe, "forge", "\(pid)", board.path("control.notify/n")])
+    defer { other.kill() }
+    // What it said has been read when what is said after it has been.
+    try board.wait("its word to be read") {
+      (try? String(contentsOfFile: "/proc/\(other.pid)/wchan", encoding: .utf8)) != nil
+        && Shown(pid: other.pid).field("State").hasPrefix("S")
+    }
+    for _ in 0..<20 { #expect(board.command(["status"]).code == 0) }
+    #expect(try board.pid("n") == pid)
+    #expect(try board.state("n") == "ready")
+    #expect(kill(pid, 0) == 0)
+    #expect(other.isRunning)
   }
 
   @Test("NOT-05 MAINPID is believed of the service's own processes only")

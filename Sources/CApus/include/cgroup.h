@@ -23,8 +23,13 @@ int32_t capus_cgroup_bears(int32_t group);
 /* Has children of a service enter its group by themselves, until it is made anew. */
 void capus_cgroup_spend(const char *service);
 /* Kills every process of the group; without one, those of the session that `leader` began, which
- * must not be reaped yet. */
-void capus_cgroup_kill(const char *service, int32_t leader);
+ * must not be reaped yet. 1 when there was one besides the leader, else 0. */
+int32_t capus_cgroup_kill(const char *service, int32_t leader);
+/* 1 when a process is in the group of a service or below it, 0 when not or when it is gone. */
+int32_t capus_cgroup_has(const char *service, int32_t pid);
+/* The first process of the group for which `is_it` says so, 0 for none. */
+int32_t capus_cgroup_each(const char *service, int32_t (*is_it)(int32_t pid, int32_t main),
+                          int32_t main);
 /* A number of the group: what follows `key` in a file of one, or the file's only one with "". */
 int64_t capus_cgroup_number(const char *service, const char *file, const char *key);
 /* Removes an empty group. */

@@ -123,6 +123,7 @@ struct capus_plan {
   int32_t report;     /* write end of the report pipe */
   int32_t group;      /* directory of the control group, -1 for none */
   uint32_t is_placed; /* 1 when the child is born in it; capus_spawn's business */
+  uint32_t is_old;    /* 1 when it is made by clone(2); capus_spawn's business */
   uint32_t identity;  /* the step that changes it; CAPUS_UNBORN for none */
   struct capus_expected expected;
   char ***paths; /* by enum capus_path_list */
@@ -140,7 +141,8 @@ struct capus_plan {
    * order into the report pipe where it is apart. */
   volatile uint32_t stage; /* CAPUS_UNBORN before the first */
   volatile int32_t error;
-  volatile int32_t found; /* by CAPUS_READ_PID */
+  volatile int32_t found;   /* by CAPUS_READ_PID */
+  volatile int32_t clamped; /* bits of RLIMIT_* that came out lower than asked for */
 };
 
 /* True where a process has an inode number of its own for as long as the board is up (pidfs, Linux
