@@ -152,26 +152,6 @@ extension Decoder {
     let isName = next >= 0x41 && next <= 0x5a || next == UInt8(ascii: "_")
     return isName || next == UInt8(ascii: "{") || next == UInt8(ascii: "(")
   }
-
-  // MARK: Sockets
-
-  /// Warns of what only a socket with a path has, at one without.
-  @inline(never) mutating func advise(_ listener: Listener, _ element: JSONNode) {
-    switch listener.address {
-    case .path where listener.kind != .special: return
-    case .path, .abstract, .port, .ipv4, .ipv6, .vsock, .netlink: break
-    }
-    let pathOnly = [
-      SocketKey.mode, .user, .group, .directoryMode, .symlinks, .removeOnStop,
-    ]
-    for key in pathOnly where listener.present & key.bit != 0 {
-      var cursor = Cursor(document.first(element), pathLength: path.count)
-      while next(&cursor) {
-        guard SocketKey.names.number(of: cursor.name) == Int(key.rawValue) else { continue }
-        warn(cursor.value, "has no effect: this socket has no path of its own")
-      }
-    }
-  }
 }
 
 extension Rows where Element == UInt8 {

@@ -43,8 +43,8 @@ extension Decoder {
         error(element, "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special")
         continue
       }
-      if reports.errors == failures { advise(listener, element) }
       listener.options = TableRange(from: firstOption, to: tables.values.count)
+      if reports.errors == failures { advise(listener, element) }
       tables.listeners.append(listener)
       listenerSites.add(Site(file: file, node: address))
     }
