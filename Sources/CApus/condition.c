@@ -15,7 +15,7 @@ CHILD bool has_argument(const char *wanted) {
   for (long at = 0; at < count; at++) {
     const char *rest = wanted;
     bool has_value = false;
-    for (; at < count && text[at] == *rest; at++)
+    for (; at < count && *rest != 0 && text[at] == *rest; at++)
       has_value |= *rest++ == '=';
     if (*rest == 0 && (at >= count || text[at] <= ' ' || (text[at] == '=' && !has_value)))
       return true;

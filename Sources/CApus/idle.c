@@ -42,8 +42,10 @@ static size_t name_size(const struct address *own) {
 static int is_connection(const struct address *own, const struct nlmsghdr *message) {
   if (own->any.sa_family != AF_UNIX) {
     const struct inet_diag_msg *found = NLMSG_DATA(message);
+    if (message->nlmsg_len < NLMSG_LENGTH(sizeof *found))
+      return 0;
     /* Closed by the daemon, it has no inode any more: the kernel sends what is left. */
-    return (1 << found->idiag_state & OPEN) != 0 || found->idiag_inode != 0;
+    return (1 << (found->idiag_state & 15) & OPEN) != 0 || found->idiag_inode != 0;
   }
   const struct unix_diag_msg *found = NLMSG_DATA(message);
   const struct nlattr *name = (const struct nlattr *)(found + 1);
@@ -62,7 +64,8 @@ static int read_answer(int fd, const struct address *own) {
     const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
     for (; NLMSG_OK(message, count); message = NLMSG_NEXT(message, count)) {
       if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
-        return *(const int *)NLMSG_DATA(message);
+        return message->nlmsg_len < NLMSG_LENGTH(sizeof(int)) ? CAPUS_BUSY
+                                                              : *(const int *)NLMSG_DATA(message);
       if (is_connection(own, message))
         return CAPUS_BUSY;
     }
