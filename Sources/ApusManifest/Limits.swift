@@ -22,7 +22,7 @@ public enum ManifestLimits {
   /// The shortest period of a timer: a shorter one would keep the processor busy.
   public static let timer = Interval.milliseconds(100)
   /// The shortest time between two looks at whether a service is ready.
-  public static let probe = Interval.milliseconds(10)
+  public static let probe = Interval.milliseconds(1)
   /// Bytes of a unix(7) path or abstract name: `sun_path` holds 108, one of them NUL.
   public static let socketPath = 107
   /// Bytes of any other path (PATH_MAX holds 4,096, one of them NUL).
