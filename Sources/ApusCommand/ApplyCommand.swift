@@ -12,7 +12,7 @@ enum ApplyCommand {
     let isFirst: Bool
     do throws(FrameError) {
       let supervisor = try SupervisorReply(decoding: frames.first ?? Rows())
-      path = file(of: supervisor)
+      path = supervisor.mainFile
       isFirst = supervisor.pid == 1
     } catch {
       throw Connection.nonsense(error, context: &context)
@@ -56,17 +56,6 @@ enum ApplyCommand {
     if manifest.services[index].digest != digest { tell(name, "changed", context: &context) }
     // As templates are.
     manifest.services[index].flags.insert(.template)
-  }
-
-  /// The main file as this process finds it.
-  private static func file(of supervisor: SupervisorReply) -> Bytes {
-    if supervisor.manifest.first == UInt8(ascii: "/") { return supervisor.manifest }
-    var path = ByteWriter.room(512)
-    path.text("/proc/")
-    path.decimal(Int64(supervisor.pid))
-    path.text("/cwd/")
-    path.bytes(supervisor.manifest)
-    return path.bytes
   }
 
   @inline(never)

@@ -56,10 +56,10 @@ enum BootCommand {
     context.output.endLine()
     guard !entries.isEmpty else { return }
     var table = Table()
-    table.column("AT", least: 8, isNumber: true)
-    table.column("TOOK", least: 8, isNumber: true)
-    table.column("WHAT", least: 5)
-    table.column("NAME", least: 16)
+    table.column("AT", isNumber: true)
+    table.column("TOOK", isNumber: true)
+    table.column("WHAT")
+    table.column("NAME")
     for entry in entries {
       table.row(tint: .plain, column: 0)
       table.cell.seconds(entry.atUs)
@@ -69,7 +69,7 @@ enum BootCommand {
       table.word(entry.stage.word)
       table.text(entry.name)
     }
-    table.render(into: &context.output, colour: false)
+    table.render(into: &context.output, colour: false, width: context.width)
   }
 
   private static func json(

@@ -21,7 +21,9 @@ enum Connection {
     let onlyWaits = invocation.verb == .wait || context.onlyWaits
     let follows = command == .logs && invocation.options.contains(.follow)
     try send(
-      command, name: name, invocation.options, onlyWaits: onlyWaits || follows, to: fd,
+      command, name: name, invocation.options,
+      onlyWaits: onlyWaits && !command.isListing || follows,
+      to: fd,
       context: &context)
     let isListing = command.isListing
     let isBoard = !isListing && command.naming == .never
@@ -37,7 +39,10 @@ enum Connection {
       let limit =
         isLive || command == .events
         ? -1 : isListing ? Int32(clamping: context.timeoutMs) : invocation.timeoutMs
-      let frame = try receive(fd, timeout: limit, onlyWaits: onlyWaits, context: &context)
+      guard let frame = try receive(fd, timeout: limit, context: &context) else {
+        if onlyWaits, !isListing { throw timedOut(name, invocation, context: &context) }
+        throw context.failure(.noSupervisor, "no answer from the supervisor: timed out")
+      }
       var kind = ReplyKind.goingDown
       if !frame.isEmpty { kind = try self.kind(of: frame, context: &context) }
       switch kind {
@@ -135,17 +140,39 @@ enum Connection {
     }
   }
 
-  /// Receives one frame, empty when the supervisor has closed; milliseconds, -1 waits for ever.
+  /// Says in which state a service is that nobody could wait for any longer.
+  private static func timedOut(
+    _ name: Bytes, _ invocation: borrowing Invocation, context: inout Context
+  ) -> Failure {
+    let frames = (try? ask(.status, name: name, invocation, context: &context)) ?? Rows()
+    var state: ServiceReply?
+    for frame in frames {
+      if let service = try? ServiceReply(decoding: frame), service.name.same(as: name) {
+        state = service
+      }
+    }
+    context.begin(name.isEmpty ? "timed out" : ": timed out", after: name)
+    if let state {
+      context.error.writer.text(": ")
+      context.error.writer.text(state.record.state.word)
+      if !state.reason.isEmpty { context.error.writer.text(": ") }
+      context.error.writer.safe(state.reason)
+    }
+    return context.end(.failed)
+  }
+
+  /// Receives one frame, empty when the supervisor has closed, nil when none has come in so many
+  /// milliseconds; -1 waits for ever.
   private static func receive(
-    _ fd: Int32, timeout: Int32, onlyWaits: Bool, context: inout Context
-  ) throws(Failure) -> Bytes {
+    _ fd: Int32, timeout: Int32, context: inout Context
+  ) throws(Failure) -> Bytes? {
     var frame = Bytes(repeating: 0, count: Frame.replyLimit)
     let count = unsafe frame.withUnsafeMutableBufferPointer {
       unsafe capus_client_receive(fd, $0.baseAddress, UInt32(Frame.replyLimit), timeout)
     }
     let errno = Errno(0 &- count)
     if count < 0, errno != .connectionReset {
-      if onlyWaits { throw context.failure(.failed, "waited in vain") }
+      if errno == .timedOut { return nil }
       throw context.failure(.noSupervisor, "no answer from the supervisor", Rows(), errno)
     }
     frame.removeLast(Frame.replyLimit - Int(max(0, count)))

@@ -13,6 +13,8 @@ package struct Context: ~Copyable {
   package var runtimeDirectory: Bytes?
   /// Whether tables may use colour.
   package var colour = false
+  /// Columns of the terminal that tables have to fit; nil for a pipe, into which they go whole.
+  package var width: Int?
   /// CLOCK_BOOTTIME in microseconds.
   package var now: Int64
   /// What turns CLOCK_BOOTTIME into CLOCK_REALTIME, in microseconds.
@@ -39,6 +41,10 @@ package struct Context: ~Copyable {
     control = Context.variable("APUS_CONTROL")
     runtimeDirectory = Context.variable("XDG_RUNTIME_DIR")
     colour = Context.variable("NO_COLOR") == nil && capus_client_is_terminal(1) == 1
+    if capus_client_is_terminal(1) == 1 {
+      let columns = capus_client_columns(1)
+      width = columns > 0 ? Int(columns) : Table.usualWidth
+    }
     now = capus_now()
     wallOffset = capus_wall_time() - now
     hasClock = true

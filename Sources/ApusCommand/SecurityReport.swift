@@ -19,16 +19,16 @@ struct SecurityReport {
   /// Writes a table, and below it what else makes each service weak.
   func table(context: inout Context) {
     var table = Table()
-    table.column("SERVICE", least: 8)
-    table.column("USER", least: 6)
-    table.column("CAPABILITIES", least: 12)
-    table.column("SETUID", least: 6)
-    table.column("EXPOSURE", least: 8, isNumber: true)
-    table.column("IMPROVE", least: 12)
-    table.column("NETWORK", least: 7)
-    table.column("LOCAL", least: 5)
+    table.column("SERVICE")
+    table.column("USER")
+    table.column("CAPABILITIES")
+    table.column("SETUID")
+    table.column("EXPOSURE", isNumber: true)
+    table.column("IMPROVE")
+    table.column("NETWORK")
+    table.column("LOCAL")
     for rank in worstFirst(manifest) { row(Int(rank & 0xffff), manifest, &table) }
-    table.render(into: &context.output, colour: context.colour)
+    table.render(into: &context.output, colour: context.colour, width: context.width)
     for rank in worstFirst(manifest) {
       let index = Int(rank & 0xffff)
       for finding in findings(of: index) {

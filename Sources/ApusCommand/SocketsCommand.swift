@@ -36,15 +36,15 @@ enum SocketsCommand {
 
   private static func table(_ sockets: Rows<SocketReply>, context: inout Context) {
     var table = Table()
-    table.column("ADDRESS", least: 12)
-    table.column("NAME", least: 6)
-    table.column("SERVICE", least: 8)
-    table.column("STATE", least: 9)
-    table.column("QUEUE", least: 5, isNumber: true)
-    table.column("ACCEPTED", least: 8, isNumber: true)
-    table.column("DETAIL", least: 14)
+    table.column("ADDRESS")
+    table.column("NAME")
+    table.column("SERVICE")
+    table.column("STATE")
+    table.column("QUEUE", isNumber: true)
+    table.column("ACCEPTED", isNumber: true)
+    table.column("DETAIL")
     for index in sockets.indices { row(sockets[index], &table, context) }
-    table.render(into: &context.output, colour: context.colour)
+    table.render(into: &context.output, colour: context.colour, width: context.width)
   }
 
   private static func row(

@@ -32,16 +32,56 @@ enum StatusCommand {
     if invocation.options.contains(.json) {
       json(supervisor, all, services, context: &context)
     } else if invocation.operands.count == 1 {
-      for index in services { detail(all[index], context: &context) }
+      for index in services {
+        detail(all[index], context: &context)
+        if all[index].record.state == .invalid {
+          supervisor?.tellMistake(of: all[index].name, context: &context)
+        }
+      }
       if !services.isEmpty { try LogsCommand.show(last: 10, invocation, context: &context) }
     } else {
+      troubles(all, services, context: &context)
       table(all, services, context: &context)
     }
     for name in missing { _ = Connection.noSuchService(name, context: &context) }
     if !missing.isEmpty { throw Failure(.noSuchService) }
-    for index in services where isNamed && !isRunning(all[index].record.state) {
+    for index in services
+    where isNamed && !isRunning(all[index].record.state) || all[index].record.socketErrors > 0 {
       throw Failure(.notRunning)
     }
+  }
+
+  /// Says first what is wrong with the services that follow: `2 failed, 1 socket in error`.
+  private static func troubles(
+    _ all: Rows<ServiceReply>, _ services: Rows<Int>, context: inout Context
+  ) {
+    var (failed, invalid, masked, sockets) = (0, 0, 0, 0)
+    for index in services {
+      let record = all[index].record
+      if record.state == .failed { failed += 1 }
+      if record.state == .invalid { invalid += 1 }
+      if record.isMasked { masked += 1 }
+      sockets += Int(record.socketErrors)
+    }
+    var isFirst = true
+    count(failed, "failed", "failed", &isFirst, &context.output)
+    count(invalid, "invalid", "invalid", &isFirst, &context.output)
+    count(sockets, "socket in error", "sockets in error", &isFirst, &context.output)
+    count(masked, "masked", "masked", &isFirst, &context.output)
+    if !isFirst { context.output.endLine() }
+  }
+
+  @inline(never)
+  private static func count(
+    _ number: Int, _ one: StaticString, _ more: StaticString, _ isFirst: inout Bool,
+    _ output: inout Output
+  ) {
+    if number == 0 { return }
+    output.writer.text(isFirst ? "" : ", ")
+    output.writer.decimal(UInt64(number))
+    output.writer.text(" ")
+    output.writer.text(number == 1 ? one : more)
+    isFirst = false
   }
 
   @inline(never)
@@ -70,15 +110,15 @@ enum StatusCommand {
     _ all: Rows<ServiceReply>, _ services: Rows<Int>, context: inout Context
   ) {
     var table = Table()
-    table.column("SERVICE", least: 16)
-    table.column("STATE", least: 9)
-    table.column("SINCE", least: 13)
-    table.column("PID", least: 7, isNumber: true)
-    table.column("RESTARTS", least: 8, isNumber: true)
-    table.column("MEMORY", least: 6, isNumber: true)
-    table.column("DETAIL", least: 8)
+    table.column("SERVICE")
+    table.column("STATE")
+    table.column("SINCE")
+    table.column("PID", isNumber: true)
+    table.column("RESTARTS", isNumber: true)
+    table.column("MEMORY", isNumber: true)
+    table.column("DETAIL")
     for index in services { row(all[index], &table, context) }
-    table.render(into: &context.output, colour: context.colour)
+    table.render(into: &context.output, colour: context.colour, width: context.width)
   }
 
   private static func row(
@@ -213,6 +253,7 @@ enum StatusCommand {
     json.member("memoryBytes", unsigned: record.memory)
     json.member("cpuUs", unsigned: record.processor)
     json.member("tasks", unsigned: record.tasks)
+    json.member("socketErrors", Int64(record.socketErrors))
     json.endObject()
   }
 }

@@ -21,20 +21,24 @@ package enum Tint: UInt8, Sendable {
   }
 }
 
-/// A table that fits 80 columns.
+/// A table that fits a terminal, or is as wide as it must be in a pipe.
 ///
-/// A column without a value is left out. What is too wide is cut, but never a first cell: names and
-/// addresses are there to be copied, so a long one gets a line of its own.
+/// A column without a value is left out. Nothing is ever cut, since names, addresses and reasons are
+/// there to be copied: where a terminal is too narrow the last column, the least important one, goes
+/// on in lines of its own below, and a first cell that leaves the others no room gets one as well.
 package struct Table {
   private struct Column {
     var header: StaticString
     var isNumber: Bool
-    var least: Int
     var width = 0
   }
 
-  /// The most columns of a line.
-  package static let lineLimit = 80
+  /// The columns of a terminal that does not tell how many it has.
+  package static let usualWidth = 80
+  /// The narrowest last column that still stands beside the others.
+  private static let leastFolded = 24
+  /// How far a cell below its row is moved in.
+  private static let indentation = 4
 
   private var columns: Rows<Column> = Rows()
   private var cells: Rows<Bytes> = Rows()
@@ -46,12 +50,9 @@ package struct Table {
   /// A table without columns.
   package init() {}
 
-  /// Adds a column that may shrink to `least` characters.
-  @inline(never) package mutating func column(
-    _ header: StaticString, least: Int, isNumber: Bool = false
-  ) {
-    columns.append(
-      Column(header: header, isNumber: isNumber, least: max(least, header.utf8CodeUnitCount)))
+  /// Adds a column.
+  @inline(never) package mutating func column(_ header: StaticString, isNumber: Bool = false) {
+    columns.append(Column(header: header, isNumber: isNumber))
   }
 
   /// Adds a row; its cells follow in order. `tint` colours the cell of `column`.
@@ -101,50 +102,71 @@ package struct Table {
     cell.safe(reason)
   }
 
-  /// Writes the table, with a line of headers.
-  @inline(never) package mutating func render(into output: inout Output, colour: Bool) {
-    measure()
-    for index in columns.indices {
+  /// Writes the table, with a line of headers, for a terminal of so many columns; nil for a pipe.
+  @inline(never) package mutating func render(into output: inout Output, colour: Bool, width: Int?)
+  {
+    let last = measure()
+    let limit = width ?? .max
+    // What stands before the last column, and the room that is left for that one.
+    var before = 0
+    for index in columns.indices where index < last && columns[index].width > 0 {
+      before += columns[index].width + 2
+    }
+    if before > limit, let first = columns.first {
+      // Long names get lines of their own.
+      before -= first.width
+      columns[0].width = first.header.utf8CodeUnitCount
+      before += columns[0].width
+    }
+    let room = max(0, limit - before)
+    let isBelow = room < min(columns.at(last)?.width ?? 0, Table.leastFolded)
+    for index in columns.indices where !(isBelow && index == last) {
       pad(index, Bytes(columns[index].header), .plain, &output)
     }
     output.endRow()
     for row in tints.indices {
       let start = row * columns.count
       guard start + columns.count <= cells.count else { return }
-      for index in columns.indices {
+      for index in columns.indices where index < last {
         var text = cells[start + index]
         if index == 0, Table.width(text) > columns[0].width {
-          output.writer.bytes(Table.cut(text, to: Table.lineLimit))
+          output.writer.bytes(text)
           output.endLine()
           text = Rows()
         }
         pad(index, text, colour && index == tinted ? tints[row] : .plain, &output)
       }
+      guard last >= 0 else { continue }
+      let text = cells[start + last]
+      if isBelow {
+        output.endRow()
+        if text.isEmpty { continue }
+        output.writer.spaces(Table.indentation)
+        output.writer.text(columns[last].header)
+        output.writer.text(": ")
+        let indent = Table.indentation + columns[last].header.utf8CodeUnitCount + 2
+        fold(text, limit - indent, indent: indent, &output)
+      } else if Table.width(text) > room {
+        fold(text, room, indent: before, &output)
+      } else {
+        pad(last, text, colour && last == tinted ? tints[row] : .plain, &output)
+      }
       output.endRow()
     }
   }
 
-  /// Gives every column the width of its widest cell, then takes from the widest until all fit.
-  private mutating func measure() {
+  /// Gives every column the width of its widest cell. The last one that has any; -1 without one.
+  private mutating func measure() -> Int {
+    var last = -1
     for index in columns.indices {
       var width = 0
       for cell in stride(from: index, to: cells.count, by: columns.count) {
         width = max(width, Table.width(cells[cell]))
       }
       columns[index].width = width == 0 ? 0 : max(width, columns[index].header.utf8CodeUnitCount)
+      if width > 0 { last = index }
     }
-    var total = -2
-    for column in columns where column.width > 0 { total += column.width + 2 }
-    while total > Table.lineLimit {
-      var widest: Int?
-      for index in columns.indices where columns[index].width > columns[index].least {
-        if let known = widest, columns[known].width >= columns[index].width { continue }
-        widest = index
-      }
-      guard let widest else { return }
-      columns[widest].width -= 1
-      total -= 1
-    }
+    return last
   }
 
   /// Writes one cell in its column's width; nothing in a column that is left out.
@@ -152,15 +174,38 @@ package struct Table {
   private func pad(_ index: Int, _ text: Bytes, _ tint: Tint, _ output: inout Output) {
     let width = columns[index].width
     if width == 0 { return }
-    let shown = Table.cut(text, to: width)
-    let missing = width - Table.width(shown)
+    let missing = width - Table.width(text)
     let isNumber = columns[index].isNumber
     if isNumber { output.writer.spaces(missing) }
     if tint != .plain { output.writer.text(tint.sequence) }
-    output.writer.bytes(shown)
+    output.writer.bytes(text)
     if tint != .plain { output.writer.text(Tint.end) }
     // What stands behind the last column, `endRow` takes back.
     output.writer.spaces((isNumber ? 0 : missing) + 2)
+  }
+
+  /// Writes a text in lines of at most `width` characters, broken at spaces where there are some,
+  /// the second and later ones behind `indent` spaces.
+  private func fold(_ text: Bytes, _ width: Int, indent: Int, _ output: inout Output) {
+    var start = 0
+    while true {
+      var (end, characters, space) = (start, 0, start)
+      while end < text.count {
+        let isStart = text[end] & 0xc0 != 0x80
+        if isStart, characters == max(1, width) { break }
+        if isStart { characters += 1 }
+        if text[end] == UInt8(ascii: " ") { space = end }
+        end += 1
+      }
+      let isWhole = end == text.count
+      if !isWhole, text[end] != UInt8(ascii: " "), space > start { end = space }
+      for index in start..<end { output.writer.byte(text[index]) }
+      start = end
+      while start < text.count, text[start] == UInt8(ascii: " ") { start += 1 }
+      if start >= text.count { return }
+      output.endLine()
+      output.writer.spaces(indent)
+    }
   }
 
   /// Characters of a UTF-8 text: every byte that does not continue one.
@@ -168,21 +213,6 @@ package struct Table {
     var width = 0
     for byte in text where byte & 0xc0 != 0x80 { width += 1 }
     return width
-  }
-
-  /// A text of at most `width` characters, its end replaced by three dots where it is longer.
-  @inline(never) static func cut(_ text: Bytes, to width: Int) -> Bytes {
-    guard Table.width(text) > width else { return text }
-    var kept: Bytes = Rows()
-    var characters = 0
-    for byte in text {
-      if byte & 0xc0 != 0x80 {
-        if characters + 3 >= width { break }
-        characters += 1
-      }
-      kept.push(byte)
-    }
-    return kept.with("...")
   }
 }
 

@@ -162,6 +162,8 @@ extension Driver where K: ~Copyable {
         ranOutOfMemory: exit.ranOutOfMemory)
     }
     record.nextStart = report.nextStart
+    record.isMasked = report.reason.kind == .mask
+    let refused = supervisor.firstSocketError(of: index, count: &record.socketErrors)
     if report.pid != 0 || report.connections > 0 {
       let usage = kernel.usage(of: report.instance, service: number)
       record.memory = usage.memory
@@ -180,6 +182,11 @@ extension Driver where K: ~Copyable {
           if report.reason.kind != .none { writer.text(", ") }
         }
         report.reason.write(into: &writer, manifest: manifest, service: number)
+        guard let refused else { return }
+        writer.text(report.reason.kind == .none ? "socket error: " : ", socket error: ")
+        refused.reason.write(
+          into: &writer, manifest: manifest, service: number,
+          listener: UInt16(truncatingIfNeeded: refused.index))
       }, status: { writer in writer.bytes(status.bytes) })
   }
 
@@ -274,5 +281,23 @@ extension Driver where K: ~Copyable {
       })
     _ = kernel.send(frame, to: client)
     kernel.close(client)
+  }
+}
+
+extension Supervisor {
+  /// The first socket of a service that the kernel has refused, with its index, and how many there are.
+  ///
+  /// A service may be `listening` with some of its sockets alone, so its state does not tell.
+  func firstSocketError(of service: Int, count: inout UInt8) -> (index: Int, reason: Reason)? {
+    var first: (index: Int, reason: Reason)?
+    guard let declared = manifest.services.at(service) else { return nil }
+    for index in declared.listeners.indices {
+      guard let report = report(listener: index), report.state == .error,
+        report.reason.kind != .none
+      else { continue }
+      count = count == .max ? count : count + 1
+      if first == nil { first = (index, report.reason) }
+    }
+    return first
   }
 }

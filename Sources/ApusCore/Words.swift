@@ -125,7 +125,7 @@ extension Reason {
       writeErrno(into: &writer)
     case .triggerLimit: writer.text("triggered too often")
     case .connectionLimit: writer.text("as many connections as allowed")
-    case .noAccept: writer.text("ended without taking what waits")
+    case .noAccept: writer.text("exited without accepting the pending connection")
     case .restartLimit: writer.text("restarted too often")
     case .startTimeout: writer.text("did not start in time")
     case .stopTimeout: writer.text("did not stop in time")

@@ -110,6 +110,10 @@ public struct ServiceRecord: Equatable, Sendable {
   public var tasks: UInt64?
   /// What its part of the manifest in force comes to; 0 for a connection.
   public var digest: UInt32 = 0
+  /// How many of its sockets are not bound, because the kernel refuses them.
+  public var socketErrors: UInt8 = 0
+  /// True when the kernel command line keeps it from starting.
+  public var isMasked = false
 
   /// A service that never ran.
   public init(state: ServiceState, since: Instant) {
@@ -190,6 +194,8 @@ extension ByteWriter {
     little(record.processor ?? .max, bytes: 8)
     little(record.tasks ?? .max, bytes: 8)
     little(UInt64(record.digest), bytes: 4)
+    byte(record.socketErrors)
+    byte(record.isMasked ? 1 : 0)
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
     field(limit: Frame.statusLimit, status)

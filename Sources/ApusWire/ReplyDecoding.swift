@@ -91,6 +91,8 @@ public struct ServiceReply: Equatable, Sendable {
     record.processor = fields.amount()
     record.tasks = fields.amount()
     record.digest = UInt32(truncatingIfNeeded: fields.number(bytes: 4))
+    record.socketErrors = fields.byte()
+    record.isMasked = fields.byte() & 1 != 0
     name = fields.text(limit: Frame.nameLimit)
     reason = fields.text(limit: Frame.reasonLimit)
     status = fields.text(limit: Frame.statusLimit)

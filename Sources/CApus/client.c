@@ -223,3 +223,8 @@ int capus_client_is_terminal(int fd) {
   struct termios settings;
   return raw3(SYS_ioctl, fd, TCGETS, &settings) == 0;
 }
+
+int capus_client_columns(int fd) {
+  struct winsize size = {0};
+  return raw3(SYS_ioctl, fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}

@@ -171,8 +171,9 @@ private let good = """
     #expect(outcome.code == 0)
     #expect(
       outcome.output == """
-        SERVICE  USER  CAPABILITIES  SETUID  EXPOSURE  IMPROVE  NETWORK  LOCAL
-        db       root  all           yes          100  user              /run/db 127....
+        SERVICE  USER  CAPABILITIES  SETUID  EXPOSURE  IMPROVE  NETWORK
+        db       root  all           yes          100  user
+            LOCAL: /run/db 127.0.0.1:5432
         web      www   none          no            55  seccomp  80
 
         """)

@@ -104,11 +104,12 @@ private let bare = service("getty@ttyS0", .listening)
         {"supervisor":{"pid":1,"version":"0.1.0","uptimeUs":1099000000,"allocations":0},"services":[\
         {"name":"web","state":"ready","sinceUs":1000000977000000,"mainPid":77,"restarts":2,\
         "lastExit":{"kind":"signal","code":11,"atUs":1000000976900000},"nextStartUs":null,\
-        "reason":"","status":"","memoryBytes":1258292,"cpuUs":2500000,"tasks":3},\
+        "reason":"","status":"","memoryBytes":1258292,"cpuUs":2500000,"tasks":3,\
+        "socketErrors":0},\
         {"name":"crash","state":"backoff","sinceUs":1000000977000000,"mainPid":0,"restarts":0,\
         "lastExit":{"kind":"exit","code":1,"atUs":1000001099000000},\
         "nextStartUs":1000001103200000,"reason":"exited with 1","status":"","memoryBytes":null,\
-        "cpuUs":null,"tasks":null}]}
+        "cpuUs":null,"tasks":null,"socketErrors":0}]}
 
         """)
     _ = try parsed(outcome.output)
@@ -247,33 +248,70 @@ private let bare = service("getty@ttyS0", .listening)
     #expect(!plain.output.contains("\u{1b}"))
   }
 
-  @Test("tables fit 80 columns whatever stands in them") func width() throws {
+  @Test("a table fits the terminal and loses nothing, and is whole in a pipe")
+  func width() throws {
     let long = String(repeating: "n", count: 64)
+    let why = "cannot bind 0.0.0.0:80: EADDRINUSE (98), and some more words that make it long"
     let frames = [
-      supervisor,
-      service(long, .listening, pid: 4_194_304, reason: String(repeating: "r", count: 300)) {
+      supervisor, service("web", .listening, reason: why),
+      service(long, .listening, pid: 4_194_304, reason: String(repeating: "é", count: 150)) {
         $0.restarts = .max
         $0.memory = .max - 1
         $0.nextStart = .never
-      },
-      service("short", .ready, reason: String(repeating: "é", count: 150)), endFrame,
-    ]
-    let (status, _) = try ask(["status"], frames)
-    for line in status.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
-    #expect(status.output.contains("\n\(long)\n"), "a long name stays whole")
-    let sockets = [
-      listener(
-        long, String(repeating: "m", count: 200), "/run/" + String(repeating: "a", count: 102),
-        .listening, reason: String(repeating: "r", count: 300)
-      ) {
-        $0.queued = .max - 1
-        $0.accepted = .max
-        $0.lastTrigger = .zero
-        $0.pausedUntil = .never
       }, endFrame,
     ]
-    let (list, _) = try ask(["list-sockets"], sockets)
-    for line in list.output.split(separator: "\n") { #expect(line.count <= 80, "\(line)") }
+    for width in [30, 60, 80, 140] {
+      let (status, _) = try ask(["status"], frames, width: width)
+      let lines = status.output.split(separator: "\n")
+      for line in lines where line != long { #expect(line.count <= max(70, width), "\(line)") }
+      #expect(lines.contains { $0.hasPrefix(long) }, "a long name stays whole")
+      let words = status.output.split { $0 == " " || $0 == "\n" }
+      for word in why.split(separator: " ") { #expect(words.contains(word)) }
+      #expect(status.output.filter { $0 == "é" }.count == 150)
+    }
+    let (pipe, _) = try ask(["status"], frames, width: nil)
+    #expect(pipe.output.split(separator: "\n").count == 3)
+    #expect(pipe.output.contains(why) && !pipe.output.contains("..."))
+    let sockets = [
+      listener(
+        "web", "http", "/run/" + String(repeating: "a", count: 102), .listening, reason: why),
+      endFrame,
+    ]
+    let (list, _) = try ask(["list-sockets"], sockets, width: nil)
+    #expect(list.output.split(separator: "\n").count == 2)
+  }
+
+  @Test("the last column goes on below itself") func folded() throws {
+    let frames = [
+      supervisor, service("web", .failed, reason: "one two three four five six seven eight"),
+      endFrame,
+    ]
+    let (status, _) = try ask(["status"], frames, width: 56)
+    #expect(
+      status.output == """
+        1 failed
+        SERVICE  STATE   SINCE        DETAIL
+        web      failed  2min 3s ago  one two three four five
+                                      six seven eight
+
+        """)
+  }
+
+  @Test("what is wrong is counted first, and a socket in error is no rest") func troubles() throws {
+    let frames = [
+      supervisor, web, service("a", .failed), service("b", .invalid),
+      service("c", .listening, reason: "socket error: cannot bind 80: EACCES (13)") {
+        $0.socketErrors = 1
+      },
+      service("d", .listening) { $0.socketErrors = 2 },
+      service("e", .stopped) { $0.isMasked = true }, endFrame,
+    ]
+    let (status, _) = try ask(["status"], frames)
+    #expect(status.output.hasPrefix("1 failed, 1 invalid, 3 sockets in error, 1 masked\n"))
+    #expect(status.code == 3)
+    let (json, _) = try ask(["status", "--json"], frames)
+    let services = try #require(try parsed(json.output)["services"] as? [[String: Any]])
+    #expect(services[3]["reason"] as? String == "socket error: cannot bind 80: EACCES (13)")
   }
 
   @Test("a thousand services are listed whole") func many() throws {

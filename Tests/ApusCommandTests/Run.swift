@@ -13,12 +13,13 @@ struct Outcome {
 /// Runs a command at 1100 s after the kernel's start, which is second 1,000,001,100 of wall time.
 func run(
   _ words: [String], control: String? = nil, colour: Bool = false, timeoutMs: UInt32 = 10_000,
-  runtimeDirectory: String? = nil
+  runtimeDirectory: String? = nil, width: Int? = 80
 ) -> Outcome {
   var context = Context(now: 1_100_000_000, wallOffset: 1_000_000_000_000_000)
   context.control = control.map { Array($0.utf8) }
   context.runtimeDirectory = runtimeDirectory.map { Array($0.utf8) }
   context.colour = colour
+  context.width = width
   context.timeoutMs = timeoutMs
   let code = runCommand(words.map { Array($0.utf8) }, context: &context)
   context.output.flush()
@@ -29,11 +30,11 @@ func run(
 }
 
 /// Runs `apus` with these words against a supervisor that answers with these frames.
-func ask(_ words: [String], _ replies: [[UInt8]]..., colour: Bool = false) throws
-  -> (outcome: Outcome, requests: [[UInt8]])
-{
+func ask(
+  _ words: [String], _ replies: [[UInt8]]..., colour: Bool = false, width: Int? = 80
+) throws -> (outcome: Outcome, requests: [[UInt8]]) {
   let supervisor = try FakeSupervisor(replies)
-  let outcome = run(["apus"] + words, control: supervisor.path, colour: colour)
+  let outcome = run(["apus"] + words, control: supervisor.path, colour: colour, width: width)
   return (outcome, supervisor.requests())
 }
 

@@ -92,7 +92,7 @@ import Testing
   func shutdownBesideProbe(_ step: Int) throws {
     let sim = try simulate(
       services:
-        #""a": {"exec": ["/a"], "ready": {"exec": ["/p"], "interval": "1ms"}, "#
+        #""a": {"exec": ["/a"], "ready": {"exec": ["/p"], "interval": "10ms"}, "#
         + #""stop": {"exec": ["/s"]}}"#)
     sim.world.helperCodes[0] = 1
     let start = sim.world.time

@@ -74,7 +74,8 @@ final class Board: @unchecked Sendable {
       arguments, environment: environment, output: log,
       errors: echoes ? .descriptor(1) : .none)
     try wait("the control socket") { FileManager.default.fileExists(atPath: control) }
-    try wait("an answer") { command(["status"]).code == 0 }
+    // Or 3, when a socket is in error.
+    try wait("an answer") { [0, 3].contains(command(["status"]).code) }
   }
 
   deinit {

@@ -42,4 +42,6 @@ int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_
 
 /* 1 for a terminal. */
 int capus_client_is_terminal(int fd);
+/* The columns of a terminal; 0 when it does not tell. */
+int capus_client_columns(int fd);
 #endif
