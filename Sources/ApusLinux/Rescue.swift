@@ -166,6 +166,8 @@ public func runRescue(_ plan: RescuePlan, until: Int64 = .max) -> Never {
         if pid == shell { shell = -1 }
       }
       if capus_now() >= until {
+        // The console is the services' again: two that read from it get half of what is typed each.
+        if shell > 0 { _ = capus_kill(0 &- shell, 1) }
         complain("execute", "apus", Errno(0 &- capus_return()))
         until = capus_now() &+ 1_000_000
       }
