@@ -96,13 +96,12 @@ import Testing
     let sim = simulate {
       $0.service("ssh") {
         $0.listen()
-        $0.accept(max: 2, perSource: 1)
+        $0.accept(max: 2)
         $0.service.trigger = Rate(count: 1, window: .seconds(4))
       }
     }
     sim.always(Script())
-    let source = ConnectionSource(family: 2, key: 1)
-    sim.world.after(1_000_000) { $0.connect(0, count: 400, source: source) }
+    sim.world.after(1_000_000) { $0.connect(0, count: 400) }
     try sim.run(for: .minutes(10))
     #expect(sim.world.listeners[0].queue.count > 100)
     try sim.checkRecovery()
