@@ -85,7 +85,8 @@ public enum ControlDesk {
       number &+= digit &* scale
       scale &*= 10
     }
-    guard name[end] == UInt8(ascii: "@"), number > 0,
+    // A name of one byte has nothing before a number.
+    guard end < name.count, name[end] == UInt8(ascii: "@"), number > 0,
       let index = manifest.index(of: name.extracting(0..<end)),
       manifest.services[index].accepts
     else { return nil }
