@@ -279,7 +279,7 @@ extension World {
     noteChildless()
   }
 
-  private func noteChildless() {
+  func noteChildless() {
     if processes.allSatisfy({ $0 == nil }) { childlessIsDue = true }
   }
 
@@ -304,99 +304,6 @@ extension World {
     if let connection = heldConnection(id) {
       if connections[connection].fate == .held { connections[connection].fate = .discarded }
       held[Int(id.slot)] = nil
-    }
-    noteChildless()
-    return .done
-  }
-
-  func signal(_ id: InstanceID, _ number: UInt8, _ scope: SignalScope) -> Outcome {
-    guard let instance = live(id) else {
-      violate(4, "signal \(number) to \(id), which no live pidfd holds")
-      return .done
-    }
-    if instance.isMain {
-      services[instance.service].signals.append(
-        ServiceFacts.SentSignal(time: time, number: number, scope: scope))
-      checkStopOrder(instance, number)
-      let isEnd = number == 9 || number == 6 || number == stopSignal(of: instance.service)
-      if shutdownOrdered == nil, isEnd { instances[Int(id.slot)]?.wasEnding = true }
-    }
-    deliver(number, to: instance.process, instance.serial)
-    guard scope == .all else { return .done }
-    for index in processes.indices where index != instance.process {
-      if let process = processes[index], process.group == instance.group {
-        deliver(number, to: index, process.serial)
-      }
-    }
-    return .done
-  }
-
-  private func stopSignal(of service: ServiceIndex) -> UInt8 {
-    manifest.stop(of: manifest.services[service]).signal
-  }
-
-  /// During a shutdown what needs a service is gone before that service gets its first signal.
-  ///
-  /// Not so for the last KILL, when the time for the shutdown is up: that ends all at once. Nor for
-  /// the KILL of a child that did not reach execve(2) in its time, nor for what was being ended before
-  /// the order came.
-  private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
-    guard let shutdownOrdered, !instance.hasExited, !instance.wasEnding else { return }
-    if number == 9, !instance.hasLanded { return }
-    // One that makes room for another manifest was stopped before, and what needs it goes on.
-    if manifest.services[instance.service].flags.contains(.leaving) { return }
-    let total = manifest.system.shutdownTimeout.microseconds
-    if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
-    for (index, service) in manifest.services.enumerated() where index != instance.service {
-      for link in service.needs.indices where manifest.links.at(link) == UInt16(instance.service) {
-        if let dependent = instances.at(index) ?? nil, !dependent.hasExited, !isUnkillable(index) {
-          violate(8, "service \(instance.service) is stopped before \(index), which needs it")
-        }
-      }
-    }
-  }
-
-  func isUnkillable(_ service: ServiceIndex) -> Bool {
-    guard let instance = instances.at(service) ?? nil else { return false }
-    return processes[instance.process].map { $0.script.killDelay > 1_000_000 } ?? false
-  }
-
-  func deliver(_ number: UInt8, to index: Int, _ serial: UInt64) {
-    guard let process = process(index, serial), process.stage != .zombie else { return }
-    switch number {
-    case 0, 17, 18, 19, 20, 23, 28: return
-    case 9:
-      let delay = process.script.killDelay
-      after(delay, freezes: true) {
-        $0.die(index, serial, ExitReport(isSignal: true, number: 9))
-      }
-    default:
-      if process.stage == .beforeExec && process.script.isStuckBeforeExec { return }
-      if process.isFrozen {
-        processes[index]?.pending.append(number)
-        return
-      }
-      switch process.script.manners {
-      case .ignores: return
-      case .drains:
-        processes[index]?.isDraining = true
-        endDrained(index, serial)
-      case .dies(let delay):
-        after(delay, freezes: true) {
-          $0.die(index, serial, ExitReport(isSignal: true, number: number))
-        }
-      case .exits(let code, let delay):
-        after(delay, freezes: true) {
-          $0.die(index, serial, ExitReport(isSignal: false, number: code))
-        }
-      }
-    }
-  }
-
-  func signalEveryone(_ number: UInt8) -> Outcome {
-    if shutdownOrdered == nil { violate(4, "every process is signalled without a shutdown order") }
-    for index in processes.indices {
-      if let process = processes[index] { deliver(number, to: index, process.serial) }
     }
     noteChildless()
     return .done
