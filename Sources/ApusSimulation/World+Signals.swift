@@ -1,6 +1,6 @@
 internal import ApusBase
-public import ApusCore
-public import ApusManifest
+internal import ApusCore
+internal import ApusManifest
 internal import ApusWire
 
 // Signals, and whom the fake kernel lets them reach.
