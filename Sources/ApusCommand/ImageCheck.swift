@@ -19,6 +19,7 @@ struct ImageCheck {
     for index in check.loaded.manifest.services.indices {
       let service = check.loaded.manifest.services[index]
       if !service.flags.isDisjoint(with: [.template, .invalid]) { continue }
+      if check.isSkipped(service) { continue }
       check.service = index
       check.programs(service)
       check.namedFiles(service)
@@ -35,6 +36,18 @@ struct ImageCheck {
   }
 
   // MARK: What is looked at
+
+  /// True for a service that a condition about a file of the image keeps from starting: a catalogue's
+  /// for a program that is not installed.
+  private func isSkipped(_ service: Service) -> Bool {
+    let extras = loaded.manifest.extras(of: service)
+    for number in 0..<Manifest.conditions {
+      guard let condition = loaded.manifest.path(ofCondition: number, extras) else { continue }
+      let path = bytes(condition.path)
+      if !isLater(path), ((try? files.find(path)) != nil) != condition.isWanted { return true }
+    }
+    return false
+  }
 
   private mutating func system() {
     service = nil

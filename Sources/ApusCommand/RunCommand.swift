@@ -1,5 +1,6 @@
 public import ApusBase
 internal import ApusWire
+internal import CApus
 
 /// Runs an operator's command and gives the exit code of the process.
 ///
@@ -50,6 +51,9 @@ private func perform(
   case .version:
     context.output.writer.text("apus ")
     context.output.writer.text(ApusVersion.text)
+    context.output.writer.text(" (")
+    context.output.writer.printable(unsafe Bytes(string: capus_commit()))
+    context.output.writer.text(")")
     context.output.endLine()
   case .run:
     throw context.failure(.usage, "usage: apus run [--manifest FILE] [--control PATH]")

@@ -36,6 +36,14 @@ extension Manifest {
     return texts.at(Int(range.start) + entry).map { Record.pack($0) }
   }
 
+  /// The path that a condition of that number is about, and whether it has to be there; nil for one
+  /// about something else.
+  public func path(ofCondition number: Int, _ extras: Extras) -> (path: Text, isWanted: Bool)? {
+    let kind = number & 15
+    guard kind < 2 || 4...6 ~= kind, let value = condition(extras, number) else { return nil }
+    return (Text(packed: value), kind != 1)
+  }
+
   /// Writes the name of a condition's kind, allocating nothing.
   public static func write(condition number: Int, into writer: inout ByteWriter) {
     Words(ConditionKind.words).write(number & 15, into: &writer)

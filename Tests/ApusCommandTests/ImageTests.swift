@@ -59,6 +59,25 @@ import Testing
     #expect(run(["apus", "check", "--root=" + folder.path + "/"]).code == 0)
   }
 
+  @Test("a service that the image's own files keep from starting needs nothing") func skipped()
+    throws
+  {
+    let folder = try image()
+    try manifest(
+      folder,
+      #"""
+      "a": {"exec": ["/usr/sbin/telnetd"], "conditions": {"exists": ["/bin/sh", "/usr/sbin/telnetd"]}},
+      "b": {"exec": ["/bin/none"], "user": "nobody", "conditions": {"missing": "/bin/sh"}},
+      "c": {"exec": ["/bin/sh"], "conditions": {"exists": "/dev/watchdog", "executable": "/bin/sh"}},
+      "d": {"exec": ["/bin/gone"], "conditions": {"exists": "/dev/watchdog", "missing": "/bin/other"}}
+      """#)
+    let outcome = run(["apus", "check", "--root", folder.path])
+    #expect(
+      outcome.error
+        == "\(folder.path)/etc/apus.json:5:1: error: services.d.exec: not in the image: /bin/gone\n"
+    )
+  }
+
   @Test("everything that is missing is told with its service") func missing() throws {
     let folder = try image()
     _ = try folder.write("usr/bin/plain", "echo\n")

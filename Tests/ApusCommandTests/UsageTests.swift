@@ -89,8 +89,8 @@ func word(_ verb: Verb) -> String { verb.word.description }
   }
 
   @Test func versionIsPrinted() {
-    #expect(run(["apus", "version"]).output == "apus 0.1.0\n")
-    #expect(run(["/sbin/apus", "--version"]).output == "apus 0.1.0\n")
+    #expect(run(["apus", "version"]).output == "apus 0.1.0 (development)\n")
+    #expect(run(["/sbin/apus", "--version"]).output == "apus 0.1.0 (development)\n")
   }
 
   @Test("the overview fits 80 columns") func overview() {

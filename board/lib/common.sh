@@ -65,6 +65,16 @@ swift_resources() {
   swift -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p'
 }
 
+# Prints the version of apus, from the one place that has it.
+apus_version() {
+  sed -n 's/.*static let text: StaticString = "\(.*\)"/\1/p' Sources/ApusWire/Frame.swift
+}
+
+# Prints the commit of this tree: of a checkout from git, of a source release from its file.
+apus_commit() {
+  if [ -f COMMIT ]; then cat COMMIT; else git describe --always --abbrev=12 --dirty --exclude '*'; fi
+}
+
 # Digest of the standard input, short enough to read in a log.
 digest() { sha256sum | cut -c 1-16; }
 

@@ -7,9 +7,13 @@ host_packages="
   python3 python3-venv qemu-system-arm qemu-system-x86 qemu-user strace util-linux xz-utils busybox-static
 "
 
+# What tests a release: no other stage needs it.
+release_packages="fish gcc-aarch64-linux-gnu gcc-arm-linux-gnueabi mandoc zsh"
+
+# Usage: setup_host [PACKAGE…]; without one those that everything needs.
 setup_host() {
   local missing
-  missing=$(missing_host_packages)
+  missing=$(missing_host_packages "${@:-$host_packages}")
   [ -n "$missing" ] || return 0
   progress "installing" $missing
   logged host-update as_root apt-get -q update
@@ -20,8 +24,8 @@ setup_host() {
 # Prints the packages of the list that dpkg does not know as installed.
 missing_host_packages() {
   local installed name
-  installed=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package} ' $host_packages 2>/dev/null || true)"
-  for name in $host_packages; do
+  installed=" $(dpkg-query -W -f '${db:Status-Abbrev}${Package} ' $* 2>/dev/null || true)"
+  for name in $*; do
     case $installed in
     *"ii $name "*) ;;
     *) printf '%s ' "$name" ;;

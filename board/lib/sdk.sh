@@ -9,11 +9,7 @@ bundle=$sdk/apus.artifactbundle
 setup_sdk() {
   local made_from name
   use_toolchain
-  # The options name the sysroot by its absolute path, so a copied tree has to make its own.
-  made_from=$({
-    cat board/lib/common.sh board/lib/sdk.sh
-    printf '%s\n' "$root" "$(swift --version 2>/dev/null)"
-  } | digest)
+  made_from=$(sdk_digest)
   if is_done sdk "$made_from" && [ -f "$bundle/info.json" ]; then return 0; fi
   apt_prepare
   rm -rf "$sdk.part"
@@ -27,10 +23,20 @@ setup_sdk() {
     write_toolset >"$sdk.part/apus.artifactbundle/$arch/toolset.json"
   done
   write_bundle_description "$sdk.part/apus.artifactbundle"
+  record_origin "$sdk.part/unpacked" "$sdk.part/apus.artifactbundle"
   # SwiftPM does not see a changed archive or header of the SDK.
   rm -rf "$sdk.part/unpacked" "$sdk" "$build"/device-*
   mv "$sdk.part" "$sdk"
   mark_done sdk "$made_from"
+}
+
+# Of what the SDK is made from. The options name the sysroot by its absolute path, so a copied tree has
+# to make its own.
+sdk_digest() {
+  {
+    cat board/lib/common.sh board/lib/sdk.sh
+    printf '%s\n' "$root" "$(swift --version 2>/dev/null)"
+  } | digest
 }
 
 # Musl's headers and archives, the kernel's headers and libgcc, in one include and one lib.
@@ -59,6 +65,20 @@ fetch_capability_source() {
     logged apt-source private_apt apt-get -q source --download-only libcap2
     logged libcap-unpack dpkg-source -x libcap2_*.dsc "$1/libcap"
   )
+}
+
+# What the static programs are made of besides apus, as NAME_VERSION in `packages`, and the texts of
+# the licences that ask for it.
+record_origin() {
+  local unpacked=$1 bundle=$2
+  (
+    cd "$unpacked"
+    find . -name '*.deb' -o -name '*.dsc' | sed -E 's|.*/||; s/_[a-z0-9]+\.deb$|\.dsc$//; s/%3a/:/' |
+      sort -u
+  ) >"$bundle/packages"
+  mkdir -p "$bundle/licences"
+  cp "$unpacked/x86_64/files/usr/share/doc/musl-dev/copyright" "$bundle/licences/musl"
+  cp "$unpacked/libcap/License" "$bundle/licences/libcap"
 }
 
 build_capability() {

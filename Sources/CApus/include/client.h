@@ -40,6 +40,9 @@ int capus_client_send(int fd, const uint8_t *frame, uint32_t count);
    side is gone, -ETIMEDOUT, -EMSGSIZE when it is longer than `capacity`. */
 int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_ms);
 
+/* The commit that this program was built from, with -dirty when something had changed since. */
+const char *_Nonnull capus_commit(void);
+
 /* 1 for a terminal. */
 int capus_client_is_terminal(int fd);
 /* The columns of a terminal; 0 when it does not tell. */
