@@ -178,7 +178,7 @@ extension LinuxKernel {
       let watch = Watch(
         .client, index: UInt16(truncatingIfNeeded: slot), generation: client.generation)
       if watches.add(fd, watch, events: CAPUS_READABLE) != nil {
-        capus_put_away(fd)
+        capus_control_close(fd)
         return pauseControl()
       }
       control.clients[slot] = client
@@ -193,7 +193,7 @@ extension LinuxKernel {
       unsafe capus_send(fd, bytes.baseAddress, bytes.count)
     }
     capus_shut_down(fd)
-    capus_put_away(fd)
+    capus_control_close(fd)
   }
 
   /// A place: a free one, or that of a client who has to make room.
@@ -275,7 +275,7 @@ extension LinuxKernel {
     // A child before its execve(2) may have a copy, which would keep it in the epoll set.
     watches.remove(client.fd)
     capus_shut_down(client.fd)
-    capus_put_away(client.fd)
+    capus_control_close(client.fd)
     control.clients[Int(id.slot)].fd = -1
     control.clients[Int(id.slot)].follows = false
     control.clients[Int(id.slot)].quietSince = nil

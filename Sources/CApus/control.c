@@ -116,6 +116,16 @@ static int is_in_group(int fd, uint32_t gid, int64_t group) {
   return 0;
 }
 
+void capus_control_close(int32_t client) {
+  int takes = 1;
+  socklen_t size = sizeof takes;
+  /* Where none can be sent, no descriptor of others waits in its queue. */
+  if (raw5(SYS_getsockopt, client, SOL_SOCKET, SO_PASSRIGHTS, &takes, &size) == 0 && takes == 0)
+    raw1(SYS_close, client);
+  else
+    capus_put_away(client);
+}
+
 int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials *peer) {
   int client = (int)raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (client < 0)
@@ -124,7 +134,7 @@ int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials
   socklen_t size = sizeof credentials;
   int failure = (int)raw5(SYS_getsockopt, client, SOL_SOCKET, SO_PEERCRED, &credentials, &size);
   if (failure < 0) {
-    capus_put_away(client);
+    capus_control_close(client);
     return failure;
   }
   peer->pid = credentials.pid;

@@ -68,7 +68,9 @@ import Testing
   @Test("conditions and files of variables come first, and conditions in one process only")
   func beforeEverything() {
     var manifest = everything()
-    manifest.values = [0, 0, Int64.min, Int64.min, 2, 0]
+    // `exists` with one path, `architecture`, and a place for a command.
+    let none = Int64.min
+    manifest.values = [0, 1 << 32 | 1, none, none, 2, none, none, none, none, none, 0]
     var extras = Extras()
     extras.conditions = Record(start: 1)
     extras.environmentFiles = TableRange(start: 1, count: 1)
@@ -79,8 +81,8 @@ import Testing
     manifest.services[0].flags.insert(.helper)
     #expect(kinds(manifest, rights()).first == .session)
     // With commands before the start the first of them is that.
-    manifest.values[5] = 1
-    manifest.extras[0].pre = TableRange(start: 5, count: 1)
+    manifest.values[10] = 1
+    manifest.extras[0].pre = TableRange(start: 10, count: 1)
     #expect(Array(kinds(manifest, rights()).prefix(5)) == first)
     manifest.services[0].flags.remove(.helper)
     manifest.services[0].exec = TableRange(start: 1, count: 1)

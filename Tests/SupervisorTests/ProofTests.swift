@@ -87,14 +87,14 @@ import Testing
     // Each wait for readiness counts the messages: the last one is READY=1.
     for deed in ["start", "reload", "stop"] { #expect(board.command([deed, "chatter"]).code == 0) }
     for _ in 0..<300 { #expect(board.talk("flash.sock").hasSuffix("\n")) }
-    let client = try #require(Client.connect(unix: board.control, type: SOCK_SEQPACKET))
     var frame = [UInt8](repeating: 0, count: 2048)
     for command in 0..<3000 {
-      // status and list-sockets in turn, each to its end.
+      // status and list-sockets in turn, each to its end, with which the connection ends.
+      let client = try #require(Client.connect(unix: board.control, type: SOCK_SEQPACKET))
       #expect(send(client, [1, UInt8(1 + command % 2), 6, 0, 0, 0] as [UInt8], 6, 0) == 6)
       repeat { try #require(recv(client, &frame, frame.count, 0) > 0) } while frame[1] != 135
+      close(client)
     }
-    close(client)
     _ = try cycle(board, 1000)
     let answer = board.command(["status", "--json"]).output
     let status = try JSONSerialization.jsonObject(with: Data(answer.utf8)) as? [String: Any]

@@ -20,6 +20,9 @@ struct capus_credentials {
   int32_t in_group; /* 1 when `group` is among the peer's groups */
 };
 int32_t capus_control_accept(int32_t fd, int64_t group, struct capus_credentials *peer);
+/* Closes a client; where descriptors can be sent to it (before Linux 6.16), without waiting for
+ * what may be in its queue. */
+void capus_control_close(int32_t client);
 /* One frame: its length, which is more than `capacity` when it did not fit; 0 when the peer is
  * gone. Descriptors that came with it are put away. */
 int64_t capus_receive(int32_t fd, uint8_t *bytes, size_t capacity);
