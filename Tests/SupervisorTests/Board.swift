@@ -42,11 +42,12 @@ final class Board: @unchecked Sendable {
   ///
   /// Without `echoes` what apus and services say goes nowhere else.
   /// `ownProgram` runs a copy of the program, `apus` in the board's directory.
-  /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only).
+  /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only), in which
+  /// the words of `inner` run it.
   init(
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
     prefix: [String] = [], ownProgram: Bool = false, program: String = Board.binary,
-    echoes: Bool = true
+    echoes: Bool = true, inner: [String] = []
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
@@ -67,6 +68,7 @@ final class Board: @unchecked Sendable {
     if ownProgram {
       try FileManager.default.copyItem(atPath: program, toPath: path("apus"))
     }
+    arguments += inner.map { $0.replacingOccurrences(of: "DIR", with: folder.path) }
     let program = ownProgram ? path("apus") : program
     arguments += [program, "run", "--manifest", path("apus.json"), "--control", control]
     let log = Child.Sink.file(path("log"))
@@ -101,10 +103,7 @@ final class Board: @unchecked Sendable {
   /// unshare(1) keeps SIGTERM from itself and passes none on, so an isolated apus, its only child,
   /// is signalled by its own pid; unshare takes over its exit status.
   func end() -> Int32 {
-    let pid = process.pid
-    let children = try? String(
-      contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
-    if isIsolated, let child = children?.split(separator: " ").first.flatMap({ Int32($0) }) {
+    if isIsolated, let child = apus {
       kill(child, SIGTERM)
     } else {
       process.terminate()
@@ -114,12 +113,8 @@ final class Board: @unchecked Sendable {
 
   /// Runs a program in the network namespace of an isolated board.
   func inside(_ arguments: [String]) throws {
-    let pid = process.pid
-    let children = try String(
-      contentsOfFile: "/proc/\(pid)/task/\(pid)/children", encoding: .utf8)
-    let apus = try #require(children.split(separator: " ").first)
     let program = try Child(
-      ["/usr/bin/nsenter", "--target", String(apus), "--net"] + arguments,
+      ["/usr/bin/nsenter", "--target", "\(try #require(apus))", "--net"] + arguments,
       errors: .descriptor(2))
     #expect(program.wait() == 0, "\(arguments)")
   }

@@ -5,7 +5,8 @@
 Leaves .build/board/clients: lighttpd, Python with python3-systemd, systemd-notify, and a server
 built here with Debian's Go and its go-systemd, all for this machine, none of it installed. Each
 program comes as a small script in clients/bin that runs it with the loader and the libraries of
-its own packages. Says nothing when nothing is to do.
+its own packages. Beside them clients/daemons (daemons.py), a root of daemons as Debian starts
+them. Says nothing when nothing is to do.
 """
 
 import hashlib
@@ -16,6 +17,7 @@ import shutil
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import daemons  # noqa: E402
 import debian  # noqa: E402
 
 PACKAGES = ["libpython3.11-minimal", "libpython3.11-stdlib", "libsystemd-shared", "lighttpd",
@@ -71,17 +73,19 @@ def build(folder):
 
 def main():
     stamp = PLACE / "made-of"
-    text = pathlib.Path(__file__).read_bytes() + SERVER.read_bytes() + str(PLACE).encode()
+    sources = [pathlib.Path(__file__), pathlib.Path(daemons.__file__), SERVER]
+    text = b"".join(path.read_bytes() for path in sources) + str(PLACE).encode()
     digest = hashlib.sha256(text).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
         return
-    debian.say("unpacking real clients for the tests (lighttpd, python3-systemd, go-systemd)")
+    debian.say("unpacking real clients for the tests (lighttpd, go-systemd, PostgreSQL …)")
     shutil.rmtree(PLACE, ignore_errors=True)
     # Lists that are too old name packages that are there no more.
     debian.run("bash", "-c", ". board/lib/common.sh; . board/lib/apt.sh; apt_prepare",
                cwd=debian.ROOT)
     tree(PLACE / "tree", PACKAGES)
     scripts(PLACE / "tree")
+    daemons.make(PLACE)
     tree(PLACE / "go", COMPILER)
     build(PLACE / "go")
     # The compiler is some 400 MB and has done its work.

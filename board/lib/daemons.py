@@ -1,0 +1,50 @@
+"""A Debian root of daemons for the supervisor tests, to be entered by chroot.
+
+Leaves `daemons` in a folder that is given: unpacked packages, none of them installed or
+configured, with the accounts that their installation would have made. Tests/Clients/root.sh lays
+a root of its own over it for each test.
+"""
+
+import platform
+import shutil
+
+import debian
+
+# The daemons, and beside them what they say they need that is no library.
+PACKAGES = [
+    "base-files", "base-passwd", "coreutils", "dash", "tzdata",
+    "chrony", "dbus-bin", "dbus-daemon", "dbus-system-bus-common", "gpg-agent", "gpgconf",
+    "haproxy", "mosquitto", "mosquitto-clients", "netbase", "nginx", "nginx-common",
+    "php8.2-common", "php8.2-fpm", "rpcbind",
+    "libperl5.36", "perl", "perl-base", "perl-modules-5.36", "postgresql-15",
+    "postgresql-client-15", "postgresql-client-common", "postgresql-common",
+]
+# What only optional parts of them load: PostgreSQL's compiler is larger than all the rest.
+UNUSED = ("libllvm14", "libz3-4")
+
+# The accounts their installation makes, by name, number and group.
+ACCOUNTS = [("messagebus", 101), ("_rpc", 102), ("mosquitto", 103), ("haproxy", 104),
+            ("postgres", 105), ("_chrony", 106)]
+
+
+def accounts(folder):
+    """Write passwd and group: Debian's own entries and those of the packages."""
+    for name, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/usr/sbin/nologin\n"),
+                       ("group", "{0}:x:{1}:\n")):
+        text = (folder / f"usr/share/base-passwd/{name}.master").read_text()
+        text += "".join(line.format(*account) for account in ACCOUNTS)
+        (folder / "etc" / name).write_text(text)
+
+
+def make(place):
+    """Unpack the daemons into place/daemons."""
+    machine = platform.machine()
+    folder = place / "daemons"
+    folder.mkdir(parents=True)
+    packages = [pair for pair in debian.resolve(machine, PACKAGES) if pair[0] not in UNUSED]
+    debian.unpack(debian.download(machine, packages), folder)
+    accounts(folder)
+    # Packages have folders in it, which hide that it is the other's name.
+    shutil.rmtree(folder / "var/run", ignore_errors=True)
+    (folder / "var/run").symlink_to("/run")
+    (folder / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
