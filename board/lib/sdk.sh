@@ -105,11 +105,12 @@ c_options() {
     -D__linux__=1 -DAPUS_DEVICE=1 -nostdlibinc -isystem "$1/include"
 }
 
-# What only the Swift compiler needs, and clang when it links for Swift: lld, no start files and
+# What only the Swift compiler needs: one trap a function instead of one a check, 4 % less (a crash
+# names the function). And what clang needs when it links for Swift: lld, no start files and
 # libraries but those of linker_options. The triple stays ARM's, for which the toolchain has a
 # standard library; the code generator is told of Thumb by a feature.
 swift_options() {
-  printf '%s\n' -Xfrontend -function-sections -use-ld=lld \
+  printf '%s\n' -Xfrontend -function-sections -Xfrontend -mergeable-traps -use-ld=lld \
     -Xclang-linker -nostdlib -Xclang-linker -static
   [ "$arch" != arm ] ||
     printf '%s\n' -Xcc -Xclang -Xcc -target-feature -Xcc -Xclang -Xcc +thumb-mode
