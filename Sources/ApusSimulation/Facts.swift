@@ -87,6 +87,8 @@ public struct ConnectionFacts: Equatable, Sendable {
   public let made: Instant
   /// What became of it.
   public internal(set) var fate: Fate
+  /// When apus accepted it.
+  var heldAt = Instant.never
   /// When it was served.
   public internal(set) var servedAt = Instant.never
   /// The process that had accepted it ended while it was open.

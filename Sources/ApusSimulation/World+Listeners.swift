@@ -189,6 +189,7 @@ extension World {
     }
     let connection = take(from: index)
     connections[connection].fate = .held
+    connections[connection].heldAt = time
     held[slot] = connection
     heldGenerations[slot] = id.generation
     return .event(.accepted(id, listener: listener, source: connections[connection].source))

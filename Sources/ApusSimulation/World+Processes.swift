@@ -68,7 +68,7 @@ extension World {
     if accepts, held[slot] == nil {
       violate(3, "slot \(slot) is started without its connection")
     }
-    checkOrder(service)
+    checkOrder(service, slot: slot)
     services[service].attempts.append(time)
     if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= Limits.spawnsInFlight {
       violate(7, "more than \(Limits.spawnsInFlight) children before execve")
@@ -102,7 +102,10 @@ extension World {
   }
 
   /// Dependencies with pre-bound sockets are satisfied once those are bound, others once up.
-  private func checkOrder(_ service: ServiceIndex) {
+  ///
+  /// A connection that was accepted is served, whatever has ended while it waited for its turn.
+  private func checkOrder(_ service: ServiceIndex, slot: Int) {
+    let accepted = held[slot].map { connections[$0].heldAt } ?? .never
     for link in manifest.services[service].needs.indices {
       guard let needed = manifest.links.at(link).map({ Int($0) }),
         manifest.services[needed].flags.isDisjoint(with: [.template, .masked])
@@ -112,7 +115,9 @@ extension World {
         where listeners[listener].bindAttempts.isEmpty {
           violate(8, "service \(service) is started before listener \(listener) of \(needed)")
         }
-      } else if !services[needed].isUp, !services[needed].isSkipped {
+      } else if !services[needed].isUp, !services[needed].isSkipped,
+        services[needed].ends.last.map({ $0 < accepted }) ?? true
+      {
         violate(8, "service \(service) is started before \(needed), which it needs")
       }
     }
