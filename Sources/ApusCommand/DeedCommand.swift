@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 internal import ApusWire
 
 /// The commands that change something: `start`, `stop`, … of services, `reboot`, … of the board.
@@ -8,6 +9,7 @@ enum DeedCommand {
   static func run(
     _ command: Command, _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
+    if command == .kexec { try checkKernel(invocation, context: &context) }
     var first: Failure?
     var names = invocation.operands
     if command.naming == .never { names = Rows(repeating: Bytes(), count: 1) }
@@ -20,6 +22,22 @@ enum DeedCommand {
       }
     }
     if let first { throw first }
+  }
+
+  /// Refuses to end the board for a kernel that nobody has loaded, once somebody is there to ask.
+  private static func checkKernel(
+    _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    _ = try Connection.listing(.status, invocation, context: &context)
+    let path = Bytes("/sys/kernel/kexec_loaded")
+    var ownership = FileOwnership.nobody
+    do throws(Errno) {
+      let loaded = try Files.read(path, limit: 16, ownership: &ownership)
+      if loaded.first == UInt8(ascii: "1") { return }
+    } catch {
+      throw context.failure(.failed, "kexec refused: no kernel is loaded: ", path, error)
+    }
+    throw context.failure(.failed, "kexec refused: no kernel is loaded")
   }
 
   /// Waits until a service is ready or stopped, whoever sees to that.

@@ -139,6 +139,8 @@ public struct Reason: Equatable, Sendable {
     case notReplaced
     case idle
     case reclaimed
+    /// Another end of the board was ordered before: `step` is what is refused, `value` what counts.
+    case powerOrdered
   }
   /// What happened.
   public var kind: Kind
@@ -186,6 +188,8 @@ public struct Message: Equatable, Sendable {
     case leftovers
     /// A resource limit, its number as the reason's value, is lower than the manifest says.
     case limited
+    /// Another end of the board was ordered before.
+    case powerRefused
   }
   /// What it says.
   public var kind: Kind

@@ -19,7 +19,7 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused, .leftovers, .limited: .warning
+    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused: .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
       .error
@@ -37,7 +37,7 @@ extension Message {
       writer.text("started, pid ")
       writer.decimal(Int64(reason.value))
     case .ready: writer.text("ready")
-    case .exited, .startFailed: writeReason(into: &writer, manifest)
+    case .exited, .startFailed, .powerRefused: writeReason(into: &writer, manifest)
     case .backoff: writer.text("next start")
     case .gaveUp:
       writer.text("gave up: ")

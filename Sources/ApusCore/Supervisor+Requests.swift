@@ -86,7 +86,8 @@ extension Supervisor {
   }
 
   private mutating func end(_ client: ClientID, _ action: PowerAction, _ request: Request) {
-    answer(client, .done, nil, .none)
+    let counts = request.now || isFirst(action)
+    answer(client, counts ? .done : .failed, nil, counts ? .none : refusal(of: action))
     if request.now { powerNow(action) } else { shutDown(action) }
   }
 

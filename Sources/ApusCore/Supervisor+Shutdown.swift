@@ -29,10 +29,16 @@ extension Supervisor {
     min(most, Interval(microseconds: manifest.system.shutdownTimeout.microseconds / part))
   }
 
-  /// Stops everything and then ends the board. A second order changes only how it ends.
+  /// Stops everything and then ends the board. Of several orders the first counts; another one is
+  /// refused and said.
   mutating func shutDown(_ action: PowerAction) {
-    power = mode == .user ? .exit : action
-    guard phase.rawValue < Phase.stopping.rawValue else { return }
+    guard phase != .ended else { return }
+    guard isFirst(action) else {
+      out.append(.log(Message(.powerRefused, reason: refusal(of: action))))
+      return
+    }
+    guard !isGoingDown else { return }
+    power = own(action)
     phase = .stopping
     cursor = 0
     answerWaiters(of: Int(UInt16.max))
@@ -41,10 +47,25 @@ extension Supervisor {
     deadlines.set(boardKey, to: now + (total - (terminateTime + killTime)))
   }
 
-  /// Ends the board without stopping anything.
+  /// Ends the board without stopping anything, whatever was ordered before.
   mutating func powerNow(_ action: PowerAction) {
-    power = mode == .user ? .exit : action
+    guard phase != .ended else { return }
+    if !isGoingDown || power != own(action) {
+      power = own(action)
+      out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
+    }
     finish()
+  }
+
+  /// How apus itself ends for that order: where it has no board, in one way only.
+  private func own(_ action: PowerAction) -> PowerAction { mode == .user ? .exit : action }
+
+  /// True for an order that no other one has come before.
+  func isFirst(_ action: PowerAction) -> Bool { !isGoingDown || power == own(action) }
+
+  /// Why an order that is not the first is refused.
+  func refusal(of action: PowerAction) -> Reason {
+    Reason(.powerOrdered, step: action.rawValue, value: Int32(power.rawValue))
   }
 
   /// Looks whether a phase of the end is over.

@@ -162,6 +162,11 @@ extension Reason {
       writeErrno(into: &writer)
     case .idle: writer.text("idle")
     case .reclaimed: writer.text("reclaimed")
+    case .powerOrdered:
+      writer.text(PowerAction(rawValue: step)?.word ?? "exit")
+      writer.text(" refused: ")
+      writer.text(PowerAction(rawValue: UInt8(truncatingIfNeeded: value))?.word ?? "exit")
+      writer.text(" was ordered first")
     }
   }
 

@@ -31,7 +31,10 @@ public func finishPower(_ action: PowerAction, seed: Bytes = Rows()) -> Never {
   case .kexec:
     answer = capus_power(CAPUS_KEXEC)
     // No kernel was loaded: an ordinary reboot is what comes closest.
-    if answer < 0 { answer = capus_power(CAPUS_REBOOT) }
+    if answer < 0 {
+      complain("start the loaded kernel, rebooting instead:", "kexec", Errno(0 &- answer))
+      answer = capus_power(CAPUS_REBOOT)
+    }
   }
   // A kernel that can not do it comes back; PID 1 must not end.
   complain("end the board with", "reboot(2)", Errno(answer < 0 ? 0 &- answer : 0))

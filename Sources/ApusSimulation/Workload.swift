@@ -231,6 +231,9 @@ public final class Workload {
       let action = random.pick([Request.Action.reboot, .poweroff, .halt])
       let moment = Instant(microseconds: 1_000_000 + random.time(0, Self.active.microseconds))
       plan(moment) { $0.request(action) }
+      // And is ordered otherwise by somebody else.
+      let other = random.pick([Request.Action.reboot, .poweroff, .halt])
+      plan(moment + Interval(microseconds: random.time(0, 5_000_000))) { $0.request(other) }
     }
   }
 

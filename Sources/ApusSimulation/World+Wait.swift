@@ -171,9 +171,19 @@ extension World {
         requests[index].isHeard = true
       }
       switch request.action {
-      case .reboot, .poweroff, .halt, .kexec: orderShutdown()
-      default: break
+      case .reboot: orderShutdown(.reboot, now: request.now)
+      case .poweroff: orderShutdown(.poweroff, now: request.now)
+      case .halt: orderShutdown(.halt, now: request.now)
+      case .kexec: orderShutdown(.kexec, now: request.now)
+      case .start, .stop, .restart, .reload, .reset, .kill, .reexec, .apply: break
       }
+    case .signal(2):
+      presses += 1
+      if presses >= 7 { powerOrdered = nil }
+    case .signal(47): orderShutdown(.halt, now: true)
+    case .signal(48): orderShutdown(.poweroff, now: true)
+    case .signal(49): orderShutdown(.reboot, now: true)
+    case .signal(50): orderShutdown(.kexec, now: true)
     case .exited(let id, let report):
       guard var instance = live(id),
         instance.exitTurn == nil
@@ -199,7 +209,10 @@ extension World {
   }
 
   /// The supervisor was told to end by means the world does not know, such as a signal.
-  public func orderShutdown() {
+  ///
+  /// Of several orders the first counts; one at once counts whatever was ordered before.
+  public func orderShutdown(_ action: PowerAction? = nil, now: Bool = false) {
     if shutdownOrdered == nil { shutdownOrdered = time }
+    if let action, powerOrdered == nil || now { powerOrdered = action }
   }
 }

@@ -141,6 +141,10 @@ public final class World: Kernel {
   public internal(set) var shutdownOrdered: Instant?
   /// How long the machine was suspended after that.
   var suspendedDuringEnd = Interval.zero
+  /// The order that counts: the first, or one at once; nil while nobody knows.
+  var powerOrdered: PowerAction?
+  /// Presses of Ctrl-Alt-Del, the seventh of which may be an order at once.
+  var presses = 0
   /// How it ended.
   public internal(set) var power: PowerAction?
   /// When.
@@ -254,7 +258,9 @@ public final class World: Kernel {
     case .signalEveryone(let number): return signalEveryone(number)
     case .answer(let client, let answer): return self.answer(client, answer)
     case .log(let message):
-      if message.kind == .shutdown, message.nextUs < 0 { orderShutdown() }
+      if message.kind == .shutdown, message.nextUs < 0 {
+        orderShutdown(PowerAction(rawValue: UInt8(truncatingIfNeeded: message.reason.value)))
+      }
       checkIdleStop(message)
       if messages.count < messageLimit { messages.append(message) }
       return .done
@@ -273,6 +279,9 @@ public final class World: Kernel {
       return .done
     case .petWatchdog: return petWatchdog()
     case .power(let action):
+      if let powerOrdered, action != .exit, action != powerOrdered {
+        violate(9, "\(action) although \(powerOrdered) was ordered first")
+      }
       power = action
       powerTime = time
       return .done

@@ -118,4 +118,102 @@ import Testing
     #expect(sim.world.power == .reboot)
     #expect(try #require(sim.world.shutdownOrdered) - .zero == .minutes(2))
   }
+
+  /// A board whose service takes three seconds to end, a second after it has started.
+  private func slow(_ mode: SupervisorMode = .system) throws -> Simulation {
+    let sim = simulate(mode: mode) { $0.service("slow") }
+    sim.always(Script().with { $0.manners = .dies(after: 3_000_000) })
+    try sim.run(for: .seconds(1))
+    return sim
+  }
+
+  @Test(
+    "of several orders the first counts, and a later one is refused with the reason",
+    arguments: [Request.Action.reboot, .halt, .kexec])
+  func first(later: Request.Action) throws {
+    let sim = try slow()
+    let first = sim.world.request(.poweroff)
+    let again = sim.world.request(.poweroff)
+    let other = sim.world.request(later)
+    try sim.run(for: .seconds(1))
+    // SIGTERM is an order to reboot, SIGINT as ctrlAltDel says.
+    for signal in [UInt8(15), 38, 2] { sim.world.signalSelf(signal) }
+    try sim.run(for: .minutes(1))
+    #expect(sim.world.power == .poweroff)
+    #expect(sim.world.requests[first].answer?.code == .done)
+    #expect(sim.world.requests[again].answer?.code == .done)
+    let answer = try #require(sim.world.requests[other].answer)
+    #expect(answer.code == .failed)
+    let words = said(answer.reason)
+    #expect(words == "\(later) refused: poweroff was ordered first")
+    let lines = sim.world.messages.filter { $0.kind == .powerRefused }.map { said($0) }
+    #expect(
+      lines == [
+        "\(later) refused: poweroff was ordered first",
+        "reboot refused: poweroff was ordered first",
+        "reboot refused: poweroff was ordered first",
+      ])
+    #expect(
+      sim.world.messages.filter { $0.kind == .shutdown }.map { said($0) }
+        == ["going down: poweroff"])
+  }
+
+  @Test(
+    "an order at once counts whatever was ordered before, and is said", arguments: [false, true])
+  func atOnce(signal: Bool) throws {
+    let sim = try slow()
+    sim.world.request(.poweroff)
+    try sim.run(for: .seconds(1))
+    if signal { sim.world.signalSelf(49) } else { sim.world.request(.reboot, now: true) }
+    let ordered = sim.world.time
+    try sim.run(for: .minutes(1))
+    #expect(sim.world.power == .reboot)
+    #expect(try #require(sim.world.powerTime) - ordered < .milliseconds(100))
+    #expect(
+      sim.world.messages.filter { $0.kind == .shutdown }.map { said($0) }
+        == ["going down: poweroff", "going down: reboot"])
+  }
+
+  @Test("without a board to end every order is the same one")
+  func user() throws {
+    let sim = try slow(.user)
+    let answers = [Request.Action.poweroff, .reboot].map { sim.world.request($0) }
+    for signal in [UInt8(15), 2] { sim.world.signalSelf(signal) }
+    try sim.run(for: .minutes(1))
+    #expect(sim.world.power == .exit)
+    #expect(answers.allSatisfy { sim.world.requests[$0].answer?.code == .done })
+    #expect(!sim.world.messages.contains { $0.kind == .powerRefused })
+  }
+
+  @Test("a critical service that gives up while the board is going down changes nothing")
+  func criticalMeanwhile() throws {
+    let sim = simulate { builder in
+      builder.service("it") {
+        $0.service.flags.insert(.critical)
+        $0.restart.policy = .no
+      }
+      builder.service("slow") { $0.needs = [0] }
+    }
+    sim.world.behaviour = { service, _, _ in
+      service == 0
+        ? .ending(after: 2_000_000, code: 1)
+        : Script().with { $0.manners = .dies(after: 3_000_000) }
+    }
+    try sim.run(for: .seconds(1))
+    sim.world.request(.poweroff)
+    try sim.run(for: .minutes(1))
+    #expect(sim.world.power == .poweroff)
+  }
+
+  private func said(_ reason: Reason) -> String {
+    var writer = ByteWriter(capacity: 200)
+    reason.write(into: &writer, manifest: Manifest(), service: nil)
+    return String(decoding: Array(writer.bytes), as: UTF8.self)
+  }
+
+  private func said(_ message: Message) -> String {
+    var writer = ByteWriter(capacity: 200)
+    message.write(into: &writer, manifest: Manifest())
+    return String(decoding: Array(writer.bytes), as: UTF8.self)
+  }
 }
