@@ -64,7 +64,7 @@ enum BootCommand {
       table.row(tint: .plain, column: 0)
       table.cell.seconds(entry.atUs)
       table.next()
-      table.cell.duration(entry.durationUs)
+      table.cell.length(entry.durationUs)
       table.next()
       table.word(entry.stage.word)
       table.text(entry.name)

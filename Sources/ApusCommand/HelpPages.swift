@@ -205,16 +205,19 @@ extension Verb {
       Stops all services in reverse order of their dependencies, each within its own
       time and all within the manifest's shutdownTimeout, writes everything to disk,
       unmounts, and asks the kernel. The names reboot, poweroff, halt and shutdown
-      do the same without apus in front.
+      do the same without apus in front. The first order counts, a later one is
+      refused. kexec is refused when no kernel is loaded.
 
-      --now            without the orderly part: sync and ask the kernel
+      --now            whatever was ordered before, without the orderly part: sync
+                       and ask the kernel
       """
     case .apply:
       """
       Reads the manifest and its drop-ins again and prints what is not the same. What
       has changed is stopped and starts anew, what is gone is stopped and its sockets
-      go; all others keep processes and sockets. A mistake changes nothing and is
-      told. SIGHUP does the same. What only a boot looks at waits for that.
+      go; all others keep processes and sockets. An invalid manifest is reported and
+      changes nothing. SIGHUP does the same. What only a boot looks at waits for that
+      and is named. Exit code 1 when something it began is not up, with the reason.
 
       --dry-run        only print what is not the same
       """

@@ -228,6 +228,9 @@ struct Invocation: ~Copyable {
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.
   private mutating func readShutdown(_ words: Rows<Bytes>, context: inout Context) throws(Failure) {
+    guard words.count > 1 else {
+      throw context.failure(.usage, "usage: shutdown [-r|-h|-P|-H] now")
+    }
     for index in 1..<max(1, words.count) {
       let word = words[index]
       if word.isAmong("-r --reboot") {

@@ -21,6 +21,22 @@ extension ByteWriter {
     }
   }
 
+  /// Appends a length of time whose parts of a second count: `1.5s`, `350ms`, `2min 3s`.
+  @inline(never) package mutating func length(_ microseconds: Int64) {
+    let milliseconds = UInt64(max(0, microseconds)) / 1000
+    guard milliseconds >= 1000, milliseconds < 60_000 else { return duration(microseconds) }
+    decimal(milliseconds / 1000)
+    var rest = milliseconds % 1000
+    if rest > 0 { byte(UInt8(ascii: ".")) }
+    var unit: UInt64 = 100
+    while rest > 0 {
+      decimal(rest / unit)
+      rest %= unit
+      unit /= 10
+    }
+    byte(UInt8(ascii: "s"))
+  }
+
   /// Appends a length of time in seconds with three decimals, so that a column of them compares.
   @inline(never) package mutating func seconds(_ microseconds: Int64) {
     let milliseconds = UInt64(max(0, microseconds)) / 1000

@@ -30,12 +30,16 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   /// Turns in which work was left over; bounded so that no source starves.
   private static var stepsPerTurn: Int { 256 }
 
-  /// Joins the two. `start` is when apus itself started, `setup` what it did since.
+  /// Joins the two. `start` is when apus itself started; `timeline` what it did since.
   public init(
     kernel: consuming K, supervisor: consuming Supervisor, start: Instant,
-    setup: Rows<SetupEntry> = Rows()
+    timeline: Timeline? = nil
   ) {
-    timeline = Timeline(setup: setup, start: start, capacity: supervisor.timelineCapacity())
+    self.timeline =
+      timeline
+      ?? Timeline(
+        setup: Rows(), start: start, services: supervisor.serviceCount(),
+        capacity: Supervisor.timelineCapacity(of: supervisor.manifest))
     self.kernel = kernel
     self.supervisor = supervisor
     cursors = InlineArray(repeating: ListingCursor())
@@ -105,7 +109,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
   }
 
   private mutating func step(_ event: Event) {
-    note(event)
+    noteMoment(event)
     effects.removeAll()
     supervisor.step(event, now: kernel.now, into: &effects)
     // Before the effects, so that what is written is never behind what is done.
@@ -137,36 +141,23 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     switch effect {
     case .replaceProgram(let client): replacing = .some(client)
     case .answer(let client, let answer): return send(answer, to: client)
-    case .bootFinished: timeline.finish(kernel.readClock())
-    case .bind(let listener) where timeline.end == nil:
-      return perform(effect, .bind, listener)
+    case .bootFinished: finishTimeline()
+    case .bind(let listener) where isBooting:
+      let start = kernel.readClock()
+      let outcome = kernel.perform(effect)
+      keep(timeline.add(.bind, listener, at: start, until: kernel.readClock()))
+      return take(outcome)
     case .spawn(let id, let service)
-    where timeline.end == nil && Int(id.slot) < supervisor.manifest.services.count:
-      return perform(effect, .start, service)
+    where isBooting && Int(id.slot) < supervisor.manifest.services.count:
+      begin(.start, Int(service), at: kernel.readClock())
+    case .run(let id, let service, _, _) where isBooting && supervisor.runsBeforeStart(id):
+      begin(.pre, Int(service), at: kernel.readClock())
     default: break
     }
     take(kernel.perform(effect))
   }
 
-  /// Performs what the time line of the boot tells; only then is the clock read, which is a system
-  /// call on machines without a clock that programs can see.
-  private mutating func perform(_ effect: Effect, _ stage: BootStage, _ index: UInt16) {
-    let start = kernel.readClock()
-    let outcome = kernel.perform(effect)
-    timeline.add(stage, index, at: start, duration: kernel.readClock() - start)
-    take(outcome)
-  }
-
   private mutating func take(_ outcome: Outcome) {
     if case .event(let event) = outcome { following.append(event) }
-  }
-
-  private mutating func note(_ event: Event) {
-    guard timeline.end == nil, case .executed(let id) = event,
-      Int(id.slot) < supervisor.manifest.services.count,
-      let report = supervisor.report(service: Int(id.slot)), report.instance == id
-    else { return }
-    let now = kernel.now
-    timeline.add(.ready, id.slot, at: now, duration: now - report.since)
   }
 }

@@ -139,6 +139,12 @@ public protocol Kernel: ~Copyable {
   /// Keeps what lasts of the supervisor beyond a crash, in that slot.
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
 
+  /// Keeps a line of the boot's time line beyond a crash.
+  mutating func keep(line: Int, _ entry: Timeline.Entry)
+
+  /// Keeps when the board was up.
+  mutating func keep(bootEnd: Instant)
+
   /// Executes the program at apus's own path in place of this one, with what was kept; returns only
   /// when that is not possible.
   mutating func replaceProgram(_ how: Replacement) -> Errno?
@@ -163,6 +169,12 @@ extension Kernel {
 
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}
+
+  /// Keeps nothing.
+  public mutating func keep(line: Int, _ entry: Timeline.Entry) {}
+
+  /// Keeps nothing.
+  public mutating func keep(bootEnd: Instant) {}
 
   /// Has no words for it.
   public static func write(_ peer: ConnectionSource, into writer: inout ByteWriter) {}

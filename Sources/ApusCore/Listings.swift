@@ -112,7 +112,7 @@ extension Driver where K: ~Copyable {
       if cursor.next == 0 {
         frame.supervisorFrame(
           pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations,
-          manifest: supervisor.manifest.path)
+          manifest: supervisor.manifest.path, digests: supervisor.manifest.system.digests)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {
@@ -232,15 +232,16 @@ extension Driver where K: ~Copyable {
   private mutating func writeBootEntry(_ index: Int) {
     if let entry = timeline.setup.at(index) {
       frame.bootEntryFrame(entry.stage, at: entry.at, duration: entry.duration) { writer in
-        writer.text(entry.name)
+        writer.bytes(entry.name)
       }
       return
     }
     guard let entry = timeline.entries.at(index - timeline.setup.count) else { return }
     let manifest = supervisor.manifest
+    let duration = timeline.duration(of: entry, now: kernel.now)
     frame.bootEntryFrame(
       entry.stage, at: timeline.start + Interval(microseconds: Int64(entry.at)),
-      duration: Interval(microseconds: Int64(entry.duration))
+      duration: duration
     ) { writer in
       if entry.stage == .bind {
         if let listener = manifest.listeners.at(Int(entry.index)) {

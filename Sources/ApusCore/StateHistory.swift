@@ -33,6 +33,7 @@ extension Driver where K: ~Copyable {
       let report = supervisor.report(service: service),
       report.state != history.states[service]
     else { return }
+    noteMoment(service, report)
     history.changes[history.count % StateHistory.capacity] = StateChange(
       at: kernel.now, reason: report.reason, service: UInt16(truncatingIfNeeded: service),
       old: history.states[service], new: report.state)

@@ -35,6 +35,14 @@ extension Supervisor {
     return service
   }
 
+  /// The service whose helper's present life this is.
+  func service(ofHelper id: InstanceID) -> Int? { helper(id) }
+
+  /// True for the life of a helper that a start waits for.
+  func runsBeforeStart(_ id: InstanceID) -> Bool {
+    helper(id).map { units[$0].helper == .pre } ?? false
+  }
+
   /// Starts the first command of a role; false when the service has none.
   @inline(never)
   mutating func startHelper(_ role: HelperRole, of service: Int) -> Bool {

@@ -329,14 +329,14 @@ extension Supervisor {
     units.at(service)?.state ?? .invalid
   }
 
-  /// How many binds, starts and moments of readiness a boot of this manifest has, for the time line.
-  ///
-  /// A method, because the driver owns the supervisor and must not copy it to count.
-  @inline(never) func timelineCapacity() -> Int {
-    min(1024, 2 * manifest.services.count + manifest.listeners.count)
+  /// How many lines the time line of a boot of this manifest has at most: binds, starts, moments of
+  /// readiness and some more, as starts may have to be tried again.
+  @inline(never) public static func timelineCapacity(of manifest: Manifest) -> Int {
+    min(2048, 4 * manifest.services.count + manifest.listeners.count)
   }
 
-  /// How many services there are; a method for the same reason.
+  /// How many services there are; a method, because the driver owns the supervisor and must not copy
+  /// it to count.
   @inline(never) func serviceCount() -> Int { units.count }
 
   /// What `status` tells of a service.

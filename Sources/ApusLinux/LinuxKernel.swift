@@ -39,7 +39,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   let options: KernelOptions
   let own: Ownership
   var accounts: AccountTable
-  /// What `capus_users_stamp` said when names were resolved again.
+  /// What `capus_users_stamp` said when names were resolved.
   var usersStamp: UInt64 = 0
   let surroundings: Surroundings
   var watches: WatchSet
@@ -64,6 +64,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   let signalFd: Int32
   /// Signals other than SIGCHLD, read in one place of the turn and told in another.
   var signals: Bytes = Rows()
+  /// When apus itself started.
+  var startUs: Int64 = 0
   /// True when a child was reaped or may have ended since the last look.
   var looksForEnds = false
   /// True when a child may have been stopped since the last look.
@@ -97,7 +99,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
   /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
   /// control socket that can not be bound is said on the log and left out.
   public static func make(
-    manifest: Manifest, users: UserDatabase, options: KernelOptions, board: Board
+    manifest: Manifest, users: UserDatabase, usersStamp: UInt64 = 0, options: KernelOptions,
+    board: Board
   ) throws(Errno) -> LinuxKernel {
     let watches = try WatchSet.make()
     var signalFd: Int32 = -1
@@ -118,6 +121,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     var kernel = LinuxKernel(
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
+    kernel.usersStamp = usersStamp
     kernel.openControl(users)
     kernel.watchPressure()
     kernel.sayWithoutLandlock()

@@ -71,7 +71,11 @@ extension LinuxKernel {
     for service in manifest.services { stores += UInt32(manifest.extras(of: service).fdStore) }
     let answer = capus_record_finish(
       UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
-      UInt32(truncatingIfNeeded: connections), stores, start.microseconds)
+      UInt32(truncatingIfNeeded: connections), stores,
+      UInt32(
+        truncatingIfNeeded: Supervisor.timelineCapacity(of: manifest) + Int(CAPUS_LINES_OF_SETUP)),
+      start.microseconds)
+    startUs = start.microseconds
     defer { startOutputs() }
     if answer < 0 { return log.write(.error, "no crash can be survived", Errno(0 &- answer)) }
     capus_fault_log(files.kernelLog)
@@ -144,7 +148,7 @@ extension LinuxKernel {
 
   /// Where a service or a listener of the program before this one is now; -1 for nowhere.
   @inline(never)
-  private func find(_ old: Int, _ services: Int) -> Int {
+  func find(_ old: Int, _ services: Int) -> Int {
     let isService = old < services
     let near = isService ? old : old - services + table.mainCount
     return Int(

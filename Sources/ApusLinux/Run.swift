@@ -61,11 +61,13 @@ public func supervise(
   _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
   setup: Rows<SetupEntry>
 ) throws(Errno) -> SupervisorEnd {
+  // Before the files are read: a change meanwhile is looked at again.
+  let usersStamp = capus_users_stamp()
   apus_arena_scratch(true)
   let users = loadUsers()
   apus_arena_scratch(false)
   let kernel = try LinuxKernel.make(
-    manifest: manifest, users: users, options: options, board: board)
+    manifest: manifest, users: users, usersStamp: usersStamp, options: options, board: board)
   apus_arena_drop()
   return run(kernel, manifest, options, start: start, setup: setup)
 }
@@ -83,6 +85,8 @@ protocol HostKernel: Kernel, ~Copyable {
   mutating func complain(_ what: StaticString, _ errno: Errno)
   /// Starts the record of what lasts beyond a crash.
   mutating func startRecord(_ start: Instant)
+  /// The time line of the boot so far; before anything is taken over.
+  mutating func makeTimeline(_ start: Instant, _ setup: Rows<SetupEntry>) -> Timeline
   /// Leaves no node of apus's own behind.
   mutating func removeNodes()
   /// Leaves no control group of apus's own behind.
@@ -102,9 +106,10 @@ private func run<K: HostKernel & ~Copyable>(
   var supervisor = Supervisor(
     manifest: manifest, mode: options.role == .initProcess ? .system : .user, seed: seed)
   kernel.startRecord(start)
+  let timeline = kernel.makeTimeline(start, setup)
   if isResumed { kernel.resume(&supervisor) }
   var driver = Driver(
-    kernel: kernel, supervisor: consume supervisor, start: start, setup: setup)
+    kernel: kernel, supervisor: consume supervisor, start: start, timeline: timeline)
   // From here on nothing allocates, and nothing may end apus but its own decision.
   apus_arena_seal()
   while true {

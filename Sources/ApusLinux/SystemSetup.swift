@@ -13,17 +13,22 @@ public struct SystemSetup {
   public private(set) var entries: Rows<SetupEntry> = Rows()
 
   /// Nothing done yet.
-  public init() { entries.reserveCapacity(24) }
+  public init() { entries.reserveCapacity(64) }
 
   /// Does something and notes when and how long.
   mutating func timed(_ stage: BootStage, _ name: StaticString, _ body: () -> Void) {
+    timed(stage, bytes(name), body)
+  }
+
+  /// Does something that has no name of its own and notes when and how long.
+  mutating func timed(_ stage: BootStage, _ name: Bytes, _ body: () -> Void) {
     let start = capus_now()
     body()
     note(stage, name, since: start)
   }
 
   @inline(never)
-  private mutating func note(_ stage: BootStage, _ name: StaticString, since start: Int64) {
+  private mutating func note(_ stage: BootStage, _ name: Bytes, since start: Int64) {
     entries.append(
       SetupEntry(
         stage: stage, name: name, at: Instant(microseconds: start),
@@ -64,11 +69,15 @@ public struct SystemSetup {
     if system.modules.count > 0 {
       timed(.start, "modules") { loadModules(manifest) }
     }
-    if system.fstab {
-      timed(.mount, "fstab") { mountTable() }
-    }
-    if !system.mounts.isEmpty {
-      timed(.mount, "mounts") { mountAll(manifest) }
+    if system.fstab { mountTable(&self) }
+    // Mount points are made where they are missing.
+    for entry in system.mounts {
+      let target = manifest.bytes(entry.target)
+      timed(.mount, target) {
+        mount(
+          manifest.bytes(entry.source), target, manifest.bytes(entry.type),
+          MountOptions(manifest.bytes(entry.options)))
+      }
     }
     if !system.randomSeed.isEmpty {
       timed(.start, "seed") { loadSeed(manifest.bytes(system.randomSeed)) }
@@ -160,15 +169,6 @@ private func loadModules(_ manifest: Manifest) {
   }
 }
 
-/// Mounts what `system.mounts` lists, making the mount points.
-private func mountAll(_ manifest: Manifest) {
-  for entry in manifest.system.mounts {
-    mount(
-      manifest.bytes(entry.source), manifest.bytes(entry.target), manifest.bytes(entry.type),
-      MountOptions(manifest.bytes(entry.options)))
-  }
-}
-
 @inline(never)
 private func mount(_ source: Bytes, _ place: Bytes, _ type: Bytes, _ options: MountOptions) {
   let target = place.terminated
@@ -190,7 +190,7 @@ private func mount(_ source: Bytes, _ place: Bytes, _ type: Bytes, _ options: Mo
 
 /// Mounts what /etc/fstab lists and is not mounted yet, in its order; the root is remounted with its
 /// options, and swap is switched on.
-private func mountTable() {
+private func mountTable(_ setup: inout SystemSetup) {
   let table = textFile("/etc/fstab", limit: 64 << 10)
   var place = 0
   var line: Bytes = Rows()
@@ -205,7 +205,9 @@ private func mountTable() {
       _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
       if !field.isEmpty { fields.push(unescaped(field)) }
     }
-    if fields.count > 3, fields[0].first != UInt8(ascii: "#") { mount(fields) }
+    if fields.count > 3, fields[0].first != UInt8(ascii: "#") {
+      setup.timed(.mount, fields[1]) { mount(fields) }
+    }
   }
 }
 

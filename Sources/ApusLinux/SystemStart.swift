@@ -159,7 +159,7 @@ final class ConsoleBoard: Board {
       line.text(" ms  ")
       line.text(entry.stage.word)
       line.text(" ")
-      line.text(entry.name)
+      line.bytes(entry.name)
       finish(&line)
     }
     line.empty()

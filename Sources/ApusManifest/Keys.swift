@@ -84,6 +84,16 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
   /// The key as manifests spell it.
   public var name: Bytes { SystemKey.names.word(Int(rawValue)) }
 
+  /// True for a key that only the start of the board looks at; others come into force by `apply`.
+  public var waitsForBoot: Bool {
+    switch self {
+    case .hostname, .mounts, .fstab, .modules, .sysctl, .loopback, .console, .coredump: true
+    case .watchdog, .rescue, .environment, .ctrlAltDel, .powerFail, .shutdownTimeout, .randomSeed,
+      .logLevel, .memoryPressure, .controlGroup, .minimumUptime:
+      false
+    }
+  }
+
   /// The key's bit in `System.present`.
   public var bit: UInt64 { 1 << UInt64(rawValue) }
 }

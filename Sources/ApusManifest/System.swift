@@ -28,6 +28,8 @@ public struct Mount: Equatable, Sendable {
 public struct System: Sendable {
   /// Which keys were given (`SystemKey.bit`).
   public var present: UInt64 = 0
+  /// What the value of each key looks like, by its number; 0 for one that was not given.
+  public var digests = InlineArray<64, UInt32>(repeating: 0)
   public var hostname = Text.none
   /// Absolute path of the console device; none is `/dev/console`.
   public var console = Text.none

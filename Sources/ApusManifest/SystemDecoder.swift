@@ -6,6 +6,9 @@ extension Decoder {
   /// Decodes one key of `system`.
   @inline(never) mutating func decode(_ key: SystemKey, _ node: JSONNode) {
     tables.system.present |= key.bit
+    var digest: UInt32 = 2_166_136_261
+    document.digest(node, into: &digest)
+    tables.system.digests[Int(key.rawValue)] = digest
     switch key {
     case .hostname:
       guard let name = string(node) else { return }

@@ -53,6 +53,7 @@ public enum BootStage: UInt8, Sendable {
   case bind
   case start
   case ready
+  case pre
 
   /// The word.
   public var word: StaticString {
@@ -61,6 +62,7 @@ public enum BootStage: UInt8, Sendable {
     case .bind: "bind"
     case .start: "start"
     case .ready: "ready"
+    case .pre: "pre"
     }
   }
 }
@@ -164,7 +166,8 @@ extension ByteWriter {
 
   /// The supervisor itself, first in `status`.
   public mutating func supervisorFrame(
-    pid: Int32, uptime: Interval, allocations: UInt64, manifest: Bytes = Rows()
+    pid: Int32, uptime: Interval, allocations: UInt64, manifest: Bytes = Rows(),
+    digests: InlineArray<64, UInt32> = InlineArray(repeating: 0)
   ) {
     beginFrame(kind: ReplyKind.supervisor.rawValue)
     little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
@@ -172,6 +175,7 @@ extension ByteWriter {
     little(allocations, bytes: 8)
     field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
     field(limit: Frame.addressLimit) { $0.bytes(manifest) }
+    for index in digests.indices { little(UInt64(digests[index]), bytes: 4) }
     endFrame()
   }
 

@@ -51,6 +51,8 @@ public struct SupervisorReply: Equatable, Sendable {
   public var version: Bytes
   /// The main file of its manifest.
   public var manifest: Bytes
+  /// What the keys of `system` look like there, by their numbers.
+  public var digests: Rows<UInt32> = Rows()
 
   /// Decodes the supervisor's own record.
   public init(decoding frame: Bytes) throws(FrameError) {
@@ -60,6 +62,7 @@ public struct SupervisorReply: Equatable, Sendable {
     allocations = fields.number(bytes: 8)
     version = fields.text(limit: Frame.nameLimit)
     manifest = fields.text(limit: Frame.addressLimit)
+    for _ in 0..<64 { digests.append(UInt32(truncatingIfNeeded: fields.number(bytes: 4))) }
     guard fields.isWhole else { throw .length }
   }
 }

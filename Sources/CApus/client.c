@@ -219,6 +219,10 @@ int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_
   }
 }
 
+void capus_client_pause(int32_t milliseconds) {
+  poll(NULL, 0, milliseconds);
+}
+
 int capus_client_is_terminal(int fd) {
   struct termios settings;
   return raw3(SYS_ioctl, fd, TCGETS, &settings) == 0;

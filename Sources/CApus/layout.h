@@ -28,7 +28,9 @@ struct record {
   /* The pause after crashes: how long the last one is, until when, 0 without one; and since when
    * there has been neither a crash nor a pause. */
   int64_t pause_us, pause_until, well_since;
-  uint32_t rescue_count; /* the console and argv of the rescue shell, each ended by a NUL */
+  int64_t boot_end_us;
+  uint32_t lines_at, lines; /* of the boot's time line; 0 before there were any */
+  uint32_t rescue_count;    /* the console and argv of the rescue shell, each ended by a NUL */
   uint8_t rescue[RESCUE_BYTES];
 };
 
@@ -54,6 +56,10 @@ static inline uint32_t board_slot(const struct record *record) {
 
 static inline uint32_t slot_count(const struct record *record) {
   return board_slot(record) + 1 + record->stores;
+}
+
+static inline struct capus_line *line_at(struct record *record, uint32_t index) {
+  return (struct capus_line *)((char *)record + record->lines_at) + index;
 }
 
 static inline struct slot *slot_at(struct record *record, uint32_t index) {

@@ -86,14 +86,16 @@ static void set_path(struct record *record) {
 }
 
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            uint32_t stores, int64_t start_us) {
+                            uint32_t stores, uint32_t lines, int64_t start_us) {
   if (current_fd < 0)
     return -EBADF;
   const uint32_t page = (uint32_t)capus_page_size();
   const uint32_t files_end = (uint32_t)lseek(current_fd, 0, SEEK_CUR);
   const uint32_t slots_at = (files_end + page - 1) / page * page;
   const uint32_t slots = services + listeners + connections + 1 + stores;
-  const size_t size = slots_at + (size_t)slots * sizeof(struct slot);
+  const uint32_t lines_at =
+      (uint32_t)(slots_at + (size_t)slots * sizeof(struct slot) + 15) / 16 * 16;
+  const size_t size = lines_at + (size_t)lines * sizeof(struct capus_line);
   /* All of it now: a page that is not there when it is written would be a SIGBUS. */
   if (fallocate(current_fd, 0, 0, (off_t)size) < 0)
     return -errno;
@@ -112,6 +114,8 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .files_at = page,
                             .files_end = files_end,
                             .start_us = start_us,
+                            .lines_at = lines_at,
+                            .lines = lines,
                             .stage = stage & 1,
                             .asked = stage & 1,
                             .watchdog_fd = capus_watchdog_descriptor()};
@@ -132,6 +136,23 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
 
 struct record *capus_record_current(void) {
   return current;
+}
+
+void capus_record_line(uint32_t index, const struct capus_line *line) {
+  if (current != NULL && index < current->lines)
+    *line_at(current, index) = *line;
+}
+
+int32_t capus_record_line_kept(uint32_t index, struct capus_line *line) {
+  if (capus_kept == NULL || index >= capus_kept->lines)
+    return 0;
+  *line = *line_at(capus_kept, index);
+  return 1;
+}
+
+void capus_record_boot_end(int64_t end_us) {
+  if (current != NULL)
+    current->boot_end_us = end_us;
 }
 
 static struct slot *writable(uint32_t index) {
@@ -160,12 +181,13 @@ void capus_record_log(int32_t fd) {
 
 int32_t capus_record_find(uint32_t previous, uint32_t near, uint32_t first, uint32_t end) {
   const uint32_t identity = slot_at(capus_kept, previous)->identity;
-  for (uint32_t tried = near; current != NULL && near < end; tried = first++) {
+  if (current == NULL)
+    return -1;
+  if (near < end && slot_at(current, near)->identity == identity)
+    return (int32_t)near;
+  for (uint32_t tried = first; tried < end; tried++)
     if (slot_at(current, tried)->identity == identity)
       return (int32_t)tried;
-    if (first == end)
-      break;
-  }
   return -1;
 }
 
@@ -215,7 +237,12 @@ static int is_sound(const struct record *record, size_t size) {
          record->connections < 65536 && record->stores < 1 << 26 &&
          record->files_at <= record->files_end && record->files_end <= record->slots_at &&
          record->slots_at % 16 == 0 &&
-         record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size;
+         record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size &&
+         (record->lines == 0 ||
+          (record->lines_at % 16 == 0 &&
+           record->lines_at >=
+               record->slots_at + (uint64_t)slot_count(record) * record->slot_size &&
+           record->lines_at + (uint64_t)record->lines * sizeof(struct capus_line) <= size));
 }
 
 static enum capus_resume judge(struct record *record) {
@@ -299,6 +326,7 @@ void capus_record_previous(struct capus_previous *previous) {
       .connections = capus_kept->connections,
       .lost = capus_kept->lost,
       .start_us = capus_kept->start_us,
+      .boot_end_us = capus_kept->boot_end_us,
   };
 }
 
@@ -374,7 +402,10 @@ void capus_record_leave(void) {
   capus_kept_fd = current_fd;
   close(previous_fd);
   capus_log_leave();
-  munmap(previous, previous->slots_at + (size_t)slot_count(previous) * previous->slot_size);
+  const size_t slots_end = previous->slots_at + (size_t)slot_count(previous) * previous->slot_size;
+  munmap(previous, previous->lines == 0
+                       ? slots_end
+                       : previous->lines_at + previous->lines * sizeof(struct capus_line));
 }
 
 int32_t capus_is_open(int32_t fd) {

@@ -23,6 +23,16 @@ private func written(_ write: (inout ByteWriter) -> Void) -> String {
   }
 
   @Test(
+    "lengths of a boot's lines have parts of a second",
+    arguments: [
+      (Int64(999), "999us"), (999_999, "999ms"), (1_000_000, "1s"), (1_500_000, "1.5s"),
+      (1_050_900, "1.05s"), (59_999_999, "59.999s"), (60_000_000, "1min"),
+    ])
+  func lengths(microseconds: Int64, text: String) {
+    #expect(written { $0.length(microseconds) } == text)
+  }
+
+  @Test(
     "sizes are read in binary units",
     arguments: [
       (UInt64(0), "0"), (1023, "1023"), (1024, "1.0K"), (1536, "1.5K"), (10240, "10K"),

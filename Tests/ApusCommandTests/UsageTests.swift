@@ -104,7 +104,8 @@ func word(_ verb: Verb) -> String { verb.word.description }
     arguments: [
       (["reboot"], UInt8(10), UInt8(0)), (["/sbin/reboot", "-f"], 10, 2),
       (["poweroff", "-n"], 11, 0), (["halt", "--now"], 12, 2),
-      (["shutdown"], 11, 0), (["shutdown", "-r", "now"], 10, 0), (["shutdown", "-H", "+0"], 12, 0),
+      (["shutdown", "now"], 11, 0), (["shutdown", "-r", "now"], 10, 0),
+      (["shutdown", "-H", "+0"], 12, 0),
       (["shutdown", "-h", "now"], 11, 0),
     ])
   func otherNames(words: [String], kind: UInt8, flags: UInt8) throws {
@@ -119,5 +120,10 @@ func word(_ verb: Verb) -> String { verb.word.description }
     arguments: [["reboot", "-d", "3"], ["halt", "-w"], ["shutdown", "-r", "20:00"]])
   func otherOptions(words: [String]) {
     #expect(run(words, control: "/nonexistent").code == 2)
+  }
+
+  @Test("shutdown alone ends nothing and says how it is called") func bareShutdown() {
+    let outcome = run(["shutdown"], control: "/nonexistent")
+    #expect(outcome.code == 2 && outcome.error.contains("usage: shutdown "))
   }
 }

@@ -44,9 +44,9 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
         pid: 1, uptime: .seconds(1), allocations: 2, manifest: Array("/a".utf8))
     }
     #expect(
-      bytes == [1, 130, 35, 0, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
+      bytes == [1, 130, 35, 1, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
         + [2, 0, 0, 0, 0, 0, 0, 0, 5, 0]
-        + Array("0.1.0".utf8) + [2, 0, 0x2f, 0x61])
+        + Array("0.1.0".utf8) + [2, 0, 0x2f, 0x61] + [UInt8](repeating: 0, count: 256))
     #expect(try SupervisorReply(decoding: bytes).manifest == Array("/a".utf8))
     let back = try SupervisorReply(decoding: bytes)
     #expect(back.allocations == 2)

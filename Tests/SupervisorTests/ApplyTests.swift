@@ -105,7 +105,9 @@ import Testing
     let before = try ["plain", "web", "last"].map(board.pid)
     for _ in 0..<2 {
       let answer = board.command(["apply"])
-      #expect(answer.code == 0 && answer.output.isEmpty && answer.errors.isEmpty, "\(answer)")
+      #expect(
+        answer.code == 0 && answer.output == "nothing changes\n" && answer.errors.isEmpty,
+        "\(answer)")
     }
     #expect(try ["plain", "web", "last"].map(board.pid) == before)
     try write(Self.second, board)
@@ -123,6 +125,38 @@ import Testing
     close(client)
     #expect(board.end() == 0)
     #expect(!FileManager.default.fileExists(atPath: board.path("new.sock")))
+  }
+
+  @Test("what does not come up is told with its reason, and what waits for the next boot")
+  func failures() throws {
+    let board = try Board(Self.first)
+    for name in ["plain", "web", "last"] { try board.wait(for: name, "ready") }
+    let text = Self.manifest(
+      #"""
+      "bad": {"exec": ["PROBE", "exit", "3"], "restart": "no"},
+      "none": {"exec": ["/nonexistent"]},
+      "done": {"exec": ["PROBE", "exit", "0"], "type": "oneshot"},
+      "later": {"exec": ["PROBE", "exit", "3"], "start": "manual"},
+      """#, "")
+    try write(
+      text.replacingOccurrences(
+        of: #"{"apus": 1,"#,
+        with: #"{"apus": 1, "system": {"hostname": "x", "shutdownTimeout": "20s"},"#), board)
+    for isDry in [true, false] {
+      let answer = board.command(isDry ? ["apply", "--dry-run"] : ["apply"])
+      let said = answer.output.split(separator: "\n").map(String.init)
+      #expect(said.contains("system.hostname: changed, in force at the next boot"), "\(answer)")
+      #expect(said.contains("system.shutdownTimeout: changed"), "\(answer)")
+      #expect(said.contains("bad: added") && said.contains("web: removed"), "\(answer)")
+      #expect(answer.code == (isDry ? 0 : 1))
+      let failed = answer.errors.split(separator: "\n").map(String.init)
+      #expect(failed.contains("apus: bad: failed: exit code 3") == !isDry, "\(failed)")
+      #expect(failed.contains { $0.hasPrefix("apus: none: ") } == !isDry, "\(failed)")
+      #expect(failed.count == (isDry ? 0 : 2), "\(failed)")
+    }
+    let again = board.command(["apply"])
+    #expect(again.code == 0 && again.output == "nothing changes\n", "\(again)")
+    #expect(board.end() == 0)
   }
 
   @Test("a mistake changes nothing and is told with its place", arguments: [false, true])
@@ -146,8 +180,7 @@ import Testing
       #expect(answer.errors.hasPrefix(message), "\(answer)")
       #expect(
         answer.errors.hasSuffix(
-          "nothing was changed, for the mistakes in "
-            + board.path("apus.json") + "\n"), "\(answer)")
+          "nothing was changed: errors in " + board.path("apus.json") + "\n"), "\(answer)")
     }
     #expect(try ["plain", "web"].map(board.pid) == before)
     #expect(try board.state("last") == "ready")
@@ -159,6 +192,27 @@ import Testing
     #expect(board.command(["apply"]).code == 0)
     #expect(board.command(["status", "gone"]).code == 4)
     #expect(try board.pid("plain") == before[0] && board.pid("web") != before[1])
+  }
+
+  @Test("errors name the drop-ins they are in, and not the main file")
+  func dropIn() throws {
+    let board = try Board(Self.first)
+    try board.wait(for: "plain", "ready")
+    let folder = board.path("apus.d")
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let bad = #"{"apus": 1, "services": {"NAME": {"exec": ["/x"], "nice": "x", "start": 7}}}"#
+    for name in ["b", "a"] {
+      try bad.replacingOccurrences(of: "NAME", with: name)
+        .write(toFile: folder + "/\(name).json", atomically: true, encoding: .utf8)
+    }
+    for dry in [["apply", "--dry-run"], ["apply"]] {
+      let answer = board.command(dry)
+      #expect(answer.code == 1 && answer.output.isEmpty, "\(answer)")
+      let last = answer.errors.split(separator: "\n").last.map(String.init)
+      #expect(
+        last == "apus: nothing was changed: errors in \(folder)/a.json, \(folder)/b.json",
+        "\(answer)")
+    }
   }
 
   @Test("--dry-run tells the plan and changes nothing; a file that is gone changes nothing either")
@@ -195,7 +249,8 @@ import Testing
     defer { close(client) }
     try write(slow.replacingOccurrences(of: "TIME", with: "300ms"), board)
     kill(board.process.pid, SIGHUP)
-    try board.wait(for: "slow", "stopping")
+    // Who asks while the program is replaced is not answered.
+    try board.wait("slow to be stopping") { (try? board.state("slow")) == "stopping" }
     kill(board.process.pid, SIGSEGV)
     #expect(board.command(["apply"]).code == 0)
     #expect(try board.state("slow") == "ready" && board.pid("slow") != old)

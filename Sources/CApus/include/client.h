@@ -40,6 +40,9 @@ int capus_client_send(int fd, const uint8_t *frame, uint32_t count);
    side is gone, -ETIMEDOUT, -EMSGSIZE when it is longer than `capacity`. */
 int capus_client_receive(int fd, uint8_t *frame, uint32_t capacity, int timeout_ms);
 
+/* Waits for so long. */
+void capus_client_pause(int32_t milliseconds);
+
 /* The commit that this program was built from, with -dirty when something had changed since. */
 const char *_Nonnull capus_commit(void);
 

@@ -22,7 +22,21 @@ void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *byt
  * then parked descriptors. From now on the
  * signals of a fault are handled. */
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            uint32_t stores, int64_t start_us);
+                            uint32_t stores, uint32_t lines, int64_t start_us);
+/* A line of the boot's time line: of a slot, or with a name where that is CAPUS_NO_SLOT. */
+enum { CAPUS_LINE_NAME = 42, CAPUS_LINES_OF_SETUP = 64 };
+#define CAPUS_NO_SLOT UINT32_MAX
+struct capus_line {
+  int64_t at_us; /* 0 for none */
+  int64_t duration_us;
+  uint32_t slot;
+  uint8_t stage, count;
+  uint8_t name[CAPUS_LINE_NAME];
+};
+void capus_record_line(uint32_t index, const struct capus_line *line);
+/* A line of the previous record: 1, or 0 behind the last place for one. */
+int32_t capus_record_line_kept(uint32_t index, struct capus_line *line);
+void capus_record_boot_end(int64_t end_us);
 /* Says what a slot is of, in a way that lasts from one build to the next; what is said later adds
  * to it. */
 void capus_record_identify(uint32_t slot, const uint8_t *bytes, size_t count);
@@ -62,8 +76,8 @@ uint32_t capus_record_stage(void);
 void capus_record_stay(void);
 struct capus_previous {
   uint32_t services, listeners, connections;
-  uint32_t lost; /* events that were at hand at a crash, so far */
-  int64_t start_us;
+  uint32_t lost;                 /* events that were at hand at a crash, so far */
+  int64_t start_us, boot_end_us; /* 0 before the board was up */
 };
 void capus_record_previous(struct capus_previous *previous);
 struct capus_sizes {
