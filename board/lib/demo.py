@@ -84,8 +84,8 @@ class Access:
             raise self.board.failure(f"`{line}` failed with exit code {code}: {text.strip()}")
         return text
 
-    def apus(self, command, codes=(0,)):
-        """One of apus's commands with --json, decoded."""
+    def apus(self, command, codes=(0, 3)):
+        """One of apus's commands with --json, decoded; 3 tells of a socket in error."""
         text = self.ssh(f"apus {command} --json", codes=codes)
         try:
             return json.loads(text)
