@@ -54,7 +54,7 @@ def check(board, ports):
         if pause > PAUSE:
             break
         # What ends in the pause is told afterwards as it was.
-        board.shell("kill -USR1 $(pidof -s sleep)")
+        board.shell("kill -USR1 $(pidof sleep)")
         lives(board, "in the rescue shell")
         board.expect(r"goes on after a pause for its crashes", 2 * PAUSE)
         board.login()
