@@ -8,7 +8,7 @@
 write_assembly() {
   local objects file
   architecture "$1"
-  objects=$build/release/work/objects/$arch
+  objects=$build/release/stage/objects/$arch
   mkdir -p "$objects"
   for file in Sources/CApus/*.c; do
     clang "--target=$triple" -std=c17 -D_GNU_SOURCE $(toolset_options cCompiler) \
