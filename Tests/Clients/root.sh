@@ -5,7 +5,7 @@
 #
 #   root.sh TREE FOLDER PROGRAM ARG…
 set -e
-tree=$1 folder=$2 root=$2/root layers=$2/layers
+tree=$1 folder=$2 root=$2/debian layers=$2/layers
 shift 2
 mkdir "$root" "$layers"
 mount -t tmpfs layers "$layers"

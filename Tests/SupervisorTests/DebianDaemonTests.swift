@@ -10,7 +10,7 @@ import Testing
       #"""
       {"apus": 1, "services": {"chrony": {"type": "forking", "start": "manual", "sandbox": "ROOT",
         "exec": ["/usr/sbin/chronyd", "-x", "-F", "1", "-f", "DIR/chrony.conf"],
-        "pidFile": "DIR/root/run/chrony/chronyd.pid",
+        "pidFile": "DIR/debian/run/chrony/chronyd.pid",
         "pre": [["/bin/mkdir", "-p", "-m", "0700", "/run/chrony", "/var/lib/chrony"],
           ["/bin/chown", "_chrony:_chrony", "/run/chrony", "/var/lib/chrony"]]}}}
       """#, files: ["chrony.conf": "user _chrony\nlocal stratum 3\nport 0\n"],

@@ -5,7 +5,7 @@ import Testing
 /// Daemons as Debian starts them: from a root of their own over clients/daemons, with Debian's
 /// accounts and paths, which they enter by `sandbox.root` (board/lib/daemons.py).
 enum DebianRoot {
-  /// A board of its own namespaces whose manifest may say `"ROOT"` as a sandbox and `DIR/root` for
+  /// A board of its own namespaces whose manifest may say `"ROOT"` as a sandbox and `DIR/debian` for
   /// that root, in which `DIR` is, too. The files are there before apus starts.
   static func board(
     _ manifest: String, files: [String: String] = [:], prefix: [String] = []
@@ -15,7 +15,7 @@ enum DebianRoot {
       FileManager.default.fileExists(atPath: tree + "/etc/hosts"),
       "no Debian root in \(tree): run board/setup clients")
     let board = try Board(
-      manifest.replacingOccurrences(of: "\"ROOT\"", with: #"{"root": "DIR/root"}"#),
+      manifest.replacingOccurrences(of: "\"ROOT\"", with: #"{"root": "DIR/debian"}"#),
       isolated: true, prefix: prefix,
       inner: [RealClients.scripts + "/root.sh", tree, "DIR"])
     for (name, text) in files {
@@ -37,7 +37,7 @@ extension Board {
     let program = try Child(
       [
         "/usr/bin/nsenter", "--target", "\(try #require(apus))", "--mount", "--net", "--pid",
-        "/usr/sbin/chroot", path("root"), "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C",
+        "/usr/sbin/chroot", path("debian"), "/usr/bin/env", "-i", "HOME=/root", "LC_ALL=C",
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "/usr/bin/timeout", "20",
       ] + words, output: .file(output), errors: .descriptor(2))

@@ -78,7 +78,7 @@ import Testing
     let board = try DebianRoot.board(
       #"""
       {"apus": 1, "services": {"web": {"type": "forking", "start": "manual",
-        "exec": ["/usr/sbin/nginx", \#(arguments)], "pidFile": "DIR/root/run/web.pid",
+        "exec": ["/usr/sbin/nginx", \#(arguments)], "pidFile": "DIR/debian/run/web.pid",
         "pre": [["/usr/sbin/nginx", "-t", "-q", \#(arguments)]],
         "reload": {"exec": ["/usr/sbin/nginx", \#(arguments), "-s", "reload"]},
         "stop": {"signal": "SIGQUIT", "kill": "mixed"}, "sandbox": "ROOT"}}}
@@ -150,7 +150,7 @@ import Testing
     let board = try DebianRoot.board(
       #"""
       {"apus": 1, "services": {"postgres": {"type": "forking", "start": "manual",
-        \#(control), "15", "main", "start"], "pidFile": "DIR/root/run/postgresql/15-main.pid",
+        \#(control), "15", "main", "start"], "pidFile": "DIR/debian/run/postgresql/15-main.pid",
         "stop": {\#(control), "-m", "fast", "15", "main", "stop"], "timeout": "20s"},
         "reload": {\#(control), "15", "main", "reload"]}, "sandbox": "ROOT"}}}
       """#, prefix: ["/usr/bin/setpriv", "--bounding-set", "-sys_resource"])
