@@ -69,7 +69,13 @@ let package = Package(
     .executableTarget(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
     pureTarget("ApusSimulation", ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
-    .executableTarget(name: "trace", dependencies: ["ApusSimulation"], path: "Tests/Trace"),
+    // A program of C, so the linker has to be told that its Swift is Embedded.
+    .executableTarget(
+      name: "trace", dependencies: ["ApusSimulation"], path: "Tests/Trace",
+      linkerSettings: [
+        .unsafeFlags(
+          ["-enable-experimental-feature", "Embedded"], .when(traits: ["Embedded"]))
+      ]),
     tests("CApusTests", ["CApus", "ApusWire", "ApusBase", "TestSockets"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
