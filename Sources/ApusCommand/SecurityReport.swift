@@ -1,5 +1,6 @@
 internal import ApusBase
 internal import ApusManifest
+internal import CApus
 
 /// `apus check --security`: what each service could do to the board, and who can reach it. A service
 /// that is invalid can do nothing, and is left out; the mistakes that make it so stand above.
@@ -82,6 +83,7 @@ struct SecurityReport {
         if !isFirst { table.cell.byte(UInt8(ascii: " ")) }
         isFirst = false
         table.cell.text(manifest.listeners[index].spelling, of: manifest)
+        Self.shared(index, manifest, &table.cell)
       }
       table.next()
     }
@@ -132,7 +134,40 @@ struct SecurityReport {
       }
       json.endArray()
     }
+    json.beginArray("sharedPaths")
+    for index in service.listeners.indices {
+      Self.shared(index, manifest, &text)
+      guard !text.bytes.isEmpty else { continue }
+      text.empty()
+      text.text(manifest.listeners[index].spelling, of: manifest)
+      json.element(text.bytes)
+      text.empty()
+    }
+    json.endArray()
     json.endObject()
+  }
+
+  /// Says who else may decide what a listener's path leads to on this machine; nothing when nobody.
+  @inline(never) private static func shared(
+    _ index: Int, _ manifest: Manifest, _ out: inout ByteWriter
+  ) {
+    guard manifest.listeners.indices.contains(index),
+      case .path(let path) = manifest.listeners[index].address
+    else { return }
+    let start = Int(path.offset)
+    var name = Bytes()
+    for at in start..<start + Int(path.count) { name.append(manifest.pool[at]) }
+    name.append(0)
+    var culprit: UInt32 = 0
+    let isShared = unsafe name.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
+        unsafe text.baseAddress.map { unsafe capus_is_shared($0, &culprit) } ?? 0
+      }
+    }
+    guard isShared != 0 else { return }
+    out.text(culprit > 0 ? " (others may replace " : " (others may write to its directory")
+    for at in 0..<Int(min(culprit, path.count)) { out.byte(name[at]) }
+    out.text(")")
   }
 
   /// True for a listener of the manifest that other machines can reach, or can not.

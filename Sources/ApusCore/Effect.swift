@@ -141,13 +141,16 @@ public struct Reason: Equatable, Sendable {
     case reclaimed
     /// Another end of the board was ordered before: `step` is what is refused, `value` what counts.
     case powerOrdered
+    /// Others than root may have the path of a listener lead elsewhere.
+    case sharedPath
   }
   /// What happened.
   public var kind: Kind
   /// `BindStep` or `SpawnStepKind` raw value where there is one; 1 for what was killed for want of
   /// memory.
   public var step: UInt8
-  /// errno, exit code, signal number, or the index of the service waited for.
+  /// errno, exit code, signal number, or the index of the service waited for. Of `bindFailed` the
+  /// upper half says how many bytes of the path lead to the component that is at fault.
   public var value: Int32
 
   /// A reason.
@@ -190,6 +193,8 @@ public struct Message: Equatable, Sendable {
     case limited
     /// Another end of the board was ordered before.
     case powerRefused
+    /// Something is wrong with the path of a listener, which is bound all the same.
+    case listenerPath
   }
   /// What it says.
   public var kind: Kind

@@ -61,8 +61,9 @@ public enum Event: Equatable, Sendable {
   case networkChanged
   /// `bind` succeeded.
   case bound(listener: UInt16)
-  /// `bind` failed in `step`.
-  case bindFailed(listener: UInt16, step: BindStep, errno: Errno)
+  /// `bind` failed in `step`. `place` is how many bytes of the path lead to the component that is at
+  /// fault, 0 for none.
+  case bindFailed(listener: UInt16, step: BindStep, errno: Errno, place: UInt16 = 0)
   /// `watch` failed (ENOSPC, ENOMEM): the listener is bound but not watched.
   case watchFailed(listener: UInt16, errno: Errno)
   /// `accept` gave the instance a connection.

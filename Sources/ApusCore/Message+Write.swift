@@ -19,7 +19,7 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused: .warning
+    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused, .listenerPath: .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
       .error
@@ -54,7 +54,7 @@ extension Message {
     case .bound:
       writer.text("bound ")
       writeAddress(into: &writer, manifest)
-    case .bindFailed: writeReason(into: &writer, manifest)
+    case .bindFailed, .listenerPath: writeReason(into: &writer, manifest)
     case .waiting: writeReason(into: &writer, manifest)
     case .invalid: writer.text("invalid, see apus check")
     case .shutdown:

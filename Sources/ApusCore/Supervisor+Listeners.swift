@@ -82,8 +82,9 @@ extension Supervisor {
   /// What lacked an interface or an address is tried again at once.
   mutating func networkChanged() {
     for index in listeners.indices
-    where !listeners[index].isBound && Errno(listeners[index].reason.value).isOfNetwork
-      && listeners[index].reason.kind == .bindFailed && phase.rawValue <= Phase.running.rawValue
+    where !listeners[index].isBound && listeners[index].reason.kind == .bindFailed
+      && Errno(listeners[index].reason.value & 0xffff).isOfNetwork
+      && phase.rawValue <= Phase.running.rawValue
     {
       deadlines.set(deadlineKey(listener: index), to: now)
     }

@@ -192,8 +192,9 @@ public struct Supervisor: Sendable {
     case .shutDownListener(let listener): broken(Int(listener))
     case .networkChanged: networkChanged()
     case .bound(let listener): bound(Int(listener))
-    case .bindFailed(let listener, let step, let errno):
-      bindFailed(Int(listener), Reason(.bindFailed, step: step.rawValue, value: errno.code))
+    case .bindFailed(let listener, let step, let errno, let place):
+      let value = Int32(min(place, 0x7fff)) << 16 | errno.code
+      bindFailed(Int(listener), Reason(.bindFailed, step: step.rawValue, value: value))
     case .watchFailed(let listener, let errno):
       watchFailed(Int(listener), Reason(.watchFailed, value: errno.code))
     case .accepted(let id, let listener, let source): accepted(id, Int(listener), source)

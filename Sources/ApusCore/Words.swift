@@ -111,12 +111,28 @@ extension Reason {
       writer.text("cannot ")
       writer.text(BindStep(rawValue: step)?.word ?? "bind")
       writer.byte(UInt8(ascii: " "))
-      if let listener, let declared = manifest.listeners.at(Int(listener)) {
-        writer.text(declared.spelling, of: manifest)
-      } else {
-        writer.text("a listener")
+      writeAddress(of: listener, manifest, into: &writer)
+      if value >> 16 > 0, let listener, let declared = manifest.listeners.at(Int(listener)) {
+        var culprit = declared.spelling
+        culprit.count = min(culprit.count, UInt32(value >> 16))
+        writer.text(": ")
+        writer.text(culprit, of: manifest)
+        if value & 0xffff == Errno.linkLoop.code {
+          writer.text(" is a link that root does not own, or that others may replace")
+        }
       }
-      writeErrno(into: &writer)
+      Reason(kind, value: value & 0xffff).writeErrno(into: &writer)
+    case .sharedPath:
+      writeAddress(of: listener, manifest, into: &writer)
+      if value > 0, let listener, let declared = manifest.listeners.at(Int(listener)) {
+        var culprit = declared.spelling
+        culprit.count = min(culprit.count, UInt32(value))
+        writer.text(": others than root may replace ")
+        writer.text(culprit, of: manifest)
+        writer.text(": bound by the descriptor of its directory")
+      } else {
+        writer.text(": others than root may write to its directory")
+      }
     case .watchFailed:
       writer.text("cannot watch the listener")
       writeErrno(into: &writer)
@@ -209,6 +225,16 @@ extension Reason {
       writer.text(", ")
     }
     writer.errno(errno)
+  }
+
+  private func writeAddress(
+    of listener: UInt16?, _ manifest: Manifest, into writer: inout ByteWriter
+  ) {
+    if let listener, let declared = manifest.listeners.at(Int(listener)) {
+      writer.text(declared.spelling, of: manifest)
+    } else {
+      writer.text("a listener")
+    }
   }
 
   private func writeErrno(into writer: inout ByteWriter) {

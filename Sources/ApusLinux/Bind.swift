@@ -37,29 +37,38 @@ public enum BindResult: Equatable, Sendable {
 /// its own path, not renamed into place, because daemons compare getsockname(2) with their
 /// configuration; its mode and group are right from the moment it exists. A stale node of the same
 /// kind in the way is removed, anything else is refused: EADDRINUSE for a live one, ELOOP for a
-/// symbolic link, EISDIR for a directory, EEXIST for any other node. An option the manifest names
-/// must succeed where that kind of socket has it.
+/// symbolic link, EISDIR for a directory, EEXIST for any other node. Links on the way are followed
+/// where root owns them and the directory; one of `symlinks` that cannot be made is left out. An
+/// option the manifest names must succeed where that kind of socket has it.
 public func bindListener(
   _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner
 ) -> BindResult {
-  var step: UInt8 = 0
-  let answer = bindOrUnbind(-1, index, of: manifest, owner: owner, step: &step)
+  var node = unsafe capus_node()
+  return bindListener(index, of: manifest, owner: owner, node: &node)
+}
+
+/// The same, and what there is to say of its path and of the links to it.
+func bindListener(
+  _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner, node: inout capus_node
+) -> BindResult {
+  let answer = bindOrUnbind(-1, index, of: manifest, owner: owner, node: &node)
   guard answer < 0 else { return .bound(answer) }
-  return .failed(BindStep(rawValue: step) ?? .resolve, Errno(0 &- answer))
+  return .failed(BindStep(rawValue: node.step) ?? .resolve, Errno(0 &- answer))
 }
 
 /// Closes a listener and, with `removeOnStop`, removes its node and the links to it unless somebody
 /// else is there by now.
 public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Manifest) {
-  var step: UInt8 = 0
-  _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), step: &step)
+  var node = unsafe capus_node()
+  _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), node: &node)
 }
 
 /// Hands a listener to the shim; -EINVAL for one that is not in the manifest. One function for both
 /// ways, for size.
 @inline(never)
 private func bindOrUnbind(
-  _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner, step: inout UInt8
+  _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner,
+  node: inout capus_node
 ) -> Int32 {
   guard let listener = manifest.listeners.at(index) else { return 0 - Errno.invalid.code }
   var result = unsafe capus_listener()
@@ -112,7 +121,7 @@ private func bindOrUnbind(
       unsafe result.text = bytes + Int(text.offset)
       unsafe result.values = values.baseAddress.map { unsafe $0 + Int(options.start) }
       unsafe result.value_count = Int(options.count)
-      if fd < 0 { return unsafe capus_bind_listener(&result, &step) }
+      if fd < 0 { return unsafe capus_bind_listener(&result, &node) }
       unsafe capus_unbind_listener(&result, fd)
       return 0
     }

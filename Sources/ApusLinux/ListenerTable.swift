@@ -61,18 +61,40 @@ extension LinuxKernel {
     if bound.isUnknownOwner {
       return .event(.bindFailed(listener: index, step: .owner, errno: .noEntry))
     }
-    var result = bindListener(Int(index), of: manifest, owner: bound.owner)
+    var node = capus_node()
+    var result = bindListener(Int(index), of: manifest, owner: bound.owner, node: &node)
     if case .failed(_, let errno) = result, errno.isOfNetwork, watchNetwork() {
       // What it waits for may have come while nobody looked.
-      result = bindListener(Int(index), of: manifest, owner: bound.owner)
+      result = bindListener(Int(index), of: manifest, owner: bound.owner, node: &node)
     }
     switch result {
     case .bound(let fd):
       hold(listener: Int(index), fd)
+      tell(index, node)
       return .event(.bound(listener: index))
     case .failed(let step, let errno):
-      return .event(.bindFailed(listener: index, step: step, errno: errno))
+      return .event(
+        .bindFailed(
+          listener: index, step: step, errno: errno, place: UInt16(clamping: node.culprit)))
     }
+  }
+
+  /// Says what is wrong with the path of a listener that is bound all the same.
+  private mutating func tell(_ index: UInt16, _ node: capus_node) {
+    if node.is_shared != 0 {
+      tell(index, Reason(.sharedPath, value: Int32(clamping: node.culprit)))
+    }
+    if node.link_error != 0 {
+      tell(
+        index, Reason(.bindFailed, step: BindStep.link.rawValue, value: node.link_error))
+    }
+  }
+
+  private mutating func tell(_ index: UInt16, _ reason: Reason) {
+    guard let declared = manifest.listeners.at(Int(index)) else { return }
+    log.write(
+      Message(.listenerPath, service: declared.service, listener: index, reason: reason),
+      manifest: manifest)
   }
 
   /// Listens to rtnetlink(7) until it has told something; true when that has just begun. A listener

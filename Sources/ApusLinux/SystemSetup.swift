@@ -63,6 +63,7 @@ public struct SystemSetup {
     if !system.coredump.isEmpty {
       write(manifest.bytes(system.coredump), to: bytes("/proc/sys/kernel/core_pattern"))
     }
+    protectNames()
     if system.sysctl.count > 0 {
       timed(.start, "sysctl") { applySettings(manifest) }
     }
@@ -105,6 +106,25 @@ private func setHostName(_ manifest: Manifest) {
     unsafe capus_set_host_name($0.baseAddress, $0.count)
   }
   if answer < 0 { complain("set host name", name, Errno(0 &- answer)) }
+}
+
+/// Keeps one user's links, FIFOs and files from being taken for another's where many may write
+/// (proc_sys_fs(5)), as most distributions do; the manifest's `sysctl` comes after it. A kernel that
+/// lacks one of them goes without.
+private func protectNames() {
+  protect("/proc/sys/fs/protected_hardlinks", "1")
+  protect("/proc/sys/fs/protected_symlinks", "1")
+  protect("/proc/sys/fs/protected_fifos", "1")
+  protect("/proc/sys/fs/protected_regular", "2")
+}
+
+@inline(never)
+private func protect(_ path: StaticString, _ value: StaticString) {
+  _ = unsafe bytes(value).withUnsafeBufferPointer { value in
+    unsafe bytes(path).terminated.withCPath {
+      unsafe capus_write_file($0, value.baseAddress, value.count)
+    }
+  }
 }
 
 /// Writes each `key=value` below /proc/sys.

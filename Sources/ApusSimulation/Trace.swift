@@ -132,11 +132,12 @@ extension ByteWriter {
     case .bound(let listener):
       text("bound")
       pair("l", listener)
-    case .bindFailed(let listener, let step, let errno):
+    case .bindFailed(let listener, let step, let errno, let place):
       text("bindFailed")
       pair("l", listener)
       word(step)
       pair("errno", errno.code)
+      if place > 0 { pair("place", place) }
     case .watchFailed(let listener, let errno):
       text("watchFailed")
       pair("l", listener)

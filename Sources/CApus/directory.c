@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "steps.h"
+#include "walk.h"
 
 /* Everything in this file runs in the child. */
 
@@ -39,29 +40,23 @@ CHILD long next_name(const char **path, char *name) {
   return 1;
 }
 
-/* The place itself may be reached through links (/var/log on a tmpfs); what is below may not. */
-CHILD_CODE long capus_open_base(const char *base) {
-  char name[NAME_LIMIT + 1];
-  long directory = raw4(SYS_openat, AT_FDCWD, base, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  if (directory != -ENOENT)
-    return directory;
-  directory = raw4(SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  while (directory >= 0) {
-    long more = next_name(&base, name);
-    if (more == 0)
-      return directory;
-    long inner = more < 0 ? more : enter((int)directory, name);
-    raw1(SYS_close, directory);
-    directory = inner;
-  }
-  return directory;
+/* The place itself may be reached through links of root's (/var/log on a tmpfs); what is below may
+ * not. */
+CHILD long open_base(const char *base) {
+  struct walk walk;
+  long result = capus_walk(&walk, base, WALK_LAST_LINK, 0755);
+  if (result < 0)
+    return result;
+  result = enter((int)walk.directory, walk.name);
+  raw1(SYS_close, walk.directory);
+  return result;
 }
 
 /* Makes base/path with mode 0755 and gives its last directory to the user. */
 CHILD_CODE long capus_make_directory(const struct capus_step *step) {
   char name[NAME_LIMIT + 1];
   const char *path = step->text;
-  long directory = capus_open_base(step->base);
+  long directory = open_base(step->base);
   if (directory < 0)
     return directory;
   for (bool below = false;; below = true) {

@@ -4,6 +4,7 @@
 
 #include "raw.h"
 #include "steps.h"
+#include "walk.h"
 
 enum { FILE_BIT = 8, LINE_BIT = 14, MOST_LINES = 0x1ffff };
 
@@ -126,8 +127,7 @@ CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct cap
   const char *path = step->text;
   const bool is_optional = *path == '-';
   uint32_t line = 0, count = 0;
-  long result = raw4(SYS_openat, AT_FDCWD, path + is_optional,
-                     O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+  long result = capus_walk_open(path + is_optional, O_RDONLY | O_NONBLOCK, 0);
   if (result < 0 && is_optional)
     return 0;
   if (result >= 0) {

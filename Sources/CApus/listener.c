@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "node.h"
 #include "place.h"
 #include "raw.h"
 
@@ -46,10 +47,6 @@ static int fill(const struct capus_listener *listener, int fd, union address *ad
   case AF_UNIX:
     if (length >= sizeof address->local.sun_path)
       return -ENAMETOOLONG;
-    if (listener->form == CAPUS_PATH) {
-      memcpy(address->local.sun_path, listener->text, length);
-      return sizeof address->local;
-    }
     memcpy(address->local.sun_path + 1, listener->text, length);
     return (int)(offsetof(struct sockaddr_un, sun_path) + 1 + length);
   case AF_INET:
@@ -83,21 +80,42 @@ static int fill(const struct capus_listener *listener, int fd, union address *ad
 
 /* Makes a node with the mode and the file system group of this very moment, so nobody ever sees
    another. A socket's by bind(2), a FIFO's with `fd` -1. */
-static int make_node(const struct capus_listener *listener, int directory, const char *name, int fd,
+static int make_node(const struct capus_listener *listener, const struct walk *walk, int fd,
                      const union address *address, int size) {
   long old_mask = raw1(SYS_umask, 0777 & ~listener->mode);
   int old_group = listener->group >= 0 ? setfsgid((gid_t)listener->group) : -1;
   int result = (int)(fd >= 0 ? raw3(SYS_bind, fd, address, size)
-                             : raw4(SYS_mknodat, directory, name, S_IFIFO | 0777, 0));
+                             : raw4(SYS_mknodat, walk->directory, walk->name, S_IFIFO | 0777, 0));
   if (old_group >= 0)
     setfsgid((gid_t)old_group);
   raw1(SYS_umask, old_mask);
   return result;
 }
 
-/* A socket that is bound and listens; with a node in `directory`, if it has one. */
-static int make_socket(const struct capus_listener *listener, unsigned form, int directory,
-                       const char *name, uint8_t *step) {
+/* Opens, with O_PATH, the node that was made, which must be what its name leads to. */
+static int open_made(const struct walk *walk, int fd) {
+  struct raw_status named, bound;
+  int by_name =
+      (int)raw4(SYS_openat, walk->directory, walk->name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+  int result = by_name < 0 ? by_name : raw_stat(by_name, "", AT_EMPTY_PATH, &named);
+  int made = result == 0 && S_ISSOCK(named.mode) ? capus_bound_node(fd) : -1;
+  if (made >= 0) {
+    result = raw_stat(made, "", AT_EMPTY_PATH, &bound);
+    if (result == 0 && !capus_is_same(&named, &bound))
+      result = -EEXIST;
+    raw1(SYS_close, made);
+  }
+  if (result < 0) {
+    if (by_name >= 0)
+      raw1(SYS_close, by_name);
+    return result;
+  }
+  return by_name;
+}
+
+/* A socket that is bound and listens; with a node at the end of the walk, if there is one. */
+static int make_socket(const struct capus_listener *listener, unsigned form,
+                       const struct walk *walk, struct capus_node *node) {
   static const uint8_t families[] = {
       [CAPUS_PATH] = AF_UNIX,      [CAPUS_ABSTRACT] = AF_UNIX, [CAPUS_INET4] = AF_INET,
       [CAPUS_INET6] = AF_INET6,    [CAPUS_EVERY] = AF_INET6,   [CAPUS_VSOCK] = AF_VSOCK,
@@ -109,71 +127,86 @@ static int make_socket(const struct capus_listener *listener, unsigned form, int
   unsigned protocol = form == CAPUS_NETLINK
                           ? listener->port
                           : protocols[capus_listener_value(listener, CAPUS_KEY_PROTOCOL) & 3];
-  *step = CAPUS_SOCKET;
+  node->step = CAPUS_SOCKET;
   int fd = (int)raw3(
       SYS_socket, address.family,
       types[listener->kind] | SOCK_CLOEXEC | (listener->nonblocking ? SOCK_NONBLOCK : 0), protocol);
   if (fd < 0)
     return fd;
-  *step = CAPUS_OPTIONS;
+  node->step = CAPUS_OPTIONS;
   int result = capus_set_options(listener, fd, address.family);
   if (result == 0) {
-    *step = CAPUS_RESOLVE;
-    result = fill(listener, fd, &address);
+    node->step = CAPUS_RESOLVE;
+    result = walk ? capus_place_address(walk, listener->text, &address.local)
+                  : fill(listener, fd, &address);
   }
   if (result > 0) {
-    *step = CAPUS_BIND;
-    result = name ? make_node(listener, directory, name, fd, &address, result)
+    node->step = CAPUS_BIND;
+    result = walk ? make_node(listener, walk, fd, &address, result)
                   : (int)raw3(SYS_bind, fd, &address, result);
   }
   int is_bound = result == 0;
   if (result == 0 && (listener->kind == STREAM || listener->kind == SEQPACKET)) {
-    *step = CAPUS_LISTEN;
+    node->step = CAPUS_LISTEN;
     result = (int)raw2(SYS_listen, fd, listener->backlog);
   }
   /* Last, so that nobody who finds the node is refused. */
-  if (result == 0 && name) {
-    *step = CAPUS_OWNER;
-    int node = (int)raw4(SYS_openat, directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
-    result = node < 0 ? node : capus_own(node, S_IFSOCK, listener->user, listener->group);
-    raw1(SYS_close, node);
+  if (result == 0 && walk) {
+    node->step = CAPUS_OWNER;
+    int made = open_made(walk, fd);
+    result = made < 0 ? made
+                      : capus_own(made, S_IFSOCK, listener->mode, listener->user, listener->group);
+    if (made >= 0)
+      raw1(SYS_close, made);
   }
   if (result == 0)
     return fd;
-  if (is_bound && name)
-    raw3(SYS_unlinkat, directory, name, 0);
+  if (is_bound && walk)
+    raw3(SYS_unlinkat, walk->directory, walk->name, 0);
   raw1(SYS_close, fd);
   return result;
 }
 
 /* Both ends of it are ours, so it never hangs up. */
-static int make_fifo(const struct capus_listener *listener, int directory, const char *name,
-                     uint8_t *step) {
-  *step = CAPUS_BIND;
-  int result = make_node(listener, directory, name, -1, NULL, 0);
+static int make_fifo(const struct capus_listener *listener, const struct walk *walk,
+                     struct capus_node *node) {
+  struct raw_status status;
+  char path[CAPUS_LINK_BYTES];
+  node->step = CAPUS_BIND;
+  int result = make_node(listener, walk, -1, NULL, 0);
   if (result < 0)
     return result;
-  int fd = (int)raw4(SYS_openat, directory, name, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
-  result = fd;
+  int fd = -1, made = open_made(walk, -1);
+  result = made < 0 ? made : raw_stat(made, "", AT_EMPTY_PATH, &status);
+  if (result == 0 && !S_ISFIFO(status.mode))
+    result = -EEXIST;
+  if (result == 0) {
+    capus_link_path(path, made, NULL);
+    result = fd = raw_open(path, O_RDWR | O_NONBLOCK);
+    if (fd == -ENOENT)
+      result = fd = (int)raw4(SYS_openat, walk->directory, walk->name,
+                              O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC, 0);
+  }
   if (fd >= 0) {
-    *step = CAPUS_OWNER;
-    result = capus_own(fd, S_IFIFO, listener->user, listener->group);
+    node->step = CAPUS_OWNER;
+    result = capus_own(made, S_IFIFO, listener->mode, listener->user, listener->group);
   }
   uint32_t size = capus_listener_value(listener, CAPUS_KEY_PIPE_SIZE);
   if (result == 0 && size > 0) {
-    *step = CAPUS_OPTIONS;
+    node->step = CAPUS_OPTIONS;
     result = (int)raw3(NR_FCNTL, fd, F_SETPIPE_SZ, size);
   }
+  if (made >= 0)
+    raw1(SYS_close, made);
   if (result >= 0)
     return fd;
-  raw3(SYS_unlinkat, directory, name, 0);
+  raw3(SYS_unlinkat, walk->directory, walk->name, 0);
   if (fd >= 0)
     raw1(SYS_close, fd);
   return result;
 }
 
-static int open_special(const char *path, uint8_t *step) {
-  *step = CAPUS_BIND;
+static int open_special(const char *path) {
   int fd = raw_open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
   if (fd < 0)
     fd = raw_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -194,56 +227,29 @@ static int open_special(const char *path, uint8_t *step) {
   return result;
 }
 
-/* Makes or removes the symbolic links to a node. */
-static int set_links(const struct capus_listener *listener, int is_made) {
-  int result = 0;
-  for (size_t index = 0; index < listener->value_count && result == 0; index++) {
-    if (listener->values[index] >> 32 != CAPUS_KEY_SYMLINKS)
-      continue;
-    const char *path = listener->pool + (uint32_t)listener->values[index], *name;
-    int directory = result = capus_walk(path, listener->directory_mode, &name);
-    if (directory < 0)
-      break;
-    result = capus_clear(directory, name, path, S_IFLNK);
-    if (result == 0 && is_made)
-      result = (int)raw3(SYS_symlinkat, listener->text, directory, name);
-    raw1(SYS_close, directory);
-  }
-  return result;
+int capus_bind_path(const struct capus_listener *listener, const struct walk *walk,
+                    struct capus_node *node) {
+  const int is_fifo = listener->kind == FIFO;
+  node->step = CAPUS_PROBE;
+  int result = capus_clear(walk, listener->text, is_fifo ? S_IFIFO : S_IFSOCK);
+  if (result < 0)
+    return result;
+  return is_fifo ? make_fifo(listener, walk, node) : make_socket(listener, CAPUS_PATH, walk, node);
 }
 
-int32_t capus_bind_listener(const struct capus_listener *listener, uint8_t *step) {
-  if (listener->kind == SPECIAL)
-    return open_special(listener->text, step);
-  if (listener->form != CAPUS_PATH) {
-    int fd = make_socket(listener, listener->form, -1, NULL, step);
-    /* No IPv6 in the kernel, or switched off (disable_ipv6). */
-    if (listener->form == CAPUS_EVERY && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) &&
-        !(listener->flags >> CAPUS_KEY_IPV6_ONLY & 1))
-      fd = make_socket(listener, CAPUS_INET4, -1, NULL, step);
-    return fd;
+int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_node *node) {
+  *node = (struct capus_node){0};
+  if (listener->kind == SPECIAL) {
+    node->step = CAPUS_BIND;
+    return open_special(listener->text);
   }
-  const char *name;
-  int is_fifo = listener->kind == FIFO;
-  *step = CAPUS_MAKE_DIRECTORY;
-  int directory = capus_walk(listener->text, listener->directory_mode, &name);
-  if (directory < 0)
-    return directory;
-  *step = CAPUS_PROBE;
-  int fd = capus_clear(directory, name, listener->text, is_fifo ? S_IFIFO : S_IFSOCK);
-  if (fd == 0)
-    fd = is_fifo ? make_fifo(listener, directory, name, step)
-                 : make_socket(listener, CAPUS_PATH, directory, name, step);
-  if (fd >= 0) {
-    int result = set_links(listener, 1);
-    if (result < 0) {
-      *step = CAPUS_LINK;
-      raw3(SYS_unlinkat, directory, name, 0);
-      raw1(SYS_close, fd);
-      fd = result;
-    }
-  }
-  raw1(SYS_close, directory);
+  if (listener->form == CAPUS_PATH)
+    return capus_bind_node(listener, node);
+  int fd = make_socket(listener, listener->form, NULL, node);
+  /* No IPv6 in the kernel, or switched off (disable_ipv6). */
+  if (listener->form == CAPUS_EVERY && (fd == -EAFNOSUPPORT || fd == -EADDRNOTAVAIL) &&
+      !(listener->flags >> CAPUS_KEY_IPV6_ONLY & 1))
+    fd = make_socket(listener, CAPUS_INET4, NULL, node);
   return fd;
 }
 
@@ -255,15 +261,5 @@ void capus_unbind_listener(const struct capus_listener *listener, int32_t fd) {
     capus_put_away_soon(fd);
   else
     raw1(SYS_close, fd);
-  const char *name;
-  if (!(listener->flags >> CAPUS_KEY_REMOVE_ON_STOP & 1) || listener->form != CAPUS_PATH ||
-      listener->kind == SPECIAL)
-    return;
-  int directory = capus_walk(listener->text, listener->directory_mode, &name);
-  if (directory < 0)
-    return;
-  if (capus_clear(directory, name, listener->text, listener->kind == FIFO ? S_IFIFO : S_IFSOCK) ==
-      0)
-    set_links(listener, 0);
-  raw1(SYS_close, directory);
+  capus_remove_node(listener);
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "steps.h"
+#include "walk.h"
 
 /* Everything in this file runs in the child, in namespaces of its own: what a failed start has made
  * goes with it. */
@@ -115,21 +116,12 @@ CHILD long make_temporary(const char *path) {
 
 /* A file for something to be laid onto, with its directories. */
 CHILD long make_file(const char *path) {
-  char base[128];
-  unsigned name = 0;
-  for (unsigned at = 0; path[at]; at++) {
-    if (at == sizeof base)
-      return -ENAMETOOLONG;
-    base[at] = path[at];
-    if (path[at] == '/')
-      name = at + 1;
-  }
-  base[name] = 0;
-  long directory = capus_open_base(base);
-  if (directory < 0)
-    return directory;
-  long result = raw4(SYS_mknodat, directory, path + name, S_IFREG, 0);
-  raw1(SYS_close, directory);
+  struct walk walk;
+  long result = capus_walk(&walk, path, WALK_TRUSTED_LINKS, 0755);
+  if (result < 0)
+    return result;
+  result = raw4(SYS_mknodat, walk.directory, walk.name, S_IFREG, 0);
+  raw1(SYS_close, walk.directory);
   return result == -EEXIST ? 0 : result;
 }
 

@@ -32,8 +32,6 @@ CHILD_CODE long capus_check_condition(const struct capus_step *step);
 CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
 /* Makes base/path with mode 0755 and gives its last directory to the user. */
 CHILD_CODE long capus_make_directory(const struct capus_step *step);
-/* The descriptor of a directory, which is made with all above it where it is not there. */
-CHILD_CODE long capus_open_base(const char *base);
 CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step);
 CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_step *step);
 CHILD_CODE long capus_place_descriptors(struct capus_plan *plan);

@@ -2,6 +2,7 @@
 #include <sys/ioctl.h>
 
 #include "steps.h"
+#include "walk.h"
 
 /* Everything in this file runs in the child. */
 
@@ -11,8 +12,7 @@ CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_st
   static const int ways[] = {O_RDONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_APPEND};
   if (step->first > 2)
     return -EINVAL;
-  int flags = ways[step->first] | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
-  long fd = raw4(SYS_openat, AT_FDCWD, step->text, flags, step->second);
+  long fd = capus_walk_open(step->text, ways[step->first], (int)step->second);
   if (fd < 0)
     return fd;
   plan->sources[step->small] = (int32_t)fd;
@@ -40,18 +40,16 @@ CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_
   return 0;
 }
 
-/* Closes from `first` on; one by one where there is no close_range(2) (before Linux 5.9), or a
- * filter of a container refuses it. */
-CHILD long close_from(long first) {
+CHILD_CODE long capus_close_range(unsigned first, unsigned last) {
   struct {
     uint64_t soft, hard;
   } limit;
-  if (raw3(NR_CLOSE_RANGE, first, ~0U, 0) == 0)
+  if (raw3(NR_CLOSE_RANGE, first, last, 0) == 0)
     return 0;
   long result = raw4(SYS_prlimit64, 0, 7, 0, &limit);
   if (result < 0)
     return result;
-  for (uint64_t fd = (uint64_t)first; fd < limit.soft && fd < 1048576; fd++)
+  for (uint64_t fd = first; fd <= last && fd < limit.soft && fd < 1048576; fd++)
     raw1(SYS_close, fd);
   return 0;
 }
@@ -84,5 +82,5 @@ CHILD_CODE long capus_place_descriptors(struct capus_plan *plan) {
   if (fd < 0)
     return fd;
   plan->report = (int32_t)fd;
-  return close_from(count + 1);
+  return capus_close_range((unsigned)count + 1, ~0U);
 }

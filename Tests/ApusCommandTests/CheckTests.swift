@@ -182,8 +182,8 @@ private let good = """
       json.output == """
         {"diagnostics":[],"security":[{"service":"db","user":"root",\
         "capabilities":"all","newPrivileges":true,"sandbox":[],"exposure":100,"improve":"user","findings":[],"network":[],\
-        "local":["/run/db","127.0.0.1:5432"]},{"service":"web","user":"www","capabilities":"none",\
-        "newPrivileges":false,"sandbox":[],"exposure":55,"improve":"seccomp","findings":[],"network":["80"],"local":[]}]}
+        "local":["/run/db","127.0.0.1:5432"],"sharedPaths":[]},{"service":"web","user":"www","capabilities":"none",\
+        "newPrivileges":false,"sandbox":[],"exposure":55,"improve":"seccomp","findings":[],"network":["80"],"local":[],"sharedPaths":[]}]}
 
         """)
   }

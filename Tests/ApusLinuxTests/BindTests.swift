@@ -96,14 +96,92 @@ struct BindTests {
     #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == Data("precious".utf8))
   }
 
-  @Test("a symbolic link on the way is refused, and nothing is made behind it")
+  @Test("a link that others could have put there is refused, and nothing is made behind it")
   func linkOnTheWay() {
     mkdir(scratch["elsewhere"], 0o755)
-    symlink(scratch["elsewhere"], scratch["way"])
+    mkdir(scratch["shared"], 0o755)
+    chmod(scratch["shared"], 0o1777)
+    symlink(scratch["elsewhere"], scratch["shared/way"])
     #expect(
-      bindListener(0, of: manifest(path: scratch["way/deep/web.sock"]), owner: NodeOwner())
+      bindListener(0, of: manifest(path: scratch["shared/way/deep/web.sock"]), owner: NodeOwner())
         == .failed(.directory, .linkLoop))
     #expect(status(scratch["elsewhere/deep"]) == nil)
+  }
+
+  @Test(
+    "links that root has put where only root may write are followed, relative and absolute ones")
+  func trustedLinks() throws {
+    for name in ["run", "var", "var/deep"] { mkdir(scratch[name], 0o755) }
+    symlink("../run", scratch["var/run"])
+    symlink(scratch["var/run"], scratch["lock"])
+    symlink("lock/./../run", scratch["odd"])
+    symlink("loop", scratch["loop"])
+    for (name, at) in [("var/run/a", "run/a"), ("lock/b/c", "run/b/c"), ("odd/d", "run/d")] {
+      let fd = try bind(manifest(path: scratch[name]))
+      defer { close(fd) }
+      #expect(BoundName(fd).bytes == Array(scratch[name].utf8) + [0])
+      #expect((status(scratch[at])?.st_mode ?? 0) & S_IFMT == S_IFSOCK)
+      let client = Endpoint.path(scratch[name]).connect()
+      #expect(client >= 0)
+      close(client)
+    }
+    #expect(
+      bindListener(0, of: manifest(path: scratch["loop/x"]), owner: NodeOwner())
+        == .failed(.directory, .linkLoop))
+  }
+
+  @Test("where others may replace a component the socket is bound by its directory's descriptor")
+  func sharedParent() throws {
+    mkdir(scratch["shared"], 0o755)
+    chmod(scratch["shared"], 0o777)
+    mkdir(scratch["shared/mine"], 0o755)
+    mkdir(scratch["theirs"], 0o755)
+    let path = scratch["shared/mine/web.sock"]
+    let done = Watch()
+    let ended = DispatchSemaphore(value: 0)
+    // Somebody swaps the directory for a link to one of root's, again and again.
+    let (mine, kept, theirs) = (scratch["shared/mine"], scratch["shared/kept"], scratch["theirs"])
+    Thread.detachNewThread {
+      while !done.isDone {
+        rename(mine, kept)
+        symlink(theirs, mine)
+        unlink(mine)
+        rename(kept, mine)
+      }
+      ended.signal()
+    }
+    var bound = 0
+    for _ in 0..<3000 {
+      guard
+        case .bound(let fd) = bindListener(0, of: manifest(path: path), owner: NodeOwner())
+      else { continue }
+      bound += 1
+      close(fd)
+    }
+    done.finish()
+    ended.wait()
+    #expect(status(scratch["theirs/web.sock"]) == nil)
+    #expect(bound > 0)
+    let fd = try bind(manifest(path: path))
+    defer { close(fd) }
+    let client = Endpoint.path(path).connect()
+    #expect(client >= 0)
+    close(client)
+  }
+
+  @Test("a link that cannot be made does not take its socket down, nor the other links")
+  func badLink() throws {
+    let path = scratch["web.sock"]
+    try Data().write(to: URL(fileURLWithPath: scratch["file"]))
+    var manifest = manifest(path: path)
+    let links = [scratch["file/link"], scratch["file"], scratch["good"]]
+    manifest.set(links.map { (SocketKey.symlinks.rawValue, Int64(manifest.add($0).offset)) })
+    let fd = try bind(manifest)
+    defer { close(fd) }
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: scratch["good"]) == path)
+    let client = Endpoint.path(path).connect()
+    #expect(client >= 0)
+    close(client)
   }
 
   @Test("a file on the way, dots and an unfinished path are refused")

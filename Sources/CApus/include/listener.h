@@ -49,12 +49,24 @@ struct capus_listener {
   size_t value_count;
 };
 
-/* Makes it: bound, listening, with its options, mode and owner, close-on-exec. Never waits. What
-   stands at its path and is stale gives way, anything else is refused. `*step` is the one that
-   failed; nothing half made remains. */
-int32_t capus_bind_listener(const struct capus_listener *listener, uint8_t *step);
+/* What became of a listener's node. */
+struct capus_node {
+  int32_t link_error; /* why the first of `symlinks` that could not be made was not, or 0 */
+  uint32_t culprit;   /* bytes of the path up to the component that failed, or that others may put
+                         something else in the place of; 0 without one */
+  uint8_t step;       /* enum capus_bind_step */
+  uint8_t is_shared;  /* others than root may change the path or the directory */
+};
+
+/* Makes it: bound, listening, with its options, mode and owner, close-on-exec, and the links to it.
+   Never waits but for the file system. What stands at its path and is stale gives way, anything
+   else is refused. `node->step` is the one that failed; nothing half made remains. */
+int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_node *node);
 /* Closes it and, with removeOnStop, removes its node and links unless somebody else is there. */
 void capus_unbind_listener(const struct capus_listener *listener, int32_t fd);
+/* True when others than root, or who apus runs as, may have an absolute path lead elsewhere, or may
+   write to its directory; `*culprit` as in struct capus_node. Makes nothing. */
+int32_t capus_is_shared(const char *path, uint32_t *culprit);
 /* Sets the options of a socket before it is bound; see options.c. */
 int32_t capus_set_options(const struct capus_listener *listener, int32_t fd, unsigned domain);
 /* The value of a key, 0 without one. */

@@ -1,0 +1,54 @@
+/* Paths, walked one component at a time by descriptors, so that nobody who can write to a directory
+ * on the way decides where a node ends up (CVE-2018-6954 and its kin). Plain system calls alone:
+ * children that share their parent's memory walk too. */
+#ifndef CAPUS_WALK_H
+#define CAPUS_WALK_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "raw.h"
+#include "steps.h"
+
+enum {
+  WALK_PATH = 1024, /* bytes of a path, with the targets of links on the way */
+  WALK_LINKS = 8,   /* how many links are followed */
+  CAPUS_LINK_BYTES = 36 + NAME_MAX,
+};
+
+/* Which links of the way are followed. */
+enum walk_links {
+  /* Those that root, or who apus runs as, owns in a directory that nobody else may write to:
+   * /var/run on most boards. Any other is -ELOOP. */
+  WALK_TRUSTED_LINKS,
+  /* The same, and in the last component too. */
+  WALK_LAST_LINK,
+};
+
+struct walk {
+  long directory;   /* what holds the last component, an O_PATH descriptor */
+  const char *name; /* the last component */
+  /* How many bytes of the path there are up to the end of the component that failed, or else of
+   * the first one that others may put something else in the place of; 0 without one. */
+  uint32_t culprit;
+  bool is_fixed; /* nobody but root and who apus runs as can have the path lead elsewhere */
+  bool is_own;   /* nobody else may change what is in the directory */
+  char text[WALK_PATH];
+};
+
+/* Opens the directory of an absolute path, making directories that are missing with exactly that
+ * mode, or failing with -ENOENT where that is negative. 0, or -errno: -ELOOP for a link that is not
+ * to be trusted, -ENOTDIR for another kind of node, -EINVAL for a path that is relative, holds `.`
+ * or `..`, or ends in a slash. The caller closes the directory. */
+CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links links, int mode);
+/* Opens what the walk leads to as openat(2) does, never through a link in its place, and tells what
+ * it is. Where others may change the path or the directory it must be a regular file that no other
+ * name leads to: -EEXIST and -EMLINK; -ELOOP for a link, -EISDIR for a directory. */
+CHILD_CODE long capus_open_node(const struct walk *walk, int flags, int mode,
+                                struct raw_status *status);
+/* Both; a trusted link in the last component is followed. Directories are not made. */
+CHILD_CODE long capus_walk_open(const char *path, int flags, int mode);
+/* Writes the path of a descriptor, or of a name in a directory it stands for, in /proc. */
+CHILD_CODE void capus_link_path(char *path, long fd, const char *name);
+
+#endif
