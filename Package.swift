@@ -90,7 +90,9 @@ let package = Package(
     tests(
       "ApusManifestTests", ["ApusManifest", "ApusJSON", "ApusBase"], resources: [.copy("Golden")]),
     tests("ApusJSONTests", ["ApusJSON", "ApusBase"]),
-    tests("FuzzTests", ["ApusManifest", "ApusJSON", "ApusBase"]),
+    tests(
+      "FuzzTests",
+      ["ApusLinux", "ApusCore", "ApusManifest", "ApusWire", "ApusJSON", "ApusBase"]),
     tests("ApusWireTests", ["ApusWire", "ApusBase"]),
     tests(
       "ApusCommandTests",

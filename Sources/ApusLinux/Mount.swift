@@ -140,6 +140,27 @@ public func mountPoints(in text: Bytes) -> Rows<Bytes> {
   return points
 }
 
+/// The lines of fstab(5) that name something: source, target, type and options of each.
+public func fileSystemTable(in text: Bytes) -> Rows<Rows<Bytes>> {
+  var table: Rows<Rows<Bytes>> = Rows()
+  var place = 0
+  var line: Bytes = Rows()
+  var field: Bytes = Rows()
+  while line.read(text, from: &place, upTo: UInt8(ascii: "\n")) {
+    for index in line.indices where line[index] == UInt8(ascii: "\t") {
+      line[index] = UInt8(ascii: " ")
+    }
+    var fields: Rows<Bytes> = Rows()
+    var start = 0
+    while fields.count < 4, start < line.count {
+      _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
+      if !field.isEmpty { fields.push(unescaped(field)) }
+    }
+    if fields.count > 3, fields[0].first != UInt8(ascii: "#") { table.append(fields) }
+  }
+  return table
+}
+
 /// A field of /proc/self/mounts or of fstab(5) without its escapes.
 func unescaped(_ field: Bytes) -> Bytes {
   var bytes: Bytes = Rows()

@@ -211,23 +211,8 @@ private func mount(_ source: Bytes, _ place: Bytes, _ type: Bytes, _ options: Mo
 /// Mounts what /etc/fstab lists and is not mounted yet, in its order; the root is remounted with its
 /// options, and swap is switched on.
 private func mountTable(_ setup: inout SystemSetup) {
-  let table = textFile("/etc/fstab", limit: 64 << 10)
-  var place = 0
-  var line: Bytes = Rows()
-  var field: Bytes = Rows()
-  while line.read(table, from: &place, upTo: UInt8(ascii: "\n")) {
-    for index in line.indices where line[index] == UInt8(ascii: "\t") {
-      line[index] = UInt8(ascii: " ")
-    }
-    var fields: Rows<Bytes> = Rows()
-    var start = 0
-    while fields.count < 4, start < line.count {
-      _ = field.read(line, from: &start, upTo: UInt8(ascii: " "))
-      if !field.isEmpty { fields.push(unescaped(field)) }
-    }
-    if fields.count > 3, fields[0].first != UInt8(ascii: "#") {
-      setup.timed(.mount, fields[1]) { mount(fields) }
-    }
+  for fields in fileSystemTable(in: textFile("/etc/fstab", limit: 64 << 10)) {
+    setup.timed(.mount, fields[1]) { mount(fields) }
   }
 }
 

@@ -47,7 +47,8 @@ void capus_log_resume(int32_t fd, int32_t is_read) {
     return;
   madvise(logs, (size_t)status.size, MADV_DONTFORK);
   if (logs->magic != LOGS_MAGIC || logs->ring_bytes < offsetof(struct ring, start) ||
-      logs->ring_bytes > 4096 || logs->count >= 65536 || logs->size != status.size ||
+      logs->ring_bytes > 4096 || logs->ring_bytes % _Alignof(struct ring) != 0 ||
+      logs->count >= 65536 || logs->size != status.size ||
       sizeof *logs + (uint64_t)logs->count * logs->ring_bytes > logs->size) {
     munmap(logs, (size_t)status.size);
     return;

@@ -233,10 +233,10 @@ void capus_record_put(uint32_t slot, const uint8_t *bytes, size_t count) {
 /* What the file says of itself must lie inside it. */
 static int is_sound(const struct record *record, size_t size) {
   return record->magic == RECORD_MAGIC && record->slot_size >= offsetof(struct slot, bytes) &&
-         record->slot_size <= 4096 && record->services < 65536 && record->listeners < 65536 &&
-         record->connections < 65536 && record->stores < 1 << 26 &&
-         record->files_at <= record->files_end && record->files_end <= record->slots_at &&
-         record->slots_at % 16 == 0 &&
+         record->slot_size <= 4096 && record->slot_size % _Alignof(struct slot) == 0 &&
+         record->services < 65536 && record->listeners < 65536 && record->connections < 65536 &&
+         record->stores < 1 << 26 && record->files_at <= record->files_end &&
+         record->files_end <= record->slots_at && record->slots_at % 16 == 0 &&
          record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size &&
          (record->lines == 0 ||
           (record->lines_at % 16 == 0 &&

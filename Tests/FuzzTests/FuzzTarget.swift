@@ -19,8 +19,12 @@ struct FuzzOutcome {
   /// Groups inputs that were treated alike, such as `accepted` or the name of an error.
   var name: String
   /// The promise that does not hold, nil when all do.
-  var broken: String?
+  var broken: String? = nil
 }
 
 /// Everything that decodes bytes from outside.
-let fuzzTargets: [FuzzTarget] = [jsonTarget, manifestTarget, dropInTarget]
+let fuzzTargets: [FuzzTarget] = [
+  jsonTarget, manifestTarget, dropInTarget, dropInSetTarget, requestTarget, replyTarget,
+  noticeTarget,
+  userTarget, fileSystemTarget, recordTarget,
+]

@@ -11,6 +11,23 @@ let dropInTarget = FuzzTarget(
   name: "drop-in", corpus: dropIns.map { Array($0.utf8) }, words: manifestWords,
   outcomes: 30, run: { ManifestCheck(files: [mainFile, $0]).run() })
 
+/// The loader on several drop-ins, one behind the other as their separator says.
+let dropInSetTarget = FuzzTarget(
+  name: "drop-in set",
+  corpus: [
+    dropIns.map { Array($0.utf8) }.reduce([]) { $0.isEmpty ? $1 : $0 + [separator] + $1 },
+    Array(dropIns[0].utf8) + [separator]
+      + Array(#"{"apus":1,"services":{"db":{"override":true,"nice":3}}}"#.utf8),
+  ],
+  words: manifestWords + [[separator], [separator, separator]], outcomes: 30,
+  run: { bytes in
+    let parts = bytes.split(separator: separator, omittingEmptySubsequences: true)
+    return ManifestCheck(files: [mainFile] + parts.prefix(100).map { Array($0) }).run()
+  })
+
+/// Between two files of one input: no byte of JSON.
+private let separator: UInt8 = 0x1e
+
 private let mainFile = Array(manifestCorpus[0].utf8)
 
 private let dropIns: [String] = [
