@@ -15,6 +15,14 @@ let device: [SwiftSetting] = [
   .strictMemorySafety(),
 ]
 
+/// Without the first of the two inliners, for what runs seldom: an eighth less of it. The second,
+/// LLVM's, goes by what a call costs and sees the whole program.
+let small: [SwiftSetting] = [
+  .unsafeFlags(
+    ["-Xllvm", "-sil-disable-pass=inline"],
+    .when(configuration: .release, traits: ["Embedded"]))
+]
+
 /// Optimised even where the tests are built: thousands of random lives and texts go through these.
 /// Checks stay in, and so do the internals that tests look at.
 let quick: [SwiftSetting] = [
@@ -33,7 +41,7 @@ let shim: [CSetting] = [
 ]
 
 func deviceTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: device)
+  .target(name: name, dependencies: dependencies, swiftSettings: device + small)
 }
 
 func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {

@@ -5,7 +5,7 @@ import Testing
 @Suite struct ResumeWordTests {
   /// What the script makes as descriptor 9, for a user without rights.
   private static let forged: [String] = [
-    "exec 9</dev/null", "exec 9</", "exec 9</dev/zero", "exec 9<>/proc/self/maps",
+    "exec 9</dev/null", "exec 9</", "exec 9</dev/zero", "exec 9</proc/self/maps",
     "exec 9<>f", "head -c 65536 /dev/urandom >f; exec 9<>f",
     // Its magic, and sizes that lie.
     #"printf 'apu1\374\0\0\0\377\377\0\0' >f; truncate -s 1M f; exec 9<>f"#,
@@ -21,7 +21,7 @@ import Testing
       attributes: [.ownerAccountID: 65534, .posixPermissions: 0o755])
     for forged in Self.forged {
       for command in ["version", "status --control \(board.control)", "run --manifest none"] {
-        for number in ["9", "99", "", "-1", "4294967305", "0"] {
+        for number in command == "version" ? ["9", "99", "", "-1", "4294967305", "0"] : ["9"] {
           let script =
             "cd \(folder) || exit 9; rm -f f; \(forged)\n"
             + "\(Board.binary) --resume=\(number) \(command) >/dev/null 2>errors; echo $? >code"
