@@ -55,6 +55,9 @@ public enum Effect: Equatable, Sendable {
   case lookIdle(InstanceID, service: UInt16, isFrozen: Bool)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
+  /// Take the first connection or message out of a listener's queue and drop it, of the first listener
+  /// of the service at which something waits, and say so on the log.
+  case dropFirst(service: UInt16)
   /// Close the descriptors that the service has parked.
   case emptyStore(service: UInt16)
   /// Send a signal to every process but apus (PID 1 only, at the end).
@@ -195,6 +198,8 @@ public struct Message: Equatable, Sendable {
     case powerRefused
     /// Something is wrong with the path of a listener, which is bound all the same.
     case listenerPath
+    /// What waited first in a queue was dropped, because the service failed again and again.
+    case dropped
   }
   /// What it says.
   public var kind: Kind

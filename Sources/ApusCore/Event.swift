@@ -101,6 +101,9 @@ public enum Event: Equatable, Sendable {
   case refused(ClientID, Answer.Code)
   /// A service's process has said something on its notify channel.
   case notified(InstanceID, Notice)
+  /// So many messages to a service's channel were refused: because whoever sent them is not of the
+  /// service, or because they are none.
+  case noticesRefused(InstanceID, strangers: UInt16, malformed: UInt16)
   /// A control client is gone.
   case clientGone(ClientID)
   /// What CLOCK_REALTIME is ahead of CLOCK_BOOTTIME, in microseconds: as asked for, or because

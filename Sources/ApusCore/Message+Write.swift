@@ -19,7 +19,8 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused, .listenerPath: .warning
+    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused, .listenerPath, .dropped:
+      .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
       .error
@@ -64,6 +65,9 @@ extension Message {
       writer.text("cannot end pid ")
       writer.decimal(Int64(reason.value))
       writer.text(", going on without it")
+    case .dropped:
+      writer.text("failed again and again, dropped the first that waited at ")
+      writeAddress(into: &writer, manifest)
     case .internalError: writer.text("internal error")
     case .leftovers: writer.text("left processes behind, killed")
     case .limited:

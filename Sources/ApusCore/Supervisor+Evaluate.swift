@@ -150,8 +150,7 @@ extension Supervisor {
       work.push(service)
     case .start:
       guard units[service].isInFlight else {
-        let reason = Reason(.notReady, value: units[service].stranger)
-        return abort(service, .timeout, reason, signal: nil)
+        return abort(service, .timeout, notReady(service), signal: nil)
       }
       units[service].forcedEnd = .timeout
       units[service].reason = Reason(.startTimeout)

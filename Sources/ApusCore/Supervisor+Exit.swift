@@ -108,6 +108,7 @@ extension Supervisor {
     if now - units[service].startedAt >= restart.resetAfter { units[service].delay = .zero }
     let isStartFailure = reason.kind == .spawnFailed
     let isSkipped = reason.kind == .condition
+    if !isStartFailure, !isSkipped { countCrash(service, isCrash: end != .clean) }
     if isSkipped {
       out.append(log(.skipped, service, reason))
     } else if end != .clean {
@@ -146,6 +147,23 @@ extension Supervisor {
     guard end == .clean else { return giveUp(service, reason) }
     units[service].goal = .down
     setState(service, .stopped, reason)
+  }
+
+  /// What a service cannot digest would end it for ever, and keep everybody else waiting: after five
+  /// failures in a row, each soon after the start, the first that waits in its queues is dropped,
+  /// and from then on after every second one.
+  private mutating func countCrash(_ service: Int, isCrash: Bool) {
+    let declared = manifest.services[service]
+    guard isCrash, declared.listeners.count > 0, !declared.accepts,
+      now - units[service].startedAt < Self.shortRun
+    else {
+      units[service].crashes = 0
+      return
+    }
+    units[service].crashes += 1
+    guard units[service].crashes >= 5 else { return }
+    units[service].crashes = 3
+    out.append(.dropFirst(service: UInt16(truncatingIfNeeded: service)))
   }
 
   /// Waits before the next try, longer each time, up to the longest delay.

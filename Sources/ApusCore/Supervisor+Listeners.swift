@@ -7,7 +7,7 @@ extension Supervisor {
   private static let firstBindDelay = Interval.seconds(1)
   private static let longestBindDelay = Interval.seconds(30)
   /// A daemon that ends well within this time ...
-  private static let shortRun = Interval.seconds(1)
+  static let shortRun = Interval.seconds(1)
   /// ... and whose listener is readable again this soon has not taken what woke it.
   private static let promptTrigger = Interval.milliseconds(20)
 

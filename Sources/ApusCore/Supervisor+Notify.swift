@@ -6,6 +6,7 @@ internal import ApusWire
 extension Supervisor {
   mutating func notified(_ id: InstanceID, _ notice: Notice) {
     guard connection(id) == nil, let service = living(id) else { return }
+    units[service].noticesHeard = min(units[service].noticesHeard, Self.mostNotices - 1) + 1
     // Only the program speaks: it has been reached, whether or not that was reported yet.
     if units[service].isInFlight { executed(id) }
     if notice.flags.contains(.restartReset) {
@@ -37,6 +38,31 @@ extension Supervisor {
     if notice.flags.contains(.trigger) {
       abort(service, .watchdog, Reason(.watchdog), signal: 6)
     }
+  }
+
+  /// As many messages as are counted for `Reason`.
+  private static let mostNotices: UInt16 = 1000
+
+  /// Messages that were not believed; they tell why a service is not ready.
+  mutating func noticesRefused(_ id: InstanceID, _ strangers: UInt16, _ malformed: UInt16) {
+    guard connection(id) == nil, let service = living(id) else { return }
+    units[service].noticesOfStrangers = min(
+      Self.mostNotices, units[service].noticesOfStrangers &+ min(strangers, Self.mostNotices))
+    units[service].noticesMalformed = min(
+      Self.mostNotices, units[service].noticesMalformed &+ min(malformed, Self.mostNotices))
+  }
+
+  /// Why a service that has to say READY=1 is not ready: how many messages came, and how many of them
+  /// were refused.
+  func notReady(_ service: Int) -> Reason {
+    guard manifest.services[service].type == .notify else {
+      return Reason(.notReady, value: units[service].stranger)
+    }
+    let unit = units[service]
+    return Reason(
+      .notReady, step: 1,
+      value: Int32(unit.noticesHeard) | Int32(unit.noticesOfStrangers) << 10
+        | Int32(unit.noticesMalformed) << 20)
   }
 
   /// EXTEND_TIMEOUT_USEC: what is waited for may take that long from now on, never less than it may

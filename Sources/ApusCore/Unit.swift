@@ -149,6 +149,12 @@ struct Unit: Sendable {
   var endedAt = Instant.zero
   /// How the last process ended.
   var lastExit: ExitReport?
+  /// Messages of its present run that were believed, refused for their sender, or none at all.
+  var noticesHeard: UInt16 = 0
+  var noticesOfStrangers: UInt16 = 0
+  var noticesMalformed: UInt16 = 0
+  /// How often in a row traffic has started it and it has failed at once.
+  var crashes: UInt8 = 0
 
   /// A new process: nothing of the last one counts any more.
   @inline(never)
@@ -161,6 +167,9 @@ struct Unit: Sendable {
     forcedEnd = nil
     stopStage = .none
     startedAt = now
+    noticesHeard = 0
+    noticesOfStrangers = 0
+    noticesMalformed = 0
     isReloading = false
     isMainNamed = false
     stranger = 0

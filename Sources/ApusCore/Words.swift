@@ -152,7 +152,9 @@ extension Reason {
     case .unknownUser: writer.text("unknown user")
     case .notReady:
       writer.text("not ready in time")
-      if value > 0 {
+      if step != 0 {
+        writeNotices(into: &writer)
+      } else if value > 0 {
         writer.text(": the pid file names process ")
         writer.decimal(Int64(value))
         writer.text(", which is not the service's")
@@ -234,6 +236,25 @@ extension Reason {
       writer.text(declared.spelling, of: manifest)
     } else {
       writer.text("a listener")
+    }
+  }
+
+  /// What `Supervisor.notReady` has counted.
+  private func writeNotices(into writer: inout ByteWriter) {
+    let (heard, strangers, malformed) = (value & 1023, value >> 10 & 1023, value >> 20 & 1023)
+    let count = heard + strangers + malformed
+    writer.text(", ")
+    if count == 0 { return writer.text("no message came") }
+    writer.decimal(Int64(count))
+    writer.text(count == 1 ? " message came" : " messages came")
+    writer.text(heard == count ? ", none with READY=1" : "")
+    if strangers > 0 {
+      writer.text(", refused because the sender is not of the service: ")
+      writer.decimal(Int64(strangers))
+    }
+    if malformed > 0 {
+      writer.text(", refused as malformed: ")
+      writer.decimal(Int64(malformed))
     }
   }
 

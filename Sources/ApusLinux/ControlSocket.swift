@@ -31,7 +31,11 @@ struct ControlSocket: ~Copyable {
   /// -1 while there is none.
   var listener: Int32 = -1
   var isWatched = false
-  /// When to look again for a place.
+  /// What tells its node from another that stands there later.
+  var node: UInt64 = 0
+  /// The pause after the last failure to bind it.
+  var bindDelay = Interval.zero
+  /// When to look again for a place, or to bind it.
   var retryAt: Instant?
   var clients: Rows<ControlClient>
   /// Group that may look, -1 for none.
@@ -62,7 +66,9 @@ struct ControlSocket: ~Copyable {
 
 extension LinuxKernel {
   /// Binds the control socket, mode 0660 and the group that may look.
-  mutating func openControl(_ users: UserDatabase) {
+  ///
+  /// Throws EADDRINUSE when another supervisor holds it and this one is not the board's init.
+  mutating func openControl(_ users: UserDatabase) throws(Errno) {
     if options.controlPath.isEmpty { return }
     switch manifest.system.controlGroup {
     case .none: break
@@ -71,21 +77,49 @@ extension LinuxKernel {
       if let gid = users.group(named: manifest.bytes(name)) { control.group = Int64(gid) }
     }
     control.listener = capus_record_control()
-    if control.listener >= 0 { return watchControl() }
-    var path = options.controlPath
-    path.append(0)
+    if control.listener >= 0 {
+      control.node = controlIdentity()
+      nodes.isToBeLookedAt = control.node == 0
+      watchNodes(below: options.controlPath)
+      return watchControl()
+    }
+    let failure = bindControl()
+    if failure == .addressInUse, options.role == .foreground, own.pid != 1 {
+      log.say("another supervisor answers at the control socket", nil, .error)
+      throw .addressInUse
+    }
+  }
+
+  /// Makes the control socket; one that cannot be made is tried again, ever more slowly.
+  @discardableResult
+  mutating func bindControl() -> Errno? {
     let group = own.isPrivileged ? Int32(truncatingIfNeeded: max(0, control.group)) : -1
-    let fd = unsafe path.withUnsafeBufferPointer { bytes in
-      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-        unsafe capus_control_listen(text.baseAddress, 0o660, group)
-      }
+    let fd = withPath(options.controlPath) { path in
+      unsafe capus_control_listen(path, 0o660, group)
     }
+    watchNodes(below: options.controlPath)
     if fd < 0 {
-      log.write(.error, "cannot bind the control socket", Errno(-fd))
-      return
+      let last = control.bindDelay
+      control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
+      control.retryAt = now + control.bindDelay
+      log.write(.error, "cannot bind the control socket, trying again", Errno(0 &- fd))
+      return Errno(0 &- fd)
     }
+    control.bindDelay = .zero
     control.listener = fd
+    holdControl()
+    control.node = controlIdentity()
     watchControl()
+    return nil
+  }
+
+  /// Gives up the control socket; its clients stay.
+  mutating func closeControl() {
+    if control.isWatched { watches.remove(control.listener) }
+    control.isWatched = false
+    capus_put_away(control.listener)
+    control.listener = -1
+    holdControl()
   }
 
   private mutating func watchControl() {
@@ -107,7 +141,9 @@ extension LinuxKernel {
 
   /// Requests, ends and free buffers of clients, then new clients.
   mutating func reportClients(into events: inout EventBuffer) {
-    if let retry = control.retryAt, retry <= now { watchControl() }
+    if let retry = control.retryAt, retry <= now {
+      if control.listener < 0 { bindControl() } else { watchControl() }
+    }
     var hasNew = false
     for index in 0..<watches.readyCount {
       guard let watch = Watch(data: watches.ready[index].data) else { continue }
@@ -279,6 +315,6 @@ extension LinuxKernel {
     control.clients[Int(id.slot)].fd = -1
     control.clients[Int(id.slot)].follows = false
     control.clients[Int(id.slot)].quietSince = nil
-    if control.retryAt != nil { watchControl() }
+    if control.retryAt != nil, control.listener >= 0 { watchControl() }
   }
 }

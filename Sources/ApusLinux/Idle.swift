@@ -12,7 +12,11 @@ extension LinuxKernel {
     let group = openFreezer(id)
     let failure = capus_cgroup_freeze(group, isFrozen ? 1 : 0)
     if group >= 0 { _ = capus_close(group) }
-    if failure < 0 { signal(id, number: isFrozen ? 19 : 18, scope: .all) }
+    guard failure < 0 else { return }
+    signal(id, number: isFrozen ? 19 : 18, scope: .all)
+    guard var process = table.process(id) else { return }
+    process.isHalted = isFrozen
+    table.set(id.slot, process)
   }
 
   /// The control group of an instance's service, negative without one.

@@ -49,8 +49,11 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var listeners: ListenerTable
   var control: ControlSocket
   var channels: NotifyChannels
+  var nodes = OwnNodes()
   /// For short texts of a start, made once.
   var scratch = ByteWriter(capacity: 256)
+  /// For paths of apus's own, made once.
+  var pathScratch = ByteWriter(capacity: 4096)
   /// What the helper that is being started is told of the main process; see `run`.
   var facts: HelperFacts?
   /// Whose parked descriptors the process that is being started gets; -1 for nobody's.
@@ -96,8 +99,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
-  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
-  /// control socket that can not be bound is said on the log and left out.
+  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2); and
+  /// EADDRINUSE where another supervisor holds the control socket of `apus run`. A control socket
+  /// that cannot be bound otherwise is said on the log, and tried again.
   public static func make(
     manifest: Manifest, users: UserDatabase, usersStamp: UInt64 = 0, options: KernelOptions,
     board: Board
@@ -122,7 +126,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
     kernel.usersStamp = usersStamp
-    kernel.openControl(users)
+    try kernel.openControl(users)
     kernel.watchPressure()
     kernel.sayWithoutLandlock()
     return kernel
@@ -174,6 +178,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     var deadline = earliestLook(deadline)
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
     let closerDue = Instant(microseconds: capus_closer_look(now.microseconds))
+    if let retry = nodes.retryAt { deadline = min(deadline ?? .never, retry) }
     if closerDue != .never { deadline = min(deadline ?? .never, closerDue) }
     try watches.wait(until: isPending ? now : deadline, now: now)
     now = Instant(microseconds: capus_now())
@@ -185,6 +190,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     reportEnds(into: &events)
     reportFlights(into: &events)
     endHeldFlights()
+    reportNodes(into: &events)
     reportClients(into: &events)
     reportSignals(into: &events)
     reportPressure(into: &events)
@@ -198,6 +204,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .watch(let listener): return watch(listener)
     case .unwatch(let listener): unwatch(listener)
     case .unbind(let listener): unbind(listener)
+    case .dropFirst(let service): dropFirst(service)
     case .settle(let service): return settle(service)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): discard(id)

@@ -115,12 +115,25 @@ extension LinuxKernel {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0,
         let declared = manifest.listeners.at(index), declared.kind != .special
       else { continue }
-      if declared.flags.contains(.flush) { capus_drain(bound.fd, 4096) }
+      if declared.flags.contains(.flush) { _ = capus_drain(bound.fd, 4096) }
       if capus_is_hung_up(bound.fd) != 0 {
         outcome = .event(.shutDownListener(listener: UInt16(truncatingIfNeeded: index)))
       }
     }
     return outcome
+  }
+
+  /// Drops the first connection or message that waits at one of a service's listeners.
+  mutating func dropFirst(_ index: UInt16) {
+    guard let service = manifest.services.at(Int(index)) else { return }
+    for listener in service.listeners.indices {
+      guard let bound = listeners.listeners.at(listener), bound.fd >= 0,
+        manifest.listeners.at(listener)?.kind != .special, capus_drain(bound.fd, 1) > 0
+      else { continue }
+      return log.write(
+        Message(.dropped, service: index, listener: UInt16(truncatingIfNeeded: listener)),
+        manifest: manifest)
+    }
   }
 
   mutating func watch(_ index: UInt16) -> Outcome {

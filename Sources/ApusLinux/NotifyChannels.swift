@@ -11,12 +11,20 @@ struct NotifyChannels {
   var fds: Rows<Int32>
   /// The folder of the channels' nodes, with a slash at the end; empty for none.
   let folder: Bytes
+  /// The folder itself; -1 until the first channel is made.
+  var folderFd: Int32 = -1
+  var folderNode: UInt64 = 0
+  /// What tells the channels' nodes from others that stand there later, by service.
+  var nodes: Rows<UInt64>
   /// One byte more than a datagram may have.
   var buffer: Bytes
   /// What services have last said of themselves: by service a count and that many bytes.
   var statuses: Bytes
   /// Datagrams that were malformed or came from strangers.
   var refused: UInt64 = 0
+  /// Of them those that have not been told to the supervisor yet.
+  var strangers: UInt16 = 0
+  var malformed: UInt16 = 0
 
   init(_ manifest: Manifest, controlPath: Bytes) {
     var isUsed = false
@@ -31,6 +39,7 @@ struct NotifyChannels {
     }
     self.folder = folder.bytes
     fds = Rows<Int32>(repeating: -1, count: hasFolder ? manifest.services.count : 0)
+    nodes = Rows<UInt64>(repeating: 0, count: hasFolder ? manifest.services.count : 0)
     statuses = Bytes(
       repeating: 0, count: hasFolder ? manifest.services.count * (1 + Frame.statusLimit) : 0)
     buffer = Bytes(repeating: 0, count: hasFolder ? 4096 : 0)
@@ -51,63 +60,106 @@ struct NotifyChannels {
 
 extension LinuxKernel {
   /// Makes the channel of a service that reports and has none yet.
-  mutating func openChannel(_ index: UInt16, _ account: Account) throws(SpawnRefusal) {
+  mutating func openChannel(_ index: UInt16) throws(SpawnRefusal) {
     guard channels.fds.at(Int(index)) == -1, let service = manifest.services.at(Int(index)),
       NotifyChannels.reports(service, of: manifest)
     else { return }
-    scratch.reset()
-    scratch.bytes(channels.folder)
-    scratch.text(service.name, of: manifest)
-    scratch.byte(0)
-    let fd = unsafe scratch.bytes.withUnsafeBufferPointer { bytes in
-      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-        unsafe capus_notify_bind(
-          text.baseAddress, account.rights.changesIdentity ? account.rights.uid : own.uid)
-      }
-    }
-    if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(-fd)) }
+    try openFolder()
+    let fd = unsafe capus_notify_bind(channels.folderFd, pointer(service.name))
+    if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(0 &- fd)) }
     if let errno = watches.add(fd, Watch(.notify, index: index), events: CAPUS_READABLE) {
       _ = capus_close(fd)
       throw SpawnRefusal(step: .streams, errno: errno)
     }
+    hold(channel: index, fd)
+    channels.nodes[Int(index)] = unsafe capus_node_identity(
+      channels.folderFd, pointer(service.name))
+  }
+
+  /// Takes over a channel of the program before this one, with what waits in it, if the service still
+  /// reports.
+  mutating func adopt(channel old: Int, _ index: Int) {
+    let fd = capus_record_channel_of(UInt32(truncatingIfNeeded: old))
+    if fd < 0 { return }
+    let slot = UInt16(truncatingIfNeeded: max(0, index))
+    guard channels.fds.at(index) == -1, let service = manifest.services.at(index),
+      NotifyChannels.reports(service, of: manifest), (try? openFolder()) != nil,
+      watches.add(fd, Watch(.notify, index: slot), events: CAPUS_READABLE) == nil
+    else { return capus_put_away(fd) }
+    hold(channel: slot, fd)
+    channels.nodes[index] = unsafe capus_node_identity(channels.folderFd, pointer(service.name))
+    // Its node may have gone meanwhile.
+    if channels.nodes[index] == 0 { nodes.isToBeLookedAt = true }
+  }
+
+  /// Gives up the channel of a service that another manifest does not have in the same way.
+  mutating func dropChannel(_ index: Int) {
+    guard let fd = channels.fds.at(index), fd >= 0 else { return }
+    watches.remove(fd)
+    capus_put_away(fd)
+    hold(channel: UInt16(truncatingIfNeeded: index), -1)
+  }
+
+  /// Hears what waits in a channel, and closes it.
+  mutating func closeChannel(_ index: UInt16, into events: inout EventBuffer) {
+    guard let fd = channels.fds.at(Int(index)), fd >= 0 else { return }
+    hear(index, into: &events)
+    watches.remove(fd)
+    capus_put_away(fd)
+    hold(channel: index, -1)
+  }
+
+  /// Notes the descriptor of a channel, -1 for none, here and in the record.
+  mutating func hold(channel index: UInt16, _ fd: Int32) {
     channels.fds[Int(index)] = fd
+    capus_record_channel(UInt32(index), fd)
+  }
+
+  /// Makes the folder of the channels, which must be apus's own: others could put theirs into it.
+  private mutating func openFolder() throws(SpawnRefusal) {
+    if channels.folderFd >= 0 { return }
+    let fd = withPath(channels.folder, dropping: 1) { path in unsafe capus_notify_folder(path) }
+    if fd < 0 {
+      if fd == -1 {
+        log.say(
+          "the notify folder is not used: another user owns it or others may write to it", nil,
+          .error)
+      }
+      throw SpawnRefusal(step: .streams, errno: Errno(0 &- fd))
+    }
+    channels.folderFd = fd
+    channels.folderNode = folderIdentity()
+    watchNodes(below: channels.folder)
+  }
+
+  /// Calls with a path of apus's own that ends in a NUL, without its last bytes.
+  mutating func withPath<R>(
+    _ path: Bytes, dropping count: Int = 0, _ body: (UnsafePointer<CChar>?) -> R
+  ) -> R {
+    pathScratch.reset()
+    for index in 0..<max(0, path.count - count) { pathScratch.byte(path[index]) }
+    pathScratch.byte(0)
+    return unsafe pathScratch.bytes.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { text in unsafe body(text.baseAddress) }
+    }
   }
 
   /// Removes the control socket's node and those of the channels.
   mutating func removeNodes() {
-    var path = ByteWriter(capacity: 256)
-    for index in channels.fds.indices { removeChannel(index, &path) }
-    path.reset()
-    path.bytes(channels.folder)
-    if !channels.folder.isEmpty { remove(&path, isFolder: true) }
-    path.reset()
-    path.bytes(options.controlPath)
-    if control.listener >= 0 { remove(&path, isFolder: false) }
+    for index in channels.fds.indices { removeChannel(index) }
+    if channels.folderFd >= 0 {
+      withPath(channels.folder, dropping: 1) { path in unsafe capus_remove_own(-1, path, 1) }
+    }
+    if control.listener >= 0, controlIdentity() == control.node {
+      withPath(options.controlPath) { path in unsafe capus_remove_own(-1, path, 0) }
+    }
   }
 
   /// Removes the node of a service's channel.
   @inline(never)
-  func removeChannel(_ index: Int, _ path: inout ByteWriter) {
-    guard let fd = channels.fds.at(index), fd >= 0 else { return }
-    path.reset()
-    writeChannel(of: manifest.services[index], into: &path)
-    remove(&path, isFolder: false)
-  }
-
-  @inline(never)
-  private func remove(_ path: inout ByteWriter, isFolder: Bool) {
-    path.byte(0)
-    unsafe path.bytes.withUnsafeBufferPointer { bytes in
-      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
-        if let text = unsafe text.baseAddress { unsafe capus_remove_own(text, isFolder ? 1 : 0) }
-      }
-    }
-  }
-
-  /// Where the channel of a service is.
-  private func writeChannel(of service: Service, into path: inout ByteWriter) {
-    path.bytes(channels.folder)
-    path.text(service.name, of: manifest)
+  func removeChannel(_ index: Int) {
+    guard let fd = channels.fds.at(index), fd >= 0, channels.folderFd >= 0 else { return }
+    unsafe capus_remove_own(channels.folderFd, pointer(manifest.services[index].name), 0)
   }
 
   /// NOTIFY_SOCKET, WATCHDOG_USEC and WATCHDOG_PID (sd_notify(3), sd_watchdog_enabled(3)).
@@ -149,16 +201,36 @@ extension LinuxKernel {
         capus_store_hangup(UInt32(truncatingIfNeeded: slot), watches.epoll)
         continue
       }
-      for _ in 0..<8 {
-        guard !events.isFull,
-          let notice = watch.kind == .notify
-            ? nextNotice(of: watch.index) : readyNotice(of: watch.index)
-        else { break }
-        guard let process = table.processes.at(Int(watch.index)), process.isUsed else { continue }
-        events.append(
-          .notified(InstanceID(slot: watch.index, generation: process.generation), notice))
-      }
+      hear(watch.index, isReady: watch.kind == .ready, into: &events)
     }
+  }
+
+  /// A few datagrams of a channel, or what stands in the pipe of `ready.fd`.
+  private mutating func hear(
+    _ index: UInt16, isReady: Bool = false, into events: inout EventBuffer
+  ) {
+    for _ in 0..<8 {
+      guard !events.isFull,
+        let notice = isReady ? readyNotice(of: index) : nextNotice(of: index)
+      else { break }
+      guard let process = table.processes.at(Int(index)), process.isUsed else { continue }
+      events.append(.notified(InstanceID(slot: index, generation: process.generation), notice))
+    }
+    tellRefused(of: index, into: &events)
+  }
+
+  /// Tells how many messages to a channel were refused in this turn.
+  private mutating func tellRefused(of index: UInt16, into events: inout EventBuffer) {
+    let (strangers, malformed) = (channels.strangers, channels.malformed)
+    channels.strangers = 0
+    channels.malformed = 0
+    guard strangers > 0 || malformed > 0, let process = table.processes.at(Int(index)),
+      process.isUsed
+    else { return }
+    events.append(
+      .noticesRefused(
+        InstanceID(slot: index, generation: process.generation), strangers: strangers,
+        malformed: malformed))
   }
 
   /// The next datagram of a channel that can be believed, out of a few.
@@ -181,6 +253,7 @@ extension LinuxKernel {
       capus_notify_drop()
       if let notice { return notice }
       channels.refused &+= 1
+      if count == -13 { channels.strangers &+= 1 } else { channels.malformed &+= 1 }
     }
     return nil
   }

@@ -29,6 +29,8 @@ struct Process {
   var isUsed = false
   /// True once its end has been reported; it is a zombie until `release`.
   var hasEnded = false
+  /// It has been kept still by SIGSTOP, where there is no control group.
+  var isHalted = false
   /// A step on its way to execve(2) has failed.
   var hasFailed = false
 }

@@ -116,6 +116,10 @@ extension LinuxKernel {
   /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard let process = table.process(id), process.pid > 0 else { return }
+    var number = number
+    // A stopped process takes no other signal before it goes on, and then one of its threads may
+    // accept a connection before that signal ends it.
+    if process.isHalted, number == 15, capus_threads_die_of(process.pid, 15) == 1 { number = 9 }
     if scope == .all, number == 9, killGroup(id, process), process.hasEnded {
       log.write(Message(.leftovers, service: process.service), manifest: manifest)
     }

@@ -72,6 +72,7 @@ extension LinuxKernel {
     let answer = capus_record_finish(
       UInt32(truncatingIfNeeded: table.mainCount), UInt32(truncatingIfNeeded: table.listenerCount),
       UInt32(truncatingIfNeeded: connections), stores,
+      UInt32(truncatingIfNeeded: channels.fds.count),
       UInt32(
         truncatingIfNeeded: Supervisor.timelineCapacity(of: manifest) + Int(CAPUS_LINES_OF_SETUP)),
       start.microseconds)
@@ -83,6 +84,11 @@ extension LinuxKernel {
     for slot in 0..<table.mainCount + table.listenerCount {
       identify(slot)
     }
+    holdControl()
+  }
+
+  /// Notes the control socket in the record.
+  func holdControl() {
     capus_record_hold(UInt32(truncatingIfNeeded: boardSlot), control.listener, 0, 0)
   }
 
@@ -114,6 +120,7 @@ extension LinuxKernel {
     let (services, listeners) = (Int(previous.services), Int(previous.listeners))
     let count = services + listeners + Int(previous.connections)
     let isApplied = capus_record_stage() == 2
+    for old in 0..<services { adopt(channel: old, find(old, services)) }
     var place = table.mainCount + table.listenerCount
     for old in 0...count {
       let (held, bytes) = held(UInt32(truncatingIfNeeded: old), &codec.bytes)
@@ -161,10 +168,10 @@ extension LinuxKernel {
 
   /// What has made room for another manifest leaves no node and no group behind.
   private mutating func makeRoom() {
-    var path = ByteWriter(capacity: 256)
     for slot in manifest.services.indices
     where manifest.services[slot].flags.contains(.leaving) {
-      removeChannel(slot, &path)
+      removeChannel(slot)
+      dropChannel(slot)
       _ = unsafe capus_cgroup_kill(pointer(manifest.services[slot].name), 0)
       _ = unsafe capus_cgroup_remove(pointer(manifest.services[slot].name))
     }
@@ -254,9 +261,9 @@ extension LinuxKernel {
     if process.pidfd >= 0 { _ = watches.add(process.pidfd, watch, events: CAPUS_READABLE) }
     // What it says from now on is heard again; a channel that cannot be made is its loss alone.
     if slot < table.mainCount, process.pid > 0, let service = manifest.services.at(slot),
-      let account = accounts.account(of: service)
+      NotifyChannels.reports(service, of: manifest)
     {
-      do throws(SpawnRefusal) { try openChannel(index, account) } catch {
+      do throws(SpawnRefusal) { try openChannel(index) } catch {
         log.write(.error, "cannot hear a service any more", error.errno)
       }
     }

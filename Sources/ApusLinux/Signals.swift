@@ -25,6 +25,7 @@ extension LinuxKernel {
         // A zombie that waits for its release may hide this one from the look.
         if sender > 0, table.instance(pid: sender) == nil { reap(sender, into: &events) }
       } else if number != LinuxKernel.pipeSignal {
+        if number == 1 { nodes.isToBeLookedAt = true }
         signals.push(UInt8(truncatingIfNeeded: number))
       }
     }

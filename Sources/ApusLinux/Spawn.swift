@@ -69,7 +69,7 @@ extension LinuxKernel {
       service.flags.remove(.socketStdio)
       service.flags.insert(.helper)
     } else {
-      try openChannel(index, account)
+      try openChannel(index)
     }
     openOutput(index, account)
     account.rights.confine(manifest.sandbox(of: service), standing: own.permitted)

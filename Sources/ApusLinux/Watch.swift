@@ -21,6 +21,7 @@ struct Watch: Equatable {
     case network
     case ready
     case stored
+    case nodes
   }
   var kind: Kind
   var index: UInt16

@@ -207,6 +207,11 @@ extension ByteWriter {
       text("refused")
       client(id)
       word(code)
+    case .noticesRefused(let id, let strangers, let malformed):
+      text("noticesRefused")
+      instance(id)
+      pair("strangers", Int(strangers))
+      pair("malformed", Int(malformed))
     case .notified(let id, let notice):
       text("notified")
       instance(id)
@@ -240,6 +245,9 @@ extension ByteWriter {
     case .unbind(let listener):
       text("unbind")
       pair("l", listener)
+    case .dropFirst(let service):
+      text("dropFirst")
+      pair("s", service)
     case .settle(let service):
       text("settle")
       pair("s", service)

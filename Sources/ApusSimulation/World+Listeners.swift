@@ -122,6 +122,19 @@ extension World {
     return .done
   }
 
+  func dropFirst(_ service: Int) -> Outcome {
+    if instances.at(service) ?? nil != nil {
+      violate(3, "what waits for service \(service) is dropped while it runs")
+    }
+    for index in manifest.services[service].listeners.indices {
+      guard let connection = listeners[index].queue.first else { continue }
+      connections[connection].fate = .dropped
+      listeners[index].queue.removeFirst()
+      break
+    }
+    return .done
+  }
+
   func settle(_ service: Int) -> Outcome {
     var outcome = Outcome.done
     for index in manifest.services[service].listeners.indices where listeners[index].isBound {

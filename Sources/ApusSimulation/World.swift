@@ -238,6 +238,7 @@ public final class World: Kernel {
     case .watch(let listener): return watch(listener)
     case .unwatch(let listener): return unwatch(listener)
     case .unbind(let listener): return unbind(listener)
+    case .dropFirst(let service): return dropFirst(Int(service))
     case .settle(let service): return settle(Int(service))
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)

@@ -227,7 +227,9 @@ static int64_t look_at(struct yard *yard, int64_t now_us) {
     raw6(NR_FUTEX, (long)&yard->shared->put, FUTEX_WAKE, 1, 0, 0, 0);
   }
   yard->woken = atomic_load(&yard->shared->put);
-  return yard->seen_at + patience(yard);
+  /* One that has finished waits to be reaped soon. */
+  const int64_t due = yard->seen_at + patience(yard), soon = now_us + idle_us + idle_us / 4;
+  return due < soon ? due : soon;
 }
 
 int64_t capus_closer_look(int64_t now_us) {

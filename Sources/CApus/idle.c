@@ -47,11 +47,25 @@ static int is_connection(const struct address *own, const struct nlmsghdr *messa
     /* Closed by the daemon, it has no inode any more: the kernel sends what is left. */
     return (1 << (found->idiag_state & 15) & OPEN) != 0 || found->idiag_inode != 0;
   }
-  const struct unix_diag_msg *found = NLMSG_DATA(message);
-  const struct nlattr *name = (const struct nlattr *)(found + 1);
-  return message->nlmsg_len >= NLMSG_LENGTH(sizeof *found + sizeof *name) &&
-         name->nla_type == UNIX_DIAG_NAME && name->nla_len == sizeof *name + name_size(own) &&
-         memcmp(name + 1, own->local.sun_path, name_size(own)) == 0;
+  const char *at = (const char *)NLMSG_DATA(message) + sizeof(struct unix_diag_msg);
+  const char *end = (const char *)message + message->nlmsg_len;
+  int has_name = 0;
+  uint32_t waiting = 0, peer = 0;
+  while (end - at >= (ptrdiff_t)sizeof(struct nlattr)) {
+    const struct nlattr *attribute = (const struct nlattr *)(const void *)at;
+    const size_t size = attribute->nla_len - sizeof *attribute;
+    if (attribute->nla_len < sizeof *attribute || end - at < attribute->nla_len)
+      break;
+    if (attribute->nla_type == UNIX_DIAG_NAME)
+      has_name = size == name_size(own) && memcmp(attribute + 1, own->local.sun_path, size) == 0;
+    if (attribute->nla_type == UNIX_DIAG_PEER && size >= sizeof peer)
+      memcpy(&peer, attribute + 1, sizeof peer);
+    if (attribute->nla_type == UNIX_DIAG_RQLEN && size >= sizeof waiting)
+      memcpy(&waiting, attribute + 1, sizeof waiting);
+    at += NLA_ALIGN(attribute->nla_len);
+  }
+  /* Whoever is gone has no inode; what it has left behind is still to be read. */
+  return has_name && (peer != 0 || waiting != 0);
 }
 
 /* Reads the answer of sock_diag(7) until a connection is found. */
@@ -86,7 +100,7 @@ static int ask_diag(const struct address *own) {
     request.head.nlmsg_len = NLMSG_LENGTH(sizeof request.local);
     request.local.sdiag_family = AF_UNIX;
     request.local.udiag_states = ESTABLISHED;
-    request.local.udiag_show = UDIAG_SHOW_NAME;
+    request.local.udiag_show = UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_RQLEN;
   } else {
     request.head.nlmsg_len = NLMSG_LENGTH(sizeof request.inet);
     request.inet.sdiag_family = (uint8_t)own->any.sa_family;
@@ -197,6 +211,33 @@ int32_t capus_is_stopped(int32_t pid) {
   siginfo_t information = {0};
   return raw5(SYS_waitid, P_PID, pid, &information, WSTOPPED | WNOHANG | WNOWAIT, 0) == 0 &&
          information.si_pid == pid;
+}
+
+int32_t capus_threads_die_of(int32_t pid, int32_t number) {
+  static const char *const masks[] = {"\nSigBlk:\t", "\nSigIgn:\t", "\nSigCgt:\t"};
+  char path[32], text[4096];
+  raw_text(raw_decimal(raw_text(path, "/proc/"), (uint32_t)pid), "/status");
+  int fd = raw_open(path, O_RDONLY);
+  long count = fd < 0 ? fd : raw3(SYS_read, fd, text, sizeof text - 1);
+  if (fd >= 0)
+    raw1(SYS_close, fd);
+  if (count <= 0 || number < 1 || number > 64)
+    return 0;
+  text[count] = 0;
+  const char *threads = strstr(text, "\nThreads:\t");
+  if (!threads || (threads += strlen("\nThreads:\t"), raw_number(&threads) < 2))
+    return 0;
+  for (size_t index = 0; index < sizeof masks / sizeof *masks; index++) {
+    const char *at = strstr(text, masks[index]);
+    uint64_t mask = 0;
+    if (!at)
+      return 0;
+    for (at += strlen(masks[index]); *at > ' '; at++)
+      mask = mask << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+    if (mask >> (number - 1) & 1)
+      return 0;
+  }
+  return 1;
 }
 
 int64_t capus_processor_time(int32_t pid) {

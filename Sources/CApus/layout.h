@@ -25,6 +25,7 @@ struct record {
   uint32_t stores; /* slots of parked descriptors, behind the board's; 0 before there were any */
   uint32_t stage, asked; /* of the program that writes it, and of the one it executes */
   int32_t watchdog_fd;   /* 0 for none */
+  uint32_t channels;     /* slots of notify channels, by service, behind the parked descriptors' */
   /* The pause after crashes: how long the last one is, until when, 0 without one; and since when
    * there has been neither a crash nor a pause. */
   int64_t pause_us, pause_until, well_since;
@@ -55,7 +56,7 @@ static inline uint32_t board_slot(const struct record *record) {
 }
 
 static inline uint32_t slot_count(const struct record *record) {
-  return board_slot(record) + 1 + record->stores;
+  return board_slot(record) + 1 + record->stores + record->channels;
 }
 
 static inline struct capus_line *line_at(struct record *record, uint32_t index) {

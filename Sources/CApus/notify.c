@@ -49,36 +49,48 @@ void capus_notify_status(const uint8_t *bytes, size_t count, uint8_t *status, si
   memcpy(status + 1, text, *status);
 }
 
-static void make_parent(char *path) {
-  char *slash = strrchr(path, '/');
-  if (slash == NULL || slash == path)
-    return;
-  *slash = 0;
-  raw3(SYS_mkdirat, AT_FDCWD, path, 0755);
-  *slash = '/';
+int32_t capus_notify_folder(const char *path) {
+  struct raw_status status;
+  int result = (int)raw3(SYS_mkdirat, AT_FDCWD, path, 0755);
+  if (result < 0 && result != -EEXIST)
+    return result;
+  int fd = raw_open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  if (fd < 0)
+    return fd == -ENOTDIR || fd == -ELOOP ? -EPERM : fd;
+  result = raw_stat(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, &status);
+  if (result == 0 && (status.uid != (uint32_t)raw0(NR_GETEUID) || status.mode & 022))
+    result = -EPERM;
+  if (result == 0)
+    return fd;
+  raw1(SYS_close, fd);
+  return result;
 }
 
-int32_t capus_notify_bind(const char *path, uint32_t uid) {
+int32_t capus_notify_bind(int32_t folder, const char *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
-  size_t length = strlen(path);
+  size_t length = strlen(name);
   int one = 1;
   if (length >= sizeof address.sun_path)
     return -ENAMETOOLONG;
-  memcpy(address.sun_path, path, length);
-  make_parent(address.sun_path);
+  memcpy(address.sun_path, name, length);
   int fd = (int)raw3(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return fd;
-  /* The folder is apus's own. */
-  raw3(SYS_unlinkat, AT_FDCWD, address.sun_path, 0);
-  long before = raw1(SYS_umask, 0177);
-  long result = raw3(SYS_bind, fd, &address, sizeof address);
-  raw1(SYS_umask, before);
+  int before = raw_open(".", O_PATH | O_DIRECTORY);
+  long result = before < 0 ? before : raw1(SYS_fchdir, folder);
+  if (result == 0) {
+    raw3(SYS_unlinkat, folder, name, 0);
+    /* For everybody: who is believed is seen by the sender. */
+    long mask = raw1(SYS_umask, 0111);
+    result = raw3(SYS_bind, fd, &address, sizeof address);
+    raw1(SYS_umask, mask);
+    raw1(SYS_fchdir, before);
+  }
+  if (before >= 0)
+    raw1(SYS_close, before);
   if (result == 0)
     result = raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_PASSCRED, &one, sizeof one);
-  if (result == 0 && uid != 0)
-    result = raw5(SYS_fchownat, AT_FDCWD, address.sun_path, uid, -1, AT_SYMLINK_NOFOLLOW);
-  if (result == 0 || result == -EPERM)
+  if (result == 0)
     return fd;
   raw1(SYS_close, fd);
   return (int32_t)result;
@@ -121,13 +133,15 @@ int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
   if (count < 0)
     return count;
   take_control(&message, &sender);
-  long found = raw1(SYS_getsid, sender.pid);
-  /* A sender that is gone already is believed by its user: only that one can write here. */
-  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || sender.pid <= 0)
-    found = 0;
-  else if (tree->main == 0 || (found == -ESRCH && sender.uid == uid) ||
-           capus_kin(sender.pid, tree) == 1)
+  if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+    capus_notify_drop();
+    return -EBADMSG;
+  }
+  const long found = raw1(SYS_getsid, sender.pid);
+  /* Of one that is gone already only the user is known. */
+  if (sender.pid > 0 && tree->main > 0 &&
+      ((found == -ESRCH && sender.uid == uid) || capus_kin(sender.pid, tree) == 1))
     return count;
   capus_notify_drop();
-  return -EBADMSG;
+  return -EACCES;
 }

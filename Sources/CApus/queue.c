@@ -20,13 +20,14 @@ uint32_t capus_special_events(const char *path) {
   return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0 ? POLLPRI : POLLIN;
 }
 
-void capus_drain(int32_t fd, int32_t most) {
+int32_t capus_drain(int32_t fd, int32_t most) {
   uint8_t bytes[4096];
   /* Nothing may wait here, whoever else takes from the queue. */
   long flags = raw3(NR_FCNTL, fd, F_GETFL, 0);
   raw3(NR_FCNTL, fd, F_SETFL, flags | O_NONBLOCK);
   long result = 0;
-  for (int count = 0; count < most && result >= 0; count++) {
+  int32_t dropped = 0;
+  while (dropped < most) {
     result = raw4(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC);
     if (result >= 0)
       capus_put_away((int32_t)result);
@@ -34,8 +35,12 @@ void capus_drain(int32_t fd, int32_t most) {
       result = capus_receive_only(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     else if (result == -ENOTSOCK)
       result = raw3(SYS_read, fd, bytes, sizeof bytes);
+    if (result < 0)
+      break;
+    dropped++;
   }
   raw3(NR_FCNTL, fd, F_SETFL, flags);
+  return dropped;
 }
 
 int32_t capus_is_hung_up(int32_t fd) {

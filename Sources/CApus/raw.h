@@ -81,6 +81,7 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_GETRESGID SYS_getresgid32
 #define NR_FCHOWN SYS_fchown32
 #define NR_FCNTL SYS_fcntl64
+#define NR_GETEUID SYS_geteuid32
 /* With 64-bit times (Linux 5.1). */
 #define NR_CLOCK_GETTIME 403
 #define NR_MMAP SYS_mmap2
@@ -94,6 +95,7 @@ long raw6(long number, long a, long b, long c, long d, long e, long f);
 #define NR_GETRESGID SYS_getresgid
 #define NR_FCHOWN SYS_fchown
 #define NR_FCNTL SYS_fcntl
+#define NR_GETEUID SYS_geteuid
 #define NR_CLOCK_GETTIME SYS_clock_gettime
 #define NR_MMAP SYS_mmap
 #define NR_SIGTIMEDWAIT SYS_rt_sigtimedwait

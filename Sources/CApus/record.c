@@ -86,13 +86,13 @@ static void set_path(struct record *record) {
 }
 
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            uint32_t stores, uint32_t lines, int64_t start_us) {
+                            uint32_t stores, uint32_t channels, uint32_t lines, int64_t start_us) {
   if (current_fd < 0)
     return -EBADF;
   const uint32_t page = (uint32_t)capus_page_size();
   const uint32_t files_end = (uint32_t)lseek(current_fd, 0, SEEK_CUR);
   const uint32_t slots_at = (files_end + page - 1) / page * page;
-  const uint32_t slots = services + listeners + connections + 1 + stores;
+  const uint32_t slots = services + listeners + connections + 1 + stores + channels;
   const uint32_t lines_at =
       (uint32_t)(slots_at + (size_t)slots * sizeof(struct slot) + 15) / 16 * 16;
   const size_t size = lines_at + (size_t)lines * sizeof(struct capus_line);
@@ -110,6 +110,7 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
                             .listeners = listeners,
                             .connections = connections,
                             .stores = stores,
+                            .channels = channels,
                             .slots_at = slots_at,
                             .files_at = page,
                             .files_end = files_end,
@@ -235,8 +236,9 @@ static int is_sound(const struct record *record, size_t size) {
   return record->magic == RECORD_MAGIC && record->slot_size >= offsetof(struct slot, bytes) &&
          record->slot_size <= 4096 && record->slot_size % _Alignof(struct slot) == 0 &&
          record->services < 65536 && record->listeners < 65536 && record->connections < 65536 &&
-         record->stores < 1 << 26 && record->files_at <= record->files_end &&
-         record->files_end <= record->slots_at && record->slots_at % 16 == 0 &&
+         record->stores < 1 << 26 && record->channels < 65536 &&
+         record->files_at <= record->files_end && record->files_end <= record->slots_at &&
+         record->slots_at % 16 == 0 &&
          record->slots_at + (uint64_t)slot_count(record) * record->slot_size <= size &&
          (record->lines == 0 ||
           (record->lines_at % 16 == 0 &&
@@ -357,6 +359,19 @@ int32_t capus_record_file(uint32_t *at, struct capus_file *file) {
 
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count) {
   memcpy(bytes, (const char *)capus_kept + capus_kept->files_at + at, count);
+}
+
+void capus_record_channel(uint32_t service, int32_t fd) {
+  if (current != NULL && service < current->channels)
+    slot_at(current, board_slot(current) + 1 + current->stores + service)->fd = fd < 0 ? 0 : fd;
+}
+
+int32_t capus_record_channel_of(uint32_t service) {
+  if (capus_kept == NULL || service >= capus_kept->channels)
+    return -1;
+  const uint32_t index = board_slot(capus_kept) + 1 + capus_kept->stores + service;
+  const int32_t fd = slot_at(capus_kept, index)->fd;
+  return capus_is_open(fd) ? fd : -1;
 }
 
 int32_t capus_record_control(void) {

@@ -172,7 +172,8 @@ void capus_store_resume(int32_t epoll, uint64_t data) {
   uint32_t to = 0;
   if (record == NULL || record == capus_kept)
     return;
-  for (uint32_t from = board_slot(capus_kept) + 1; from < slot_count(capus_kept); from++) {
+  for (uint32_t from = board_slot(capus_kept) + 1;
+       from < slot_count(capus_kept) - capus_kept->channels; from++) {
     const struct slot *old = slot_at(capus_kept, from);
     struct slot *slot = place(to);
     if (!capus_is_open(old->fd))

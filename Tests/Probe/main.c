@@ -41,6 +41,9 @@
  *   probe lease, probe spy  see spy.c; probe filter  see filter.c
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
+ *   probe poisoned      answer one message with what it says, but fail at "poison" and leave it
+ *   probe threads N     serve on descriptor 3 with that many threads
+ *   probe leak          answer each connection with "leaked" and never close it
  *   probe fuse-hang DIR CALL…  a file system that never answers some calls; see fuse.c
  */
 #define _GNU_SOURCE
@@ -53,6 +56,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -449,6 +453,43 @@ static void echo(int count, char **names) {
     }
 }
 
+/* Answers one message; one that it cannot take it leaves where it is. */
+static void poisoned(void) {
+  char text[64];
+  struct sockaddr_storage from;
+  socklen_t size = sizeof from;
+  listeners();
+  ssize_t count = recvfrom(3, text, sizeof text, MSG_PEEK, (void *)&from, &size);
+  if (count == 6 && !memcmp(text, "poison", 6))
+    exit(1);
+  recv(3, text, sizeof text, 0);
+  sendto(3, text, (size_t)count, 0, (void *)&from, size);
+  exit(0);
+}
+
+static void *answer_all(void *unused) {
+  for (;;)
+    answer(3);
+  return unused;
+}
+
+/* Many threads accept, and SIGTERM ends all of them as it does by default. */
+static void thread_all(int count) {
+  pthread_t thread;
+  listeners();
+  for (; count > 1; count--)
+    if (pthread_create(&thread, NULL, answer_all, NULL) != 0)
+      exit(9);
+  answer_all(NULL);
+}
+
+static void leak(void) {
+  listeners();
+  for (int client; (client = accept(3, NULL, NULL)) >= 0;)
+    if (write(client, "leaked\n", 7) < 0)
+      perror("probe: write");
+}
+
 /* Leaves a process behind and exits. */
 static void daemonize(const char *path, int is_double) {
   char temporary[512];
@@ -723,6 +764,12 @@ int main(int count, char **arguments) {
     return 6;
   if (!strcmp(deed, "store") && count > 2)
     store(arguments[2], arguments + 3);
+  if (!strcmp(deed, "poisoned"))
+    poisoned();
+  if (!strcmp(deed, "threads") && count > 2)
+    thread_all(atoi(arguments[2]));
+  if (!strcmp(deed, "leak"))
+    leak();
   if (!strcmp(deed, "echo"))
     echo(count - 2, arguments + 2);
   if (!strcmp(deed, "mute") && count > 5)

@@ -23,11 +23,14 @@ import Testing
       {"apus": 1, "services": {
         "path": {"exec": ["PROBE", "serve"], "listen": [{"stream": "DIR/path.sock"}], \#(common)},
         "drain": {"exec": ["PROBE", "drain"], "listen": [{"stream": "DIR/drain.sock"}], \#(common)},
+        "threads": {"exec": ["PROBE", "threads", "16"], "listen": [{"stream": "DIR/threads.sock"}],
+          \#(common)},
         "tcp": {"exec": ["PROBE", "serve"], "listen": [{"stream": "127.0.0.1:\#(port)"}], \#(common)},
         "dual": {"exec": ["PROBE", "drain"], "listen": [{"stream": "\#(dual)"}], \#(common)}}}
       """#)
     let talks: [@Sendable () -> String] = [
-      { board.talk("path.sock") }, { board.talk("drain.sock") }, { Client.talk(port: port) },
+      { board.talk("path.sock") }, { board.talk("drain.sock") }, { board.talk("threads.sock") },
+      { Client.talk(port: port) },
       { Client.talk(port: dual) },
     ]
     let failures = await withTaskGroup(of: Int.self) { group in

@@ -23,7 +23,8 @@ import Testing
     try board.wait(for: "junk", "ready")
     try board.wait(for: "after", "ready")
     try board.wait(for: "mute", "failed")
-    #expect(try board.service("mute")["reason"] as? String == "not ready in time")
+    #expect(
+      try board.service("mute")["reason"] as? String == "not ready in time, no message came")
     let pid = try board.pid("good")
     #expect(board.command(["reload", "good"]).code == 0)
     #expect(try board.pid("good") == pid)

@@ -16,6 +16,9 @@ enum capus_traffic {
 int32_t capus_traffic(int32_t listener, int32_t asks);
 /* 1 once every thread of a child has stopped, else 0. */
 int32_t capus_is_stopped(int32_t pid);
+/* 1 when a process has several threads and a signal would end it by its default action: it is
+ * neither handled, ignored nor blocked by the first one. */
+int32_t capus_threads_die_of(int32_t pid, int32_t number);
 /* Nanoseconds of processor time a process has used, or -errno. */
 int64_t capus_processor_time(int32_t pid);
 #endif

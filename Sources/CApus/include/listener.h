@@ -75,8 +75,8 @@ uint32_t capus_listener_value(const struct capus_listener *listener, unsigned ke
 /* What to wait for at a special file: /proc and /sys files change, others become readable. */
 uint32_t capus_special_events(const char *path);
 /* Drops what waits in a listener's queue, at most so many connections or messages: 4,096 are as
- * much as a queue holds, unless net.core.somaxconn was raised. */
-void capus_drain(int32_t fd, int32_t most);
+ * much as a queue holds, unless net.core.somaxconn was raised. How many they were. */
+int32_t capus_drain(int32_t fd, int32_t most);
 /* True when it was shut down and will never be readable again. */
 int32_t capus_is_hung_up(int32_t fd);
 /* Connections that wait to be accepted, or -errno where the kernel does not tell. */

@@ -6,14 +6,16 @@
 
 #include "tree.h"
 
-/* Binds a channel that only `uid` (and root) may write to, in place of one from before. Makes the
- * last directory of the path. The descriptor, or -errno. */
-int32_t capus_notify_bind(const char *path, uint32_t uid);
+/* Makes the folder of the channels, or opens it: -EPERM when it is another user's, or others may
+ * write to it. A descriptor, or -errno. */
+int32_t capus_notify_folder(const char *path);
+/* Binds a channel that everybody may write to, in place of one from before, in that folder. The
+ * descriptor, or -errno. */
+int32_t capus_notify_bind(int32_t folder, const char *name);
 
-/* One datagram: its length, or -errno; -EAGAIN without one. One that is longer than `capacity`, or
- * whose sender is not a process of the tree (without a main process: any), or one that is gone and
- * had the user `uid`, is -EBADMSG. Descriptors that came with it wait to
- * be taken, or are closed with it. */
+/* One datagram: its length, or -errno; -EAGAIN without one. One that is longer than `capacity` is
+ * -EBADMSG, one whose sender is not a process of the tree, nor one that is gone and had the user
+ * `uid`, is -EACCES. Descriptors that came with it wait to be taken, or are put away with it. */
 int64_t capus_notify_receive(int32_t fd, uint8_t *bytes, size_t capacity,
                              const struct capus_tree *tree, uint32_t uid);
 /* One of the descriptors that came with the last datagram, the caller's from now on; -1 for none.

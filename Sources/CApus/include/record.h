@@ -19,10 +19,10 @@ int32_t capus_record_begin(void);
 void capus_record_add(const uint8_t *name, size_t name_count, const uint8_t *bytes, size_t count,
                       int32_t error);
 /* Makes the slots: services, then listeners, then connections, then the board,
- * then parked descriptors. From now on the
- * signals of a fault are handled. */
+ * then parked descriptors, then the notify channels of the services, or none of them. From now on
+ * the signals of a fault are handled. */
 int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t connections,
-                            uint32_t stores, uint32_t lines, int64_t start_us);
+                            uint32_t stores, uint32_t channels, uint32_t lines, int64_t start_us);
 /* A line of the boot's time line: of a slot, or with a name where that is CAPUS_NO_SLOT. */
 enum { CAPUS_LINE_NAME = 42, CAPUS_LINES_OF_SETUP = 64 };
 #define CAPUS_NO_SLOT UINT32_MAX
@@ -92,6 +92,10 @@ struct capus_file {
  * name parts those of the manifest that is in force from those of the one that is to be. */
 int32_t capus_record_file(uint32_t *at, struct capus_file *file);
 void capus_record_read(uint32_t at, uint8_t *bytes, size_t count);
+/* Keeps the notify channel of a service, -1 for none. */
+void capus_record_channel(uint32_t service, int32_t fd);
+/* That of a service of the previous record, -1 for none. */
+int32_t capus_record_channel_of(uint32_t service);
 /* Its control socket, -1 for none. */
 int32_t capus_record_control(void);
 /* Closes its control socket; and sends a signal to the groups of all its processes. */
