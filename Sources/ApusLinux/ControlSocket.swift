@@ -83,28 +83,30 @@ extension LinuxKernel {
       watchNodes(below: options.controlPath)
       return watchControl()
     }
-    let failure = bindControl()
-    if failure == .addressInUse, options.role == .foreground, own.pid != 1 {
-      log.say("another supervisor answers at the control socket", nil, .error)
-      throw .addressInUse
-    }
+    let failure = tryControl()
+    if failure == .addressInUse, options.role == .foreground, own.pid != 1 { throw .addressInUse }
+    if let failure { retryControl(failure) }
   }
 
   /// Makes the control socket; one that cannot be made is tried again, ever more slowly.
-  @discardableResult
-  mutating func bindControl() -> Errno? {
+  mutating func bindControl() {
+    if let failure = tryControl() { retryControl(failure) }
+  }
+
+  private mutating func retryControl(_ failure: Errno) {
+    let last = control.bindDelay
+    control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
+    control.retryAt = now + control.bindDelay
+    log.write(.error, "cannot bind the control socket, trying again", failure)
+  }
+
+  private mutating func tryControl() -> Errno? {
     let group = own.isPrivileged ? Int32(truncatingIfNeeded: max(0, control.group)) : -1
     let fd = withPath(options.controlPath) { path in
       unsafe capus_control_listen(path, 0o660, group)
     }
     watchNodes(below: options.controlPath)
-    if fd < 0 {
-      let last = control.bindDelay
-      control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
-      control.retryAt = now + control.bindDelay
-      log.write(.error, "cannot bind the control socket, trying again", Errno(0 &- fd))
-      return Errno(0 &- fd)
-    }
+    if fd < 0 { return Errno(0 &- fd) }
     control.bindDelay = .zero
     control.listener = fd
     holdControl()

@@ -47,7 +47,8 @@ extension LinuxKernel {
   }
 
   private mutating func checkControl() {
-    guard control.listener >= 0, controlIdentity() != control.node else { return }
+    let node = controlIdentity()
+    guard control.listener >= 0, node == 0 || node != control.node else { return }
     if isTooSoon() { return }
     log.say("the control socket's node is gone, binding it anew")
     closeControl()
