@@ -1,0 +1,85 @@
+import Testing
+
+/// Unchanged daemons that start as root, drop it by themselves and say READY=1 after that.
+@Suite struct DebianDropTests {
+  @Test("dbus-daemon takes its listener, is ready after it has dropped root, reloads, comes back")
+  func dbus() throws {
+    let board = try DebianRoot.board(
+      #"""
+      {"apus": 1, "services": {"dbus": {"type": "notify", "sandbox": "ROOT",
+        "exec": ["/usr/bin/dbus-daemon", "--system", "--address=systemd:", "--nofork",
+          "--nopidfile", "--systemd-activation", "--syslog-only"],
+        "listen": [{"stream": "DIR/root/run/dbus/system_bus_socket", "mode": "0666"}],
+        "reload": {"exec": ["/usr/bin/dbus-send", "--print-reply", "--system",
+          "--type=method_call", "--dest=org.freedesktop.DBus", "/",
+          "org.freedesktop.DBus.ReloadConfig"]}}}}
+      """#)
+    func ask() throws -> String {
+      try board.debian(
+        "dbus-send", "--system", "--print-reply=literal", "--dest=org.freedesktop.DBus", "/",
+        "org.freedesktop.DBus.GetId"
+      ).output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+    let first = try ask()
+    #expect(first.count == 32, "\(board.log)")
+    try board.wait(for: "dbus", "ready")
+    #expect(board.command(["reload", "dbus"]).code == 0, "\(board.log)")
+    #expect(try ask() == first)
+    let pid = try board.strike("dbus")
+    let second = try ask()
+    #expect(second.count == 32 && second != first, "\(board.log)")
+    try board.wait(for: "dbus", "ready")
+    #expect(try board.pid("dbus") != pid)
+  }
+
+  @Test("mosquitto is ready after it has dropped root, and keeps its messages over a restart")
+  func mosquitto() throws {
+    let board = try DebianRoot.board(
+      #"""
+      {"apus": 1, "services": {"mosquitto": {"type": "notify", "sandbox": "ROOT",
+        "exec": ["/usr/sbin/mosquitto", "-c", "/etc/mosquitto/mosquitto.conf"],
+        "reload": {"signal": "SIGHUP"},
+        "pre": [["/bin/mkdir", "-m", "740", "-p", "/var/log/mosquitto", "/run/mosquitto"],
+          ["/bin/chown", "mosquitto", "/var/log/mosquitto", "/run/mosquitto",
+            "/var/lib/mosquitto"]]}}}
+      """#)
+    func ask() throws -> String {
+      try board.debian("mosquitto_sub", "-t", "words", "-C", "1", "-W", "10").output
+    }
+    try board.wait(for: "mosquitto", "ready")
+    #expect(try board.debian("mosquitto_pub", "-r", "-t", "words", "-m", "kept").code == 0)
+    #expect(try ask() == "kept\n", "\(board.log)")
+    #expect(board.command(["reload", "--no-wait", "mosquitto"]).code == 0)
+    let pid = try board.pid("mosquitto")
+    #expect(board.command(["restart", "mosquitto"]).code == 0)
+    #expect(try board.pid("mosquitto") != pid)
+    #expect(try ask() == "kept\n", "\(board.log)")
+    try board.strike("mosquitto")
+    try board.wait(for: "mosquitto", "ready")
+    #expect(try ask() == "kept\n", "\(board.log)")
+  }
+
+  @Test("rpcbind takes its five listeners and is ready after it has dropped root")
+  func rpcbind() throws {
+    let board = try DebianRoot.board(
+      #"""
+      {"apus": 1, "services": {"rpcbind": {"exec": ["/sbin/rpcbind", "-f", "-w"],
+        "type": "notify", "stop": {"kill": "main"}, "sandbox": "ROOT",
+        "pre": [["/bin/mkdir", "-p", "/run/rpcbind"], ["/bin/chown", "_rpc", "/run/rpcbind"]],
+        "listen": [{"stream": "DIR/root/run/rpcbind.sock", "mode": "0666"},
+          {"stream": "0.0.0.0:111"}, {"datagram": "0.0.0.0:111"},
+          {"stream": "[::]:111", "ipv6Only": true}, {"datagram": "[::]:111", "ipv6Only": true}]}}}
+      """#)
+    // What is registered, over TCP, over UDP and by the path.
+    let questions = [["-p", "127.0.0.1"], ["-T", "udp", "127.0.0.1", "100000", "4"], ["-s"]]
+    func ask(_ question: [String]) throws -> String {
+      try board.debian(["rpcinfo"] + question).output
+    }
+    for question in questions {
+      #expect(try ask(question).contains("100000"), "\(question)\n\(board.log)")
+      try board.wait(for: "rpcbind", "ready")
+      try board.strike("rpcbind")
+    }
+    #expect(try ask(questions[0]).contains("100000"), "\(board.log)")
+  }
+}
