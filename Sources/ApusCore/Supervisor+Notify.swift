@@ -58,11 +58,10 @@ extension Supervisor {
     guard manifest.services[service].type == .notify else {
       return Reason(.notReady, value: units[service].stranger)
     }
-    let unit = units[service]
     return Reason(
       .notReady, step: 1,
-      value: Int32(unit.noticesHeard) | Int32(unit.noticesOfStrangers) << 10
-        | Int32(unit.noticesMalformed) << 20)
+      value: Int32(units[service].noticesHeard) | Int32(units[service].noticesOfStrangers) << 10
+        | Int32(units[service].noticesMalformed) << 20)
   }
 
   /// EXTEND_TIMEOUT_USEC: what is waited for may take that long from now on, never less than it may

@@ -67,8 +67,9 @@ struct ControlSocket: ~Copyable {
 extension LinuxKernel {
   /// Binds the control socket, mode 0660 and the group that may look.
   ///
-  /// Throws EADDRINUSE when another supervisor holds it and this one is not the board's init.
-  mutating func openControl(_ users: UserDatabase) throws(Errno) {
+  /// Ends apus with 1 when another supervisor answers there and this one is not the board's init:
+  /// nothing has been started yet, and every daemon would run twice.
+  mutating func openControl(_ users: UserDatabase) {
     if options.controlPath.isEmpty { return }
     switch manifest.system.controlGroup {
     case .none: break
@@ -80,39 +81,37 @@ extension LinuxKernel {
     if control.listener >= 0 {
       control.node = controlIdentity()
       nodes.isToBeLookedAt = control.node == 0
-      watchNodes(below: options.controlPath)
+      unsafe watchNodes(below: nodes.control)
       return watchControl()
     }
-    let failure = tryControl()
-    if failure == .addressInUse, options.role == .foreground, own.pid != 1 { throw .addressInUse }
-    if let failure { retryControl(failure) }
+    bindControl(isFirst: options.role == .foreground && own.pid != 1)
   }
 
   /// Makes the control socket; one that cannot be made is tried again, ever more slowly.
-  mutating func bindControl() {
-    if let failure = tryControl() { retryControl(failure) }
-  }
-
-  private mutating func retryControl(_ failure: Errno) {
-    let last = control.bindDelay
-    control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
-    control.retryAt = now + control.bindDelay
-    log.write(.error, "cannot bind the control socket, trying again", failure)
-  }
-
-  private mutating func tryControl() -> Errno? {
+  @inline(never)
+  mutating func bindControl(isFirst: Bool = false) {
     let group = own.isPrivileged ? Int32(truncatingIfNeeded: max(0, control.group)) : -1
-    let fd = withPath(options.controlPath) { path in
-      unsafe capus_control_listen(path, 0o660, group)
+    let fd = unsafe capus_control_listen(nodes.control, 0o660, group)
+    unsafe watchNodes(below: nodes.control)
+    if fd < 0 {
+      let failure = Errno(0 &- fd)
+      if isFirst, failure == .addressInUse {
+        var line = ByteWriter.room(1024)
+        line.text("apus: a supervisor already answers at ")
+        line.bytes(options.controlPath)
+        finishNow(&line)
+        capus_exit(1)
+      }
+      let last = control.bindDelay
+      control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
+      control.retryAt = now + control.bindDelay
+      return log.write(.error, "cannot bind the control socket, trying again", failure)
     }
-    watchNodes(below: options.controlPath)
-    if fd < 0 { return Errno(0 &- fd) }
     control.bindDelay = .zero
     control.listener = fd
     holdControl()
     control.node = controlIdentity()
     watchControl()
-    return nil
   }
 
   /// Gives up the control socket; its clients stay.

@@ -49,11 +49,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var listeners: ListenerTable
   var control: ControlSocket
   var channels: NotifyChannels
-  var nodes = OwnNodes()
+  var nodes: OwnNodes
   /// For short texts of a start, made once.
   var scratch = ByteWriter(capacity: 256)
-  /// For paths of apus's own, made once.
-  var pathScratch = ByteWriter(capacity: 4096)
   /// What the helper that is being started is told of the main process; see `run`.
   var facts: HelperFacts?
   /// Whose parked descriptors the process that is being started gets; -1 for nobody's.
@@ -99,9 +97,9 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
-  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2); and
-  /// EADDRINUSE where another supervisor holds the control socket of `apus run`. A control socket
-  /// that cannot be bound otherwise is said on the log, and tried again.
+  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
+  /// control socket that cannot be bound is said on the log, and tried again; that of `apus run` ends
+  /// it with 1 where another supervisor answers there.
   public static func make(
     manifest: Manifest, users: UserDatabase, usersStamp: UInt64 = 0, options: KernelOptions,
     board: Board
@@ -126,7 +124,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       watches: watches, signalFd: signalFd, manifest: manifest, users: users, options: options,
       board: board)
     kernel.usersStamp = usersStamp
-    try kernel.openControl(users)
+    kernel.openControl(users)
     kernel.watchPressure()
     kernel.sayWithoutLandlock()
     return kernel
@@ -159,6 +157,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     listeners = ListenerTable(manifest, users: users)
     control = ControlSocket(ownUid: own.uid)
     channels = NotifyChannels(manifest, controlPath: options.controlPath)
+    nodes = OwnNodes(controlPath: options.controlPath)
     now = Instant(microseconds: capus_now())
     signals.reserveCapacity(16)
   }

@@ -67,13 +67,26 @@ extension LinuxKernel {
     try openFolder()
     let fd = unsafe capus_notify_bind(channels.folderFd, pointer(service.name))
     if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(0 &- fd)) }
-    if let errno = watches.add(fd, Watch(.notify, index: index), events: CAPUS_READABLE) {
+    if let errno = take(channel: index, fd) {
       _ = capus_close(fd)
       throw SpawnRefusal(step: .streams, errno: errno)
     }
+  }
+
+  /// Hears a channel from now on.
+  @inline(never)
+  private mutating func take(channel index: UInt16, _ fd: Int32) -> Errno? {
+    if let errno = watches.add(fd, Watch(.notify, index: index), events: CAPUS_READABLE) {
+      return errno
+    }
     hold(channel: index, fd)
-    channels.nodes[Int(index)] = unsafe capus_node_identity(
-      channels.folderFd, pointer(service.name))
+    channels.nodes[Int(index)] = channelIdentity(Int(index))
+    return nil
+  }
+
+  /// What stands in the place of a channel's node.
+  func channelIdentity(_ index: Int) -> UInt64 {
+    unsafe capus_node_identity(channels.folderFd, pointer(manifest.services[index].name))
   }
 
   /// Takes over a channel of the program before this one, with what waits in it, if the service still
@@ -84,10 +97,8 @@ extension LinuxKernel {
     let slot = UInt16(truncatingIfNeeded: max(0, index))
     guard channels.fds.at(index) == -1, let service = manifest.services.at(index),
       NotifyChannels.reports(service, of: manifest), (try? openFolder()) != nil,
-      watches.add(fd, Watch(.notify, index: slot), events: CAPUS_READABLE) == nil
+      take(channel: slot, fd) == nil
     else { return capus_put_away(fd) }
-    hold(channel: slot, fd)
-    channels.nodes[index] = unsafe capus_node_identity(channels.folderFd, pointer(service.name))
     // Its node may have gone meanwhile.
     if channels.nodes[index] == 0 { nodes.isToBeLookedAt = true }
   }
@@ -118,7 +129,7 @@ extension LinuxKernel {
   /// Makes the folder of the channels, which must be apus's own: others could put theirs into it.
   private mutating func openFolder() throws(SpawnRefusal) {
     if channels.folderFd >= 0 { return }
-    let fd = withPath(channels.folder, dropping: 1) { path in unsafe capus_notify_folder(path) }
+    let fd = unsafe capus_notify_folder(nodes.folder)
     if fd < 0 {
       if fd == -1 {
         log.say(
@@ -129,29 +140,17 @@ extension LinuxKernel {
     }
     channels.folderFd = fd
     channels.folderNode = folderIdentity()
-    watchNodes(below: channels.folder)
-  }
-
-  /// Calls with a path of apus's own that ends in a NUL, without its last bytes.
-  mutating func withPath<R>(
-    _ path: Bytes, dropping count: Int = 0, _ body: (UnsafePointer<CChar>?) -> R
-  ) -> R {
-    pathScratch.reset()
-    for index in 0..<max(0, path.count - count) { pathScratch.byte(path[index]) }
-    pathScratch.byte(0)
-    return unsafe pathScratch.bytes.withUnsafeBufferPointer { bytes in
-      unsafe bytes.withMemoryRebound(to: CChar.self) { text in unsafe body(text.baseAddress) }
-    }
+    unsafe watchNodes(below: nodes.folder, isFolder: true)
   }
 
   /// Removes the control socket's node and those of the channels.
   mutating func removeNodes() {
     for index in channels.fds.indices { removeChannel(index) }
     if channels.folderFd >= 0 {
-      withPath(channels.folder, dropping: 1) { path in unsafe capus_remove_own(-1, path, 1) }
+      unsafe capus_remove_own(-1, nodes.folder, 1)
     }
     if control.listener >= 0, controlIdentity() == control.node {
-      withPath(options.controlPath) { path in unsafe capus_remove_own(-1, path, 0) }
+      unsafe capus_remove_own(-1, nodes.control, 0)
     }
   }
 

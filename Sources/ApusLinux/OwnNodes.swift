@@ -11,24 +11,23 @@ extension LinuxKernel {
   private static let rebindPause = Interval.seconds(1)
 
   /// What stands at the control socket's path.
-  mutating func controlIdentity() -> UInt64 {
-    withPath(options.controlPath) { path in unsafe capus_node_identity(-1, path) }
+  func controlIdentity() -> UInt64 {
+    unsafe capus_node_identity(-1, nodes.control)
   }
 
   /// What stands at the path of the channels' folder.
-  mutating func folderIdentity() -> UInt64 {
-    withPath(channels.folder, dropping: 1) { path in unsafe capus_node_identity(-1, path) }
+  func folderIdentity() -> UInt64 {
+    unsafe capus_node_identity(-1, nodes.folder)
   }
 
-  /// Has inotify(7) tell when something is taken out of the folder that a path leads into, and the
-  /// kernel when a mount may hide it.
-  mutating func watchNodes(below path: Bytes) {
+  /// Has inotify(7) tell when something is taken out of the folder that a path leads into, or of the
+  /// folder itself, and the kernel when a mount may hide it.
+  @inline(never)
+  mutating func watchNodes(below path: UnsafePointer<CChar>?, isFolder: Bool = false) {
     let isNew = nodes.inotify < 0
-    var inotify = nodes.inotify
-    _ = withPath(path) { path in unsafe capus_nodes_watch(&inotify, path) }
-    nodes.inotify = inotify
-    guard isNew, inotify >= 0 else { return }
-    _ = watches.add(inotify, Watch(.nodes), events: CAPUS_READABLE)
+    _ = unsafe capus_nodes_watch(&nodes.inotify, path, isFolder ? 1 : 0)
+    guard isNew, nodes.inotify >= 0 else { return }
+    _ = watches.add(nodes.inotify, Watch(.nodes), events: CAPUS_READABLE)
     let mounts: StaticString = "/proc/self/mountinfo"
     let fd = unsafe capus_open(mounts.cPath, 0)
     if fd >= 0 { _ = watches.add(fd, Watch(.nodes), events: CAPUS_URGENT) }
@@ -55,10 +54,11 @@ extension LinuxKernel {
     bindControl()
   }
 
-  /// True when a node was bound anew a moment ago; then it is looked at again after a pause.
+  /// True when nodes were bound anew a moment ago, though not in this turn; then they are looked at
+  /// again after a pause.
   private mutating func isTooSoon() -> Bool {
     let due = nodes.boundAt + Self.rebindPause
-    if nodes.boundAt != .zero, due > now {
+    if nodes.boundAt != .zero, nodes.boundAt != now, due > now {
       nodes.retryAt = due
       return true
     }
@@ -78,9 +78,7 @@ extension LinuxKernel {
       let isOpen = channels.fds[index] >= 0
       guard isOpen || table.processes.at(index)?.isUsed == true else { continue }
       if isOpen, channels.folderFd >= 0, channels.nodes[index] != 0 {
-        let node = unsafe capus_node_identity(
-          channels.folderFd, pointer(manifest.services[index].name))
-        if node == channels.nodes[index] { continue }
+        if channelIdentity(index) == channels.nodes[index] { continue }
         if isTooSoon() { return }
         log.say("the node of a notify channel is gone, binding it anew")
       }
@@ -95,6 +93,12 @@ extension LinuxKernel {
 
 /// What is known of the nodes as a whole.
 struct OwnNodes {
+  private let paths: Bytes
+  private let folderAt: Int
+  /// The paths of the control socket and of the channels' folder. They are made once and stay where
+  /// they are.
+  var control: UnsafePointer<CChar>? { unsafe start(0) }
+  var folder: UnsafePointer<CChar>? { unsafe start(folderAt) }
   /// Tells of what is taken out of their folders; -1 until there is one.
   var inotify: Int32 = -1
   /// When one was last bound anew.
@@ -103,4 +107,24 @@ struct OwnNodes {
   var retryAt: Instant?
   /// True when to look in this turn.
   var isToBeLookedAt = false
+
+  /// Nothing is watched yet.
+  init(controlPath: Bytes) {
+    var paths = controlPath
+    paths.push(0)
+    folderAt = paths.count
+    paths.append(contentsOf: controlPath)
+    paths.append(".notify")
+    paths.push(0)
+    self.paths = paths
+  }
+
+  @inline(never)
+  private func start(_ at: Int) -> UnsafePointer<CChar>? {
+    unsafe paths.withUnsafeBufferPointer { bytes in
+      unsafe bytes.withMemoryRebound(to: CChar.self) { text in
+        unsafe text.baseAddress.map { unsafe $0 + at }
+      }
+    }
+  }
 }

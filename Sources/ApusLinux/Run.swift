@@ -43,12 +43,6 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
     return end.exitCode
   } catch {
     var line = ByteWriter.room(1024)
-    if error == .addressInUse {
-      line.text("apus: a supervisor already answers at ")
-      line.bytes(options.controlPath)
-      finishNow(&line)
-      return 1
-    }
     line.text("apus: cannot supervise without ")
     // Asked once more, one by one; the other thing that is needed is the first.
     line.text(capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1")
@@ -62,8 +56,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
 /// Supervises a manifest to its end: PID 1 and `apus run` both.
 ///
 /// `start` is when apus itself started and `setup` what it did since, for the boot's time line.
-/// Throws only before anything has been started: epoll(7) or signalfd(2) refused, or EADDRINUSE
-/// where another supervisor holds the control socket of `apus run`.
+/// Throws only before anything has been started: epoll(7) or signalfd(2) refused.
 public func supervise(
   _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
   setup: Rows<SetupEntry>
@@ -148,7 +141,7 @@ private func exitCode<K: Kernel & ~Copyable>(_ manifest: Manifest, _ driver: bor
 
 /// Ends a line on standard error, which is dropped when that would wait.
 @inline(never)
-private func finishNow(_ line: inout ByteWriter) {
+func finishNow(_ line: inout ByteWriter) {
   line.byte(UInt8(ascii: "\n"))
   unsafe line.bytes.withUnsafeBufferPointer { bytes in
     _ = unsafe capus_write_now(2, bytes.baseAddress, bytes.count)

@@ -89,7 +89,7 @@ uint64_t capus_node_identity(int32_t folder, const char *path) {
   return (status.inode ^ device * 0x9E3779B97F4A7C15) | 1;
 }
 
-int32_t capus_nodes_watch(int32_t *inotify, const char *path) {
+int32_t capus_nodes_watch(int32_t *inotify, const char *path, int32_t is_folder) {
   char parent[PATH_MAX];
   size_t length = strlen(path);
   if (*inotify < 0)
@@ -98,7 +98,7 @@ int32_t capus_nodes_watch(int32_t *inotify, const char *path) {
     return *inotify;
   if (length >= sizeof parent)
     return -ENAMETOOLONG;
-  while (length > 1 && path[length] != '/')
+  while (!is_folder && length > 1 && path[length] != '/')
     length--;
   memcpy(parent, path, length);
   parent[length] = 0;

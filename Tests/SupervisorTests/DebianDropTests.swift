@@ -9,7 +9,7 @@ import Testing
       {"apus": 1, "services": {"dbus": {"type": "notify", "sandbox": "ROOT",
         "exec": ["/usr/bin/dbus-daemon", "--system", "--address=systemd:", "--nofork",
           "--nopidfile", "--systemd-activation", "--syslog-only"],
-        "listen": [{"stream": "DIR/root/run/dbus/system_bus_socket", "mode": "0666"}],
+        "listen": [{"stream": "DIR/debian/run/dbus/system_bus_socket", "mode": "0666"}],
         "reload": {"exec": ["/usr/bin/dbus-send", "--print-reply", "--system",
           "--type=method_call", "--dest=org.freedesktop.DBus", "/",
           "org.freedesktop.DBus.ReloadConfig"]}}}}
@@ -66,7 +66,7 @@ import Testing
       {"apus": 1, "services": {"rpcbind": {"exec": ["/sbin/rpcbind", "-f", "-w"],
         "type": "notify", "stop": {"kill": "main"}, "sandbox": "ROOT",
         "pre": [["/bin/mkdir", "-p", "/run/rpcbind"], ["/bin/chown", "_rpc", "/run/rpcbind"]],
-        "listen": [{"stream": "DIR/root/run/rpcbind.sock", "mode": "0666"},
+        "listen": [{"stream": "DIR/debian/run/rpcbind.sock", "mode": "0666"},
           {"stream": "0.0.0.0:111"}, {"datagram": "0.0.0.0:111"},
           {"stream": "[::]:111", "ipv6Only": true}, {"datagram": "[::]:111", "ipv6Only": true}]}}}
       """#)

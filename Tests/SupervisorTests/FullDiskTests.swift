@@ -69,6 +69,7 @@ enum Shortage: String, CaseIterable, CustomTestStringConvertible {
   func shortage(_ shortage: Shortage) throws {
     let board = try board(shortage)
     try board.wait(for: "talker", "ready")
+    try board.wait("the reader of the words") { ring(board).contains("up") }
     // Bound nowhere, shown with the reason, and tried again.
     let web = try board.socket("/run/web")
     #expect(web["state"] as? String == "error")
