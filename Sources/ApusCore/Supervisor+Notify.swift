@@ -44,7 +44,7 @@ extension Supervisor {
   private static let mostNotices: UInt16 = 1000
 
   /// Messages that were not believed; they tell why a service is not ready.
-  mutating func noticesRefused(_ id: InstanceID, _ strangers: UInt16, _ malformed: UInt16) {
+  mutating func refused(_ id: InstanceID, _ strangers: UInt16, _ malformed: UInt16) {
     guard connection(id) == nil, let service = living(id) else { return }
     units[service].noticesOfStrangers = min(
       Self.mostNotices, units[service].noticesOfStrangers &+ min(strangers, Self.mostNotices))

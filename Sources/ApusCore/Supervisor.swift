@@ -204,8 +204,7 @@ public struct Supervisor: Sendable {
       spawnRefused(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
     case .executed(let id): executed(id)
     case .notified(let id, let notice): notified(id, notice)
-    case .noticesRefused(let id, let strangers, let malformed):
-      noticesRefused(id, strangers, malformed)
+    case .noticesRefused(let id, let foreign, let malformed): refused(id, foreign, malformed)
     case .executionFailed(let id, let step, let errno):
       let kind = step == .condition ? Reason.Kind.condition : .spawnFailed
       executionFailed(id, Reason(kind, step: step.rawValue, value: errno.code))

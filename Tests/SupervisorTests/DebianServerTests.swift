@@ -69,7 +69,8 @@ import Testing
     try board.wait(for: "haproxy", "ready")
     #expect(board.command(["stop", "haproxy"]).code == 0)
     let last = try #require(try board.service("haproxy")["lastExit"] as? [String: Any])
-    #expect([0, 143].contains(last["code"] as? Int), "\(last)")
+    // By the signal itself where it came between READY=1 and the handler.
+    #expect([0, 15, 143].contains(last["code"] as? Int), "\(last)")
   }
 
   @Test("nginx goes into the background as Debian starts it, and is reloaded and ended")
