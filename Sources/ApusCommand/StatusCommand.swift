@@ -190,6 +190,11 @@ enum StatusCommand {
       label("status", &context.output)
       context.output.writer.safe(service.status)
     }
+    if !service.missing.isEmpty {
+      label("missing", &context.output)
+      context.output.writer.safe(service.missing)
+      context.output.writer.text(" (in wants or after, not in the manifest)")
+    }
     context.output.endLine()
   }
 
@@ -254,6 +259,17 @@ enum StatusCommand {
     json.member("cpuUs", unsigned: record.processor)
     json.member("tasks", unsigned: record.tasks)
     json.member("socketErrors", Int64(record.socketErrors))
+    if !service.missing.isEmpty {
+      json.beginArray("missing")
+      var start = 0
+      while start < service.missing.count {
+        var end = start
+        while end < service.missing.count, service.missing[end] != UInt8(ascii: " ") { end += 1 }
+        json.element(service.missing.part(start, end))
+        start = end + 1
+      }
+      json.endArray()
+    }
     json.endObject()
   }
 }

@@ -187,7 +187,15 @@ extension Driver where K: ~Copyable {
         refused.reason.write(
           into: &writer, manifest: manifest, service: number,
           listener: UInt16(truncatingIfNeeded: refused.index))
-      }, status: { writer in writer.bytes(status.bytes) })
+      }, status: { writer in writer.bytes(status.bytes) },
+      missing: { writer in
+        var separator: StaticString = ""
+        for link in manifest.missing where link.service == number || link.service == .max {
+          writer.text(separator)
+          writer.text(link.name, of: manifest)
+          separator = " "
+        }
+      })
   }
 
   private mutating func write(_ report: ConnectionReport) {

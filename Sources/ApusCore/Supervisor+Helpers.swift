@@ -54,31 +54,12 @@ extension Supervisor {
   static var looksForPid: TableRange { TableRange(start: 0, count: 0) }
   static var connects: TableRange { TableRange(start: 1, count: 0) }
 
-  private func command(_ role: HelperRole, of service: Int) -> TableRange? {
-    let declared = manifest.services[service]
-    let extras = manifest.extras(of: declared)
-    switch role {
-    case .none, .preDone: return nil
-    case .pre, .post:
-      let commands = role == .pre ? extras.pre : extras.post
-      let index = Int(units[service].helperIndex)
-      guard index < commands.count, let packed = manifest.values.at(Int(commands.start) + index)
-      else { return nil }
-      return TableRange(packed: packed)
-    case .stop:
-      let command = manifest.stop(of: declared).exec
-      return command.count > 0 ? command : nil
-    case .reload: return manifest.range(extras.reload, 1)
-    case .probe:
-      let isAddress = manifest.value(extras.ready, 1) ?? manifest.value(extras.ready, 2) != nil
-      return isAddress ? Self.connects : manifest.range(extras.ready, 3)
-    case .pidFile: return extras.pidFile.isEmpty ? nil : Self.looksForPid
-    }
-  }
-
   /// Runs the present command of a role; false when the service has none.
   mutating func runHelper(_ role: HelperRole, of service: Int) -> Bool {
-    guard let command = command(role, of: service) else { return false }
+    guard
+      let command = manifest.command(
+        role, Int(units[service].helperIndex), of: manifest.services[service])
+    else { return false }
     units[service].helper = role
     units[service].helperGeneration &+= 1
     units[service].isHelperInFlight = true
@@ -126,7 +107,10 @@ extension Supervisor {
       } else if units[service].stopStage == .signalled {
         askToStop(service)
       }
-      if role == .reload { reloaded(service, isGood) }
+      if role == .reload {
+        let failure = reason.kind == .none ? helperFailed(.reload, of: service, report) : reason
+        reloaded(service, isGood ? .none : failure)
+      }
       guard role == .probe || role == .pidFile, units[service].state == .starting else { break }
       if isGood, role == .probe { return becomeReady(service) }
       lookLater(service)
@@ -135,6 +119,25 @@ extension Supervisor {
       out.append(.adopt(instance(service), pid: Effect.named))
     }
     work.push(service)
+  }
+
+  /// Why a service is where it is: one of its commands has ended otherwise than well.
+  func helperFailed(_ role: HelperRole, of service: Int, _ report: ExitReport?) -> Reason {
+    let object = SpawnObject(role: role, command: Int(units[service].helperIndex))
+    return Reason(
+      .helperFailed, step: report?.isSignal == true ? 1 : 0,
+      value: Int32(report?.number ?? 127) | object.bits)
+  }
+
+  /// Why a process did not reach its program, and which command it was when it was not the main one.
+  func startFailure(_ id: InstanceID, _ step: SpawnStepKind, _ errno: Errno) -> Reason {
+    var value = errno.code
+    if step != .environment, step != .condition, let service = helper(id) {
+      let index = Int(units[service].helperIndex)
+      value |= SpawnObject(role: units[service].helper, command: index).bits
+    }
+    return Reason(
+      step == .condition ? .condition : .spawnFailed, step: step.rawValue, value: value)
   }
 
   /// Looks once more whether the service is ready, after the interval of `ready`.
@@ -168,10 +171,9 @@ extension Supervisor {
     guard units[service].goal == .up, units[service].state == .starting else { return }
     guard isGood else {
       units[service].startedAt = now
-      return ended(
-        service, .uncleanExit, report: report,
-        units[service].reason.kind == .condition
-          ? units[service].reason : reason.kind == .none ? Reason(.helperFailed) : reason)
+      var why = reason.kind == .none ? units[service].reason : reason
+      if why.kind == .none { why = helperFailed(.pre, of: service, report) }
+      return ended(service, .uncleanExit, report: report, why)
     }
     units[service].helperIndex &+= 1
     if runHelper(.pre, of: service) { return }

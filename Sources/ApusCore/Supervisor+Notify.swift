@@ -24,7 +24,7 @@ extension Supervisor {
       units[service].isReloading = true
     }
     if notice.flags.contains(.ready) {
-      if units[service].isReloading { reloaded(service, true) }
+      if units[service].isReloading { reloaded(service) }
     }
     let isReady = manifest.services[service].type == .notify && notice.flags.contains(.ready)
     if isReady || notice.flags.contains(.announced), units[service].state == .starting,
@@ -153,13 +153,13 @@ extension Supervisor {
   }
 
   /// A reload has ended.
-  mutating func reloaded(_ service: Int, _ isGood: Bool) {
+  mutating func reloaded(_ service: Int, _ failure: Reason = .none) {
     units[service].isReloading = false
-    guard !isGood else { return answerWaiters(of: service) }
+    guard failure.kind != .none else { return answerWaiters(of: service) }
     var index = 0
     while index < waiters.count {
       if Int(waiters[index].service) == service, waiters[index].isForReload {
-        answer(waiters[index].client, .failed, service, Reason(.helperFailed))
+        answer(waiters[index].client, .failed, service, failure)
         waiters.remove(at: index)
       } else {
         index += 1

@@ -162,7 +162,8 @@ extension Supervisor {
   /// The exit that follows ends the life; here only the reason is kept.
   mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
     if let service = helper(id) {
-      if reason.kind == .condition {
+      // A start that fails says so at its end.
+      if reason.kind == .condition || units[service].helper == .pre {
         units[service].reason = reason
       } else {
         out.append(log(.startFailed, service, reason))

@@ -201,13 +201,12 @@ public struct Supervisor: Sendable {
     case .acceptFailed(let id, let listener, let errno): acceptFailed(id, Int(listener), errno)
     case .spawned(let id, let pid): spawned(id, pid)
     case .spawnRefused(let id, let step, let errno):
-      spawnRefused(id, Reason(.spawnFailed, step: step.rawValue, value: errno.code))
+      spawnRefused(id, startFailure(id, step, errno))
     case .executed(let id): executed(id)
     case .notified(let id, let notice): notified(id, notice)
     case .noticesRefused(let id, let foreign, let malformed): refused(id, foreign, malformed)
     case .executionFailed(let id, let step, let errno):
-      let kind = step == .condition ? Reason.Kind.condition : .spawnFailed
-      executionFailed(id, Reason(kind, step: step.rawValue, value: errno.code))
+      executionFailed(id, startFailure(id, step, errno))
     case .exited(let id, let report): exited(id, report)
     case .adopted(let id, let pid): adopted(id, pid)
     case .orphanReaped: break

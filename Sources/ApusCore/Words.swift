@@ -112,6 +112,7 @@ extension Reason {
       writer.text(BindStep(rawValue: step)?.word ?? "bind")
       writer.byte(UInt8(ascii: " "))
       writeAddress(of: listener, manifest, into: &writer)
+      if step == BindStep.resolve.rawValue { writeOwner(of: listener, manifest, into: &writer) }
       if value >> 16 > 0, let listener, let declared = manifest.listeners.at(Int(listener)) {
         var culprit = declared.spelling
         culprit.count = min(culprit.count, UInt32(value >> 16))
@@ -173,7 +174,7 @@ extension Reason {
         writer.text(": ")
         writer.text(Text(packed: text), of: manifest)
       }
-    case .helperFailed: writer.text("a command before the start failed")
+    case .helperFailed: writeHelper(into: &writer, manifest, service)
     case .noReload: writer.text("has no reload")
     case .notReplaced:
       writer.text("cannot execute the new program")
@@ -186,47 +187,6 @@ extension Reason {
       writer.text(PowerAction(rawValue: UInt8(truncatingIfNeeded: value))?.word ?? "exit")
       writer.text(" was ordered first")
     }
-  }
-
-  private func writeSpawn(
-    into writer: inout ByteWriter, _ manifest: Manifest, _ service: UInt16?
-  ) {
-    let step = SpawnStepKind(rawValue: step) ?? .execute
-    writer.text(step.word)
-    var errno = Errno(value)
-    if step == .environment, let service, let declared = manifest.services.at(Int(service)) {
-      // Which file and line stand above the errno, see CAPUS_ENVIRONMENT.
-      errno = Errno(value & 0xff)
-      let files = manifest.extras(of: declared).environmentFiles
-      var path = manifest.texts.at(Int(files.start) + Int(value >> 8 & 0x3f)) ?? .none
-      if manifest.pool.at(Int(path.offset)) == UInt8(ascii: "-") {
-        path = Text(offset: path.offset + 1, count: path.count - 1)
-      }
-      writer.byte(UInt8(ascii: " "))
-      writer.text(path, of: manifest)
-      if value >> 14 > 0 {
-        writer.byte(UInt8(ascii: ":"))
-        writer.decimal(Int64(value >> 14))
-      }
-    }
-    if step == .resolveCapabilities, value > 255 {
-      // Its number stands above the errno, plus 1.
-      errno = .notPermitted
-      writer.byte(UInt8(ascii: " "))
-      Manifest.write(capability: Int(value >> 8) - 1, into: &writer)
-    }
-    if step == .execute, let service, let declared = manifest.services.at(Int(service)),
-      let program = manifest.texts.at(Int(declared.exec.start))
-    {
-      writer.byte(UInt8(ascii: " "))
-      writer.text(program, of: manifest)
-    }
-    writer.text(": ")
-    if let phrase = errno.phrase {
-      writer.text(phrase)
-      writer.text(", ")
-    }
-    writer.errno(errno)
   }
 
   private func writeAddress(

@@ -66,10 +66,10 @@ extension LinuxKernel {
     else { return }
     try openFolder()
     let fd = unsafe capus_notify_bind(channels.folderFd, pointer(service.name))
-    if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(0 &- fd)) }
+    if fd < 0 { throw SpawnRefusal(step: .streams, errno: Errno(255 << 8 | -fd)) }
     if let errno = take(channel: index, fd) {
       _ = capus_close(fd)
-      throw SpawnRefusal(step: .streams, errno: errno)
+      throw SpawnRefusal(step: .streams, errno: Errno(255 << 8 | errno.code))
     }
   }
 
@@ -136,7 +136,7 @@ extension LinuxKernel {
           "the notify folder is not used: another user owns it or others may write to it", nil,
           .error)
       }
-      throw SpawnRefusal(step: .streams, errno: Errno(0 &- fd))
+      throw SpawnRefusal(step: .streams, errno: Errno(255 << 8 | -fd))
     }
     channels.folderFd = fd
     channels.folderNode = folderIdentity()

@@ -175,6 +175,7 @@ extension LinuxKernel {
     let error = unsafe plan.pointee.error
     let count = unsafe plan.pointee.step_count
     let kind = unsafe stage < count ? plan.pointee.steps[Int(stage)].kind : 0
+    let object = unsafe LinuxKernel.object(of: stage, plan.pointee)
     // Children on their way to execve(2) have copies of the pipe: closing ours would not take it out
     // of the epoll set, and it would be reported for as long as one of them is there (epoll(7)).
     watches.remove(flight.pipe)
@@ -191,7 +192,7 @@ extension LinuxKernel {
       capus_put_away(process.connection)
       process.connection = -1
     }
-    let errno = flight.verdict ?? (error != 0 ? Errno(error) : nil)
+    let errno = flight.verdict ?? (error != 0 ? Errno(error | object) : nil)
     process.hasFailed = errno != nil
     table.set(flight.instance.slot, process)
     if let errno {
@@ -203,6 +204,19 @@ extension LinuxKernel {
     } else if stage == CAPUS_UNBORN, let service = manifest.services.at(Int(process.service)) {
       // Killed on the way: its exit alone is told. It may be that it was not to be born where it was.
       unsafe capus_cgroup_spend(pointer(service.name))
+    }
+  }
+  /// Which of its files, directories or limits the step was at, above the errno: see `SpawnObject`.
+  private static func object(of stage: UInt32, _ plan: capus_plan) -> Int32 {
+    guard unsafe stage < plan.step_count, let steps = unsafe plan.steps else { return 0 }
+    let step = unsafe steps[Int(stage)]
+    switch unsafe SpawnStepKind(rawValue: step.kind) {
+    case .limits: return unsafe Int32(step.small &+ 1) << 8
+    case .streams, .directories:
+      var number: Int32 = 1
+      for earlier in 0..<Int(stage) where unsafe steps[earlier].kind == step.kind { number += 1 }
+      return number << 8
+    default: return 0
     }
   }
 }

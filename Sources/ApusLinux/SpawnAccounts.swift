@@ -60,7 +60,7 @@ struct AccountTable {
       if let user = database.user(id: uid) { describe(user, &account) }
     case .name(let name):
       guard let user = database.user(named: manifest.bytes(name)) else {
-        account.failure = (.resolveUser, .noEntry)
+        account.failure = missing(1)
         return account
       }
       account.rights.uid = user.uid
@@ -76,6 +76,11 @@ struct AccountTable {
     return account
   }
 
+  /// A name that is not there; which one stands above the errno, see `SpawnObject`.
+  private func missing(_ number: Int) -> (step: SpawnStepKind, errno: Errno) {
+    (.resolveUser, Errno(Int32(min(number, 255)) << 8 | Errno.noEntry.code))
+  }
+
   /// The primary and the supplementary groups: the declared ones, else the user's own.
   private mutating func resolveGroups(
     _ credentials: Credentials, of manifest: Manifest, _ account: inout Account
@@ -83,7 +88,7 @@ struct AccountTable {
     var list: Rows<UInt32> = Rows()
     for index in credentials.groups.indices {
       guard let gid = group(manifest.principals.at(index) ?? .none, of: manifest) else {
-        account.failure = (.resolveUser, .noEntry)
+        account.failure = missing(3 + index - Int(credentials.groups.start))
         return
       }
       list.append(gid)
@@ -93,7 +98,7 @@ struct AccountTable {
     }
     if credentials.group != .none {
       guard let gid = group(credentials.group, of: manifest) else {
-        account.failure = (.resolveUser, .noEntry)
+        account.failure = missing(2)
         return
       }
       account.rights.gid = gid

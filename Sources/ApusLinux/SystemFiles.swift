@@ -153,7 +153,9 @@ func say(_ diagnostic: Diagnostic) {
 
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
 @inline(never)
-func complain(_ deed: StaticString, _ subject: Bytes, _ error: Errno) {
+func complain(
+  _ deed: StaticString, _ subject: Bytes, _ error: Errno, of source: Bytes = Rows()
+) {
   var line = beginLine()
   line.text("cannot ")
   line.text(deed)
@@ -161,6 +163,10 @@ func complain(_ deed: StaticString, _ subject: Bytes, _ error: Errno) {
   line.bytes(subject)
   line.text(": ")
   line.errno(error)
+  if !source.isEmpty {
+    line.text(", source ")
+    line.bytes(source)
+  }
   finish(&line)
 }
 

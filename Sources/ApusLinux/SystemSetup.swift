@@ -204,7 +204,7 @@ private func mount(_ source: Bytes, _ place: Bytes, _ type: Bytes, _ options: Mo
     }
   }
   if answer < 0, options.flags & MountFlag.mayFail == 0 {
-    complain("mount", place, Errno(0 &- answer))
+    complain("mount", place, Errno(0 &- answer), of: source)
   }
 }
 

@@ -182,7 +182,8 @@ extension ByteWriter {
   /// One service of `status`.
   public mutating func serviceFrame(
     _ record: ServiceRecord, name: (inout ByteWriter) -> Void, reason: (inout ByteWriter) -> Void,
-    status: (inout ByteWriter) -> Void = { _ in }
+    status: (inout ByteWriter) -> Void = { _ in },
+    missing: (inout ByteWriter) -> Void = { _ in }
   ) {
     beginFrame(kind: ReplyKind.service.rawValue)
     byte(record.state.rawValue)
@@ -203,6 +204,7 @@ extension ByteWriter {
     field(limit: Frame.nameLimit, name)
     field(limit: Frame.reasonLimit, reason)
     field(limit: Frame.statusLimit, status)
+    field(limit: Frame.reasonLimit, missing)
     endFrame()
   }
 

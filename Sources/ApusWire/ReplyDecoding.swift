@@ -77,6 +77,8 @@ public struct ServiceReply: Equatable, Sendable {
   public var reason: Bytes
   /// What it says of itself.
   public var status: Bytes
+  /// The services of `wants` and `after` that the manifest does not have, separated by blanks.
+  public var missing: Bytes
 
   /// Decodes a service's record.
   public init(decoding frame: Bytes) throws(FrameError) {
@@ -99,6 +101,7 @@ public struct ServiceReply: Equatable, Sendable {
     name = fields.text(limit: Frame.nameLimit)
     reason = fields.text(limit: Frame.reasonLimit)
     status = fields.text(limit: Frame.statusLimit)
+    missing = fields.text(limit: Frame.reasonLimit)
     guard fields.isWhole else { throw .length }
     guard state != nil, exitKind <= 3, (exitKind == 0) == (exitMoment == nil) else { throw .value }
     if let exitMoment {

@@ -66,7 +66,11 @@ CHILD long execute(const struct capus_plan *plan) {
   long result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   if (result < 0)
     return result;
-  return raw3(SYS_execve, plan->path, plan->arguments, plan->environment);
+  result = raw3(SYS_execve, plan->path, plan->arguments, plan->environment);
+  /* The file is there: what is missing is the one that runs it. */
+  if (result == -ENOENT && raw3(SYS_faccessat, AT_FDCWD, plan->path, 0) == 0)
+    return -(ENOENT | CAPUS_INTERPRETER);
+  return result;
 }
 
 SHARED long put(int directory, const char *path, const char *text, size_t count) {

@@ -60,10 +60,11 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
         status: { $0.text("fine") })
     }
     #expect(
-      bytes == [1, 131, 83, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
+      bytes == [1, 131, 85, 0, 7, 6, 5, 4, 3, 2, 1, 0, 0, 77, 0, 0, 0, 3, 0, 0, 0, 2, 9]
         + [5, 0, 0, 0, 0, 0, 0, 0] + [6, 0, 0, 0, 0, 0, 0, 0] + [0, 16, 0, 0, 0, 0, 0, 0]
         + [0, 32, 0, 0, 0, 0, 0, 0] + [7, 0, 0, 0, 0, 0, 0, 0]
-        + [0, 0, 0, 0, 2, 1] + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0] + Array("fine".utf8))
+        + [0, 0, 0, 0, 2, 1] + [3, 0, 0x77, 0x65, 0x62, 1, 0, 0x78, 4, 0]
+        + Array("fine".utf8) + [0, 0])
     let back = try ServiceReply(decoding: bytes)
     #expect(back.record == fullService())
     #expect(back.name == Array("web".utf8) && back.reason == Array("x".utf8))
@@ -79,8 +80,8 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
     let record = ServiceRecord(state: .invalid, since: .zero)
     let bytes = frame { $0.serviceFrame(record, name: { $0.text("a") }, reason: { _ in }) }
     #expect(
-      bytes == [1, 131, 76, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none + none
-        + none + [0, 0, 0, 0, 0, 0] + [1, 0, 0x61, 0, 0, 0, 0])
+      bytes == [1, 131, 78, 0, 0] + [UInt8](repeating: 0, count: 18) + none + none + none + none
+        + none + [0, 0, 0, 0, 0, 0] + [1, 0, 0x61, 0, 0, 0, 0, 0, 0])
     #expect(try ServiceReply(decoding: bytes).record == record)
   }
 

@@ -17,6 +17,9 @@
 /* The stage of a child that has not taken its first step. */
 #define CAPUS_UNBORN 0xffffffffu
 
+/* Above ENOENT when the program is there, and what its first line or its header names is not. */
+enum { CAPUS_INTERPRETER = 1 << 8 };
+
 enum capus_operation {
   CAPUS_CONDITION, /* small = which of exists, missing, kernelArg, architecture; text, or first */
   /* text = path of a file of KEY=VALUE lines, `-` before it makes it optional, first = its number;
