@@ -19,7 +19,7 @@ import Testing
       (#""workingDirectory": "/no/wd""#, "chdir /no/wd: "),
       (#""stdout": "file:/no/out""#, "open /no/out: "),
       (#""stdin": "file:/dev/null", "stderr": "append:/no/err""#, "open /no/err: "),
-      (#""terminal": "/dev/notty""#, "open the terminal /dev/notty: "),
+      (#""tty": "/dev/notty""#, "open the terminal /dev/notty: "),
       (#""environmentFile": "/no/env""#, "read /no/env: "),
       (#""pre": [["/bin/true"], ["/no/pre"]]"#, "pre: exec /no/pre: "),
       (#""pre": [["/bin/true"], ["/bin/sh", "-c", "exit 7"]]"#, "pre /bin/sh: exit code 7"),
