@@ -233,6 +233,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .petWatchdog: return petWatchdog()
     case .power(let action):
       for index in listeners.listeners.indices { unbind(UInt16(truncatingIfNeeded: index)) }
+      capus_log_end()
       power = action
     }
     return .done
@@ -262,6 +263,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     // The look that follows tells when nobody is left.
     isChildless = false
     looksForEnds = true
+    if number == 9 { capus_log_end() }
     if own.pid == 1, options.role != .guest { _ = capus_kill(-1, Int32(number)) }
   }
 

@@ -39,6 +39,26 @@ struct LogOutput {
     emit(severity)
   }
 
+  /// Writes `service: what: object: ERRNO (n)`.
+  mutating func write(
+    _ severity: ApusCore.Severity, _ service: Bytes, _ what: StaticString,
+    _ object: UnsafePointer<CChar>?, _ errno: Errno
+  ) {
+    text.empty()
+    text.bytes(service)
+    text.text(": ")
+    text.text(what)
+    text.text(": ")
+    var at = unsafe object
+    while let byte = unsafe at, unsafe byte.pointee != 0 {
+      text.byte(unsafe UInt8(bitPattern: byte.pointee))
+      unsafe at = byte + 1
+    }
+    text.text(": ")
+    text.errno(errno)
+    emit(severity)
+  }
+
   /// Writes a sentence, and the number it ends with.
   @inline(never)
   mutating func say(

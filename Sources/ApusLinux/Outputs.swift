@@ -65,8 +65,19 @@ extension LinuxKernel {
   @inline(never)
   mutating func readOutput(of index: UInt16, isLast: Bool) {
     let result = capus_log_read(UInt32(index), now.microseconds, isLast ? 1 : 0)
-    if result < 0 { log.write(.error, "cannot write a service's log file", Errno(0 &- result)) }
-    if result == 0 { return }
+    if result < 0 {
+      let name = manifest.services.at(Int(index)).map { manifest.bytes($0.name) } ?? Bytes()
+      unsafe log.write(
+        .error, name, "cannot write log file", capus_log_file(UInt32(index)), Errno(0 &- result))
+    }
+    if result < 0 || Int(result) & Int(CAPUS_NEW_WRITER) != 0 {
+      // An error that it tells later has the output looked at as well.
+      let channel = capus_log_channel(UInt32(index))
+      if channel >= 0 {
+        _ = watches.add(channel, Watch(.output, index: index), events: CAPUS_READABLE)
+      }
+    }
+    if Int(result) & 1 == 0 { return }
     for slot in control.clients.indices where control.clients[slot].follows { awaitRoom(slot) }
   }
 

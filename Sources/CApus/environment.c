@@ -4,7 +4,6 @@
 
 #include "raw.h"
 #include "steps.h"
-#include "walk.h"
 
 enum { FILE_BIT = 8, LINE_BIT = 14, MOST_LINES = 0x1ffff };
 
@@ -127,7 +126,7 @@ CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct cap
   const char *path = step->text;
   const bool is_optional = *path == '-';
   uint32_t line = 0, count = 0;
-  long result = capus_walk_open(path + is_optional, O_RDONLY | O_NONBLOCK, 0);
+  long result = capus_open_for(plan, path + is_optional, O_RDONLY | O_NONBLOCK, 0);
   if (result < 0 && is_optional)
     return 0;
   if (result >= 0) {

@@ -97,7 +97,7 @@ static void report(int signal, const siginfo_t *information, const void *context
   end = text(end, "\n");
   if (log_fd >= 0)
     say(log_fd, line, end);
-  say(2, message, end);
+  say(capus_errors(), message, end);
 }
 
 static void set_kept(int32_t fd, int32_t is_set) {

@@ -91,8 +91,8 @@ struct ring {
   uint32_t open_at, state;     /* the line without an end */
   uint32_t in_window;
   int64_t window, file_retry;
-  int32_t file; /* 0 for none */
-  uint32_t file_bytes;
+  int32_t file; /* the channel to the process that writes it; 0 for none */
+  int32_t writer;
   struct capus_log_rule rule; /* of this program; the pointers mean nothing to another one */
 };
 

@@ -118,7 +118,9 @@ int32_t capus_log_read(uint32_t service, int64_t now, int32_t is_last) {
   int32_t result = 0;
   if (ring == NULL || ring->fds[0] <= 2)
     return 0;
+  const int32_t file = ring->file;
   log_file_error = 0;
+  log_hear_writer(ring, now);
   for (int round = 0; round < (is_last ? 32 : 4); round++) {
     long count = raw3(SYS_read, ring->fds[0], input, sizeof input);
     if (count <= 0)
@@ -138,5 +140,7 @@ int32_t capus_log_read(uint32_t service, int64_t now, int32_t is_last) {
     finish_line(ring);
   log_flush(ring, 0);
   log_flush(ring, 1);
+  if (ring->file > 2 && ring->file != file)
+    result |= CAPUS_NEW_WRITER;
   return log_file_error < 0 ? log_file_error : result;
 }

@@ -199,3 +199,13 @@ int32_t capus_log_fd(uint32_t service, int32_t is_write_end) {
   const struct ring *ring = log_ring(log_current, service);
   return ring == NULL || ring->fds[is_write_end] <= 2 ? -1 : ring->fds[is_write_end];
 }
+
+int32_t capus_log_channel(uint32_t service) {
+  const struct ring *ring = log_ring(log_current, service);
+  return ring == NULL || ring->file <= 2 ? -1 : ring->file;
+}
+
+const char *capus_log_file(uint32_t service) {
+  const struct ring *ring = log_ring(log_current, service);
+  return ring == NULL ? NULL : ring->rule.file;
+}

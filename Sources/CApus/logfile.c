@@ -1,131 +1,155 @@
+/* What becomes of a service's lines besides its ring: its file, which a process of its own writes,
+ * and the echo. Neither is waited for. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 
-#include "include/control.h"
 #include "include/loop.h"
 #include "logs.h"
 #include "raw.h"
 
-enum { OUT_BYTES = 4096 };
-/* A file takes its bytes into memory and writes them later; one that fails, or that made us wait,
- * is left alone for a while. */
-enum { SLOW_US = 100000, RETRY_US = 1000000, PAUSE_US = 10000000 };
+/* A writer that cannot be had, or does not take anything, is left alone for a while. */
+enum { RETRY_US = 1000000 };
 
 int32_t log_echo;
 int log_file_error;
 /* For the file and for the echo of the service that is being read. */
 static struct out {
   uint32_t count;
-  uint8_t bytes[OUT_BYTES];
+  uint8_t bytes[LOG_OUT_BYTES];
 } outs[2];
+/* Lines of the echo that have come together, those it has lost since it said so, and whether the
+ * last one that it took lacks its end. */
+static uint32_t echo_lines, echo_lost;
+static bool echo_is_cut;
 
-/* PATH.N, or PATH for 0. */
-static const char *numbered(char *name, const char *path, uint32_t number) {
-  size_t count = strlen(path);
-  if (number == 0)
-    return path;
-  memcpy(name, path, count);
-  name[count++] = '.';
-  if (number >= 100)
-    name[count++] = '1';
-  if (number >= 10)
-    name[count++] = (char)('0' + number / 10 % 10);
-  name[count++] = (char)('0' + number % 10);
-  name[count] = 0;
-  return name;
+static void set_error(struct ring *ring, int error) {
+  if (error < 0 && !(ring->state & FILE_FAILED))
+    log_file_error = error;
+  ring->state = (ring->state & ~FILE_FAILED) | (error < 0 ? FILE_FAILED : 0);
 }
 
-static void rotate(const struct capus_log_rule *rule) {
-  char from[PATH_MOST + 5], to[PATH_MOST + 5];
-  /* Of one with a longer path none is kept. */
-  const uint32_t keep = strlen(rule->file) > PATH_MOST ? 0 : rule->keep;
-  for (uint32_t number = keep; number > 0; number--)
-    raw4(SYS_renameat, AT_FDCWD, numbered(from, rule->file, number - 1), AT_FDCWD,
-         numbered(to, rule->file, number));
-  if (keep == 0)
-    raw3(SYS_unlinkat, AT_FDCWD, rule->file, 0);
-}
-
-/* Appends to a regular file that is nowhere else: who may write to its folder must not choose what
- * is written to. */
-ONCE static int open_file(struct ring *ring) {
-  struct raw_status status;
-  int fd = (int)raw4(SYS_openat, AT_FDCWD, ring->rule.file,
-                     O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW |
-                         O_NOCTTY | O_LARGEFILE,
-                     0640);
-  if (fd < 0)
-    return fd;
-  if (raw_stat(fd, "", AT_EMPTY_PATH, &status) < 0 || !S_ISREG(status.mode) || status.links > 1) {
-    raw1(SYS_close, fd);
-    return -EEXIST;
+ONCE void log_hear_writer(struct ring *ring, int64_t now) {
+  int32_t error;
+  while (ring->file > 2) {
+    const long count =
+        raw6(SYS_recvfrom, ring->file, (long)&error, sizeof error, MSG_DONTWAIT, 0, 0);
+    if (count == -EAGAIN)
+      return;
+    if (count != sizeof error) {
+      log_writer_close(ring);
+      error = -EPIPE;
+      ring->file_retry = now + RETRY_US;
+    }
+    set_error(ring, error);
   }
-  ring->file = fd;
-  ring->file_bytes = status.size > UINT32_MAX / 2 ? UINT32_MAX / 2 : (uint32_t)status.size;
-  return 0;
 }
 
-ONCE static void close_file(struct ring *ring) {
-  if (ring->file > 2)
-    raw1(SYS_close, ring->file);
-  ring->file = 0;
-}
-
-static int write_file(struct ring *ring, const struct out *out) {
-  int error = ring->file > 2 ? 0 : open_file(ring);
-  if (error == 0 && ring->file_bytes > 0 && ring->file_bytes + out->count > ring->rule.file_most) {
-    close_file(ring);
-    rotate(&ring->rule);
-    error = open_file(ring);
+static void hand_over(struct ring *ring, const struct out *out) {
+  const int64_t now = capus_now();
+  log_hear_writer(ring, now);
+  if (now < ring->file_retry)
+    return;
+  int error = ring->file > 2 ? 0 : log_writer_start(ring);
+  if (error == 0) {
+    const long sent = raw6(SYS_sendto, ring->file, (long)out->bytes, out->count,
+                           MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+    /* Its file system does not answer, or not as fast as there are lines. */
+    error = sent == -EAGAIN ? -ETIMEDOUT : sent < 0 ? (int)sent : 0;
   }
-  if (error < 0)
-    return error;
-  long written = raw3(SYS_write, ring->file, out->bytes, out->count);
-  if (written > 0)
-    ring->file_bytes += (uint32_t)written;
-  return written == (long)out->count ? 0 : written < 0 ? (int)written : -ENOSPC;
+  if (error < 0) {
+    set_error(ring, error);
+    ring->file_retry = error == -ETIMEDOUT ? 0 : now + RETRY_US;
+  }
+}
+
+static bool say_lost(void) {
+  char text[64];
+  char *end = raw_decimal(raw_text(text, echo_is_cut ? "\napus: " : "apus: "), echo_lost);
+  end =
+      raw_text(end, echo_lost == 1 ? " line was not taken here\n" : " lines were not taken here\n");
+  return capus_write_now(log_echo, text, (size_t)(end - text)) == end - text;
+}
+
+static void echo(const struct out *out) {
+  if (echo_lost > 0 && say_lost())
+    echo_lost = 0;
+  const int64_t sent = capus_write_now(log_echo, out->bytes, out->count);
+  if (sent < (int64_t)out->count)
+    echo_lost += echo_lines;
+  if (sent != 0)
+    echo_is_cut = sent > 0 && sent < (int64_t)out->count;
+  echo_lines = 0;
 }
 
 ONCE void log_flush(struct ring *ring, int is_echo) {
   struct out *out = &outs[is_echo];
-  const int64_t before = capus_now();
-  if (out->count > 0 && is_echo) {
-    capus_write_now(log_echo, out->bytes, out->count);
-  } else if (out->count > 0 && before >= ring->file_retry) {
-    const int error = write_file(ring, out);
-    const int64_t after = capus_now();
-    if (error < 0) {
-      if (!(ring->state & FILE_FAILED))
-        log_file_error = error;
-      close_file(ring);
-    }
-    ring->state = (ring->state & ~FILE_FAILED) | (error < 0 ? FILE_FAILED : 0);
-    ring->file_retry = after - before > SLOW_US ? after + PAUSE_US
-                       : error < 0              ? after + RETRY_US
-                                                : 0;
-  }
+  if (out->count > 0 && is_echo)
+    echo(out);
+  else if (out->count > 0)
+    hand_over(ring, out);
   out->count = 0;
 }
 
-void log_pass(struct ring *ring, uint32_t at, uint32_t count) {
-  for (int is_echo = 0; is_echo < 2; is_echo++) {
-    struct out *out = &outs[is_echo];
-    if (is_echo ? log_echo < 0 : ring->rule.file == NULL)
-      continue;
-    if (out->count + CAPUS_LINE_BYTES + 72 > OUT_BYTES)
-      log_flush(ring, is_echo);
+/* How many bytes from here are one character that moves no cursor; 0 for a byte that is escaped. */
+static uint32_t character(const uint8_t *at, uint32_t left) {
+  const uint8_t lead = *at, next = left > 1 ? at[1] : 0;
+  const uint32_t count = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (lead < 0x80)
+    return lead >= ' ' && lead != 0x7f;
+  if (lead < 0xc2 || lead > 0xf4 || left < count)
+    return 0;
+  for (uint32_t index = 1; index < count; index++)
+    if ((at[index] & 0xc0) != 0x80)
+      return 0;
+  /* C1, what is longer than it needs to be, and what is no character. */
+  const bool is_odd = ((lead == 0xc2 || lead == 0xe0) && next < 0xa0) ||
+                      (lead == 0xed && next > 0x9f) || (lead == 0xf0 && next < 0x90) ||
+                      (lead == 0xf4 && next > 0x8f);
+  return is_odd ? 0 : count;
+}
+
+static void put_echo(struct ring *ring, const uint8_t *bytes, uint32_t count) {
+  static const char digits[] = "0123456789abcdef";
+  struct out *out = &outs[1];
+  for (uint32_t at = 0; at < count;) {
+    const uint32_t plain = character(bytes + at, count - at);
+    if (out->count + 4 > LOG_OUT_BYTES)
+      log_flush(ring, 1);
     uint8_t *end = out->bytes + out->count;
-    if (is_echo) {
-      for (const char *name = ring->rule.name; *name != 0; name++)
-        *end++ = (uint8_t)*name;
-      *end++ = ':';
-      *end++ = ' ';
+    if (plain > 0) {
+      memcpy(end, bytes + at, plain);
+      out->count += plain;
+      at += plain;
+    } else {
+      end[0] = '\\';
+      end[1] = 'x';
+      end[2] = (uint8_t)digits[bytes[at] >> 4];
+      end[3] = (uint8_t)digits[bytes[at++] & 15];
+      out->count += 4;
     }
-    log_copy(log_current, ring, at, end, count, 0);
-    end += count;
-    *end++ = '\n';
-    out->count = (uint32_t)(end - out->bytes);
+  }
+}
+
+void log_pass(struct ring *ring, uint32_t at, uint32_t count) {
+  static uint8_t line[CAPUS_LINE_BYTES];
+  if (count > sizeof line || (log_echo < 0 && ring->rule.file == NULL))
+    return;
+  log_copy(log_current, ring, at, line, count, 0);
+  if (ring->rule.file) {
+    if (outs[0].count + count + 1 > LOG_OUT_BYTES)
+      log_flush(ring, 0);
+    memcpy(outs[0].bytes + outs[0].count, line, count);
+    outs[0].count += count;
+    outs[0].bytes[outs[0].count++] = '\n';
+  }
+  if (log_echo >= 0) {
+    put_echo(ring, (const uint8_t *)ring->rule.name, (uint32_t)strlen(ring->rule.name));
+    put_echo(ring, (const uint8_t *)": ", 2);
+    put_echo(ring, line, count);
+    if (outs[1].count == LOG_OUT_BYTES)
+      log_flush(ring, 1);
+    outs[1].bytes[outs[1].count++] = '\n';
+    echo_lines++;
   }
 }

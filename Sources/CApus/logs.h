@@ -1,7 +1,10 @@
 /* What the files of the logs share: log.c has the table of the rings, ring.c their bytes, line.c
- * makes lines, logfile.c takes them to a file and the echo, reader.c sends them. */
+ * makes lines, logfile.c takes them to the echo and to writer.c, which writes a file, reader.c
+ * sends them. */
 #ifndef CAPUS_LOGS_H
 #define CAPUS_LOGS_H
+#include <stdbool.h>
+
 #include "include/log.h"
 #include "layout.h"
 
@@ -10,6 +13,9 @@
 enum { OPEN = 1, SKIPPING = 2, GOES_ON = 4, FILE_FAILED = 8 };
 /* One that is small enough to have a copy at each call is larger than the call. */
 #define ONCE __attribute__((noinline))
+
+/* As much goes to a file's writer, or to the echo, at once. */
+enum { LOG_OUT_BYTES = 4096 };
 
 /* Before the bytes of each line. */
 struct head {
@@ -46,6 +52,13 @@ int log_is_sound(struct logs *logs, const struct ring *ring);
 void log_pass(struct ring *ring, uint32_t at, uint32_t count);
 /* Writes what has come together; what does not go is left out. */
 void log_flush(struct ring *ring, int is_echo);
+
+/* What the writer of the ring's file has said, or that it has ended. */
+void log_hear_writer(struct ring *ring, int64_t now);
+/* Makes the process that writes the ring's file: 0, or -errno. */
+int log_writer_start(struct ring *ring);
+/* Has it end when it has written what it was given. */
+void log_writer_close(struct ring *ring);
 
 /* Makes room for the places of all readers; 0 when there is no memory. */
 int log_make_readers(uint32_t services);

@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -214,11 +217,56 @@ int64_t capus_write(int32_t fd, const void *bytes, size_t count) {
   return raw3(SYS_write, fd, bytes, count);
 }
 
+/* Standard error is shared with whoever started apus, so it is not made non-blocking: it is opened
+ * once more. `part` is how much a write takes where that is not possible, of what waits. */
+static struct {
+  int32_t fd;
+  uint32_t part;
+  bool is_socket;
+} errors = {.fd = -1};
+
+static void open_errors(void) {
+  struct raw_status status;
+  errors.fd = 2;
+  if (raw_stat(2, "", AT_EMPTY_PATH, &status) < 0 || S_ISREG(status.mode))
+    return;
+  errors.is_socket = S_ISSOCK(status.mode);
+  if (errors.is_socket)
+    return;
+  int fd = raw_open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY);
+  if (fd > 2)
+    errors.fd = fd;
+  else
+    /* A pipe with room takes a page; of a terminal's room one byte is all that is known. */
+    errors.part = S_ISFIFO(status.mode) ? 4096 : 1;
+}
+
+int32_t capus_errors(void) {
+  return errors.fd < 0 ? 2 : errors.fd;
+}
+
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count) {
-  struct pollfd room = {.fd = fd, .events = POLLOUT};
-  if (poll(&room, 1, 0) <= 0 || !(room.revents & POLLOUT))
-    return -EAGAIN;
-  return capus_write(fd, bytes, count);
+  size_t done = 0;
+  if (fd == 2 && errors.fd < 0)
+    open_errors();
+  if (fd == 2 && errors.is_socket)
+    return raw6(SYS_sendto, 2, (long)bytes, (long)count, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0);
+  const size_t part = fd == 2 && errors.part > 0 ? errors.part : count;
+  if (fd == 2)
+    fd = errors.fd;
+  while (done < count) {
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    if (poll(&room, 1, 0) <= 0 || !(room.revents & POLLOUT))
+      break;
+    const size_t rest = count - done;
+    const int64_t written = capus_write(fd, (const char *)bytes + done, rest < part ? rest : part);
+    if (written <= 0)
+      return done > 0 || written == 0 ? (int64_t)done : written;
+    done += (size_t)written;
+    if (part == count)
+      break;
+  }
+  return done > 0 ? (int64_t)done : -EAGAIN;
 }
 
 void capus_pause(void) {

@@ -32,9 +32,16 @@ CHILD_CODE long capus_check_condition(const struct capus_step *step);
 CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
 /* Makes base/path with mode 0755 and gives its last directory to the user. */
 CHILD_CODE long capus_make_directory(const struct capus_step *step);
+/* Opens a file for a service; trusted links are followed. In a folder where others may change names
+ * only a regular file without other names, and by the rights of the service's user what is read,
+ * and what is written in a folder that this user may change. */
+CHILD_CODE long capus_open_for(const struct capus_plan *plan, const char *path, int flags,
+                               int mode);
 CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step);
 CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_step *step);
 CHILD_CODE long capus_place_descriptors(struct capus_plan *plan);
+/* close_range(2), or one by one where that is refused. */
+CHILD_CODE long capus_close_range(unsigned first, unsigned last);
 
 /* The steps that take the place of a program, and answer its exit code; see CAPUS_READ_PID and
  * CAPUS_CONNECT. */

@@ -1,10 +1,55 @@
 #include <errno.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "steps.h"
 #include "walk.h"
 
 /* Everything in this file runs in the child. */
+
+#if defined(__arm__)
+#define NR_SETFSUID SYS_setfsuid32
+#define NR_SETFSGID SYS_setfsgid32
+#else
+#define NR_SETFSUID SYS_setfsuid
+#define NR_SETFSGID SYS_setfsgid
+#endif
+
+/* May the service's user change names in the directory? */
+CHILD bool may_write(const struct capus_plan *plan, const struct raw_status *directory) {
+  if (directory->uid == plan->expected.uid || directory->mode & S_IWOTH)
+    return true;
+  bool is_member = directory->gid == plan->expected.gid;
+  for (uint32_t index = 0; index < plan->group_count; index++)
+    is_member = is_member || plan->groups[index] == directory->gid;
+  return is_member && directory->mode & S_IWGRP;
+}
+
+CHILD_CODE long capus_open_for(const struct capus_plan *plan, const char *path, int flags,
+                               int mode) {
+  struct walk walk;
+  struct raw_status status;
+  long result = capus_walk(&walk, path, WALK_LAST_LINK, -1);
+  if (result < 0)
+    return result;
+  const bool is_foreign = plan->expected.check_groups && !(walk.is_fixed && walk.is_own);
+  const bool is_theirs =
+      is_foreign && ((flags & O_ACCMODE) == O_RDONLY || may_write(plan, &walk.status));
+  if (is_theirs) {
+    /* Apus's own groups are of no use after this either. */
+    result = raw2(NR_SETGROUPS, plan->group_count, plan->groups);
+    raw1(NR_SETFSGID, plan->expected.gid);
+    raw1(NR_SETFSUID, plan->expected.uid);
+  }
+  if (result == 0)
+    result = capus_open_node(&walk, flags, mode, &status);
+  if (is_theirs) {
+    raw1(NR_SETFSUID, raw0(SYS_geteuid));
+    raw1(NR_SETFSGID, raw0(SYS_getegid));
+  }
+  raw1(SYS_close, walk.directory);
+  return result;
+}
 
 CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step) {
   if (step->small >= plan->source_count)
@@ -12,7 +57,7 @@ CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_st
   static const int ways[] = {O_RDONLY, O_WRONLY | O_CREAT, O_WRONLY | O_CREAT | O_APPEND};
   if (step->first > 2)
     return -EINVAL;
-  long fd = capus_walk_open(step->text, ways[step->first], (int)step->second);
+  long fd = capus_open_for(plan, step->text, ways[step->first], (int)step->second);
   if (fd < 0)
     return fd;
   plan->sources[step->small] = (int32_t)fd;

@@ -103,6 +103,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
     if (is_last) {
       walk->name = at;
       walk->is_own = is_own_directory(&status);
+      walk->status = status;
       if (links != WALK_LAST_LINK)
         break;
     }
@@ -205,17 +206,6 @@ CHILD_CODE long capus_open_node(const struct walk *walk, int flags, int mode,
     raw1(SYS_close, node);
     return result;
   }
-}
-
-CHILD_CODE long capus_walk_open(const char *path, int flags, int mode) {
-  struct walk walk;
-  struct raw_status status;
-  long result = capus_walk(&walk, path, WALK_LAST_LINK, -1);
-  if (result < 0)
-    return result;
-  result = capus_open_node(&walk, flags, mode, &status);
-  raw1(SYS_close, walk.directory);
-  return result;
 }
 
 CHILD_CODE void capus_link_path(char *path, long fd, const char *name) {

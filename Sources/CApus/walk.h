@@ -33,6 +33,7 @@ struct walk {
   uint32_t culprit;
   bool is_fixed; /* nobody but root and who apus runs as can have the path lead elsewhere */
   bool is_own;   /* nobody else may change what is in the directory */
+  struct raw_status status; /* of the directory */
   char text[WALK_PATH];
 };
 
@@ -46,8 +47,6 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
  * name leads to: -EEXIST and -EMLINK; -ELOOP for a link, -EISDIR for a directory. */
 CHILD_CODE long capus_open_node(const struct walk *walk, int flags, int mode,
                                 struct raw_status *status);
-/* Both; a trusted link in the last component is followed. Directories are not made. */
-CHILD_CODE long capus_walk_open(const char *path, int flags, int mode);
 /* Writes the path of a descriptor, or of a name in a directory it stands for, in /proc. */
 CHILD_CODE void capus_link_path(char *path, long fd, const char *name);
 

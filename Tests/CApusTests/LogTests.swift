@@ -72,6 +72,16 @@ private final class Logs {
     say(Array(text.utf8), service, isLast: isLast)
   }
 
+  /// What the process that writes the first service's file says is wrong with it.
+  func fileError() -> Int32 {
+    let deadline = Date(timeIntervalSinceNow: 20)
+    while Date() < deadline {
+      let result = capus_log_read(0, now, 0)
+      if result < 0 { return result }
+    }
+    return 0
+  }
+
   @discardableResult
   func say(_ bytes: [UInt8], _ service: UInt32 = 0, isLast: Bool = false) -> Int32 {
     #expect(capus_log_open(service, getuid()) >= 0)
@@ -277,6 +287,7 @@ private final class Logs {
     let logs = try Logs([Logs.Rule(file: "web.log"), Logs.Rule()])
     for number in 0..<100 { logs.say("<6>line \(1000 + number) of a hundred lines\n") }
     logs.say("elsewhere\n", 1)
+    capus_log_end()
     let names = try FileManager.default.contentsOfDirectory(atPath: logs.folder).sorted()
     #expect(names == ["web.log", "web.log.1", "web.log.2"])
     let text = try names.reversed().map { try #require(logs.file($0)) }
@@ -290,6 +301,7 @@ private final class Logs {
   func keepNone() throws {
     let logs = try Logs([Logs.Rule(file: "f", keep: 0)])
     for _ in 0..<100 { logs.say("a line of twenty byte\n") }
+    capus_log_end()
     #expect(try FileManager.default.contentsOfDirectory(atPath: logs.folder) == ["f"])
     #expect(try #require(logs.file("f")).utf8.count <= 1000)
   }
@@ -298,14 +310,15 @@ private final class Logs {
     "a file that can not be written is told once; the ring has the lines, and it is tried again")
   func failingFile() throws {
     let logs = try Logs([Logs.Rule(file: "sub/f")])
-    #expect(logs.say("1\n") == -ENOENT)
+    logs.say("1\n")
+    #expect(logs.fileError() == -ENOENT)
     #expect(logs.say("2\n") == 1)
     #expect(try logs.all() == ["6 s0: 1", "6 s0: 2"])
     try FileManager.default.createDirectory(
       atPath: logs.folder + "/sub", withIntermediateDirectories: true)
     let deadline = Date(timeIntervalSinceNow: 20)
     while logs.file("sub/f") == nil, Date() < deadline { logs.say("3\n") }
-    #expect(logs.file("sub/f") == "3\n")
+    #expect(logs.file("sub/f")?.hasPrefix("3\n") == true)
   }
 
   @Test("what is not a file of its own is not written to", arguments: ["link", "hard", "fifo"])
@@ -318,7 +331,8 @@ private final class Logs {
     case "hard": link(other, path)
     default: mkfifo(path, 0o600)
     }
-    #expect(logs.say("line\n") < 0)
+    logs.say("line\n")
+    #expect(logs.fileError() < 0)
     #expect(logs.file("other") == "x")
     #expect(try logs.all() == ["6 s0: line"])
   }

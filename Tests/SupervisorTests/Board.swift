@@ -40,14 +40,14 @@ final class Board: @unchecked Sendable {
 
   /// Writes the manifest, with `DIR` and `PROBE` filled in, and starts apus.
   ///
-  /// Without `echoes` what apus and services say goes nowhere else.
+  /// Without `echoes` what apus and services say goes nowhere else; `errors` is another place for it.
   /// `ownProgram` runs a copy of the program, `apus` in the board's directory.
   /// `isolated` makes it PID 1 of fresh pid, mount and network namespaces (root only), in which
   /// the words of `inner` run it.
   init(
     _ manifest: String, isolated: Bool = false, environment: [String: String]? = nil,
     prefix: [String] = [], ownProgram: Bool = false, program: String = Board.binary,
-    echoes: Bool = true, inner: [String] = []
+    echoes: Bool = true, errors: Child.Sink? = nil, inner: [String] = []
   ) throws {
     isIsolated = isolated
     directory = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
@@ -74,7 +74,7 @@ final class Board: @unchecked Sendable {
     let log = Child.Sink.file(path("log"))
     process = try Child(
       arguments, environment: environment, output: log,
-      errors: echoes ? .descriptor(1) : .none)
+      errors: errors ?? (echoes ? .descriptor(1) : .none))
     try wait("the control socket") { FileManager.default.fileExists(atPath: control) }
     // Or 3, when a socket is in error.
     try wait("an answer") { [0, 3].contains(command(["status"]).code) }

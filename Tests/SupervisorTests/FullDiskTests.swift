@@ -81,10 +81,11 @@ enum Shortage: String, CaseIterable, CustomTestStringConvertible {
     let reason = try board.service("owner")["reason"] as? String ?? ""
     #expect(reason == "make directories: \(shortage.errno)")
     // Every line is in the ring; the file has what it had.
+    try board.wait("the first word") { ring(board) == ["up"] }
     for word in ["one", "two"] { try tell(board, word) }
     try board.wait("the words") { ring(board) == ["up", "one", "two"] }
     try board.wait("the message") {
-      board.log.contains("cannot write a service's log file: \(shortage.errno)")
+      board.log.contains("talker: cannot write log file: /run/talker.log: \(shortage.errno)")
     }
     var status = stat()
     #expect(stat(inside(board, "/run/talker.log"), &status) == 0 && status.st_size == 4096)

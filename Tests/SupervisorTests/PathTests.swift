@@ -72,6 +72,52 @@ import Testing
     #expect(try board.report("own/report").contains("env:KEY=secret"))
   }
 
+  @Test(
+    "in a folder of its own a service's files are made and opened by its own rights",
+    .enabled(if: Board.isRoot, "needs root"))
+  func ownRights() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "defaults": {"restart": "no", "start": "manual", "user": 65534}, "services": {
+        "made": {"exec": ["PROBE", "log", "/dev/null", "x"], "stdout": "append:DIR/own/made"},
+        "file": {"exec": ["PROBE", "log", "/dev/null", "x"], "stdout": "file:DIR/member/file",
+          "groups": [65533]},
+        "moved": {"exec": ["PROBE", "sleep"], "stdout": "append:DIR/own/moved"},
+        "fed": {"exec": ["PROBE", "sleep"], "stdin": "file:DIR/own/moved"},
+        "read": {"exec": ["PROBE", "sleep"], "environmentFile": "DIR/own/moved"},
+        "many": {"exec": ["PROBE", "sleep"], "environmentFile": "DIR/member/moved",
+          "groups": [65533]},
+        "other": {"exec": ["PROBE", "log", "/dev/null", "x"], "stdout": "append:DIR/logs/out"},
+        "root": {"exec": ["PROBE", "log", "/dev/null", "x"], "user": 0,
+          "stdout": "append:DIR/own/moved"}}}
+      """#)
+    let (own, member, log) = (board.path("own"), board.path("member"), board.path("logs"))
+    for folder in [own, member, log] { mkdir(folder, 0o755) }
+    for folder in [own, member] {
+      // A file of root's without another name, which its owner may move to any name there.
+      try "KEY=secret\n".write(toFile: folder + "/moved", atomically: false, encoding: .utf8)
+      chmod(folder + "/moved", 0o640)
+    }
+    chown(own, 65534, 65534)
+    for (folder, group) in [(member, 65533), (log, 4)] {
+      chown(folder, 0, gid_t(group))
+      chmod(folder, 0o775)
+    }
+    for name in ["made", "file", "other"] {
+      let answer = board.command(["start", name])
+      #expect(answer.code == 0, "\(name): \(answer)")
+    }
+    for (file, uid) in [(own + "/made", 65534), (member + "/file", 65534), (log + "/out", 0)] {
+      var status = stat()
+      #expect(lstat(file, &status) == 0 && status.st_uid == uid, "\(file) \(status.st_uid)")
+    }
+    for name in ["moved", "fed", "read", "many"] {
+      let answer = board.command(["start", name])
+      #expect(answer.code == 1 && answer.errors.contains("EACCES (13)"), "\(name): \(answer)")
+    }
+    #expect(board.command(["start", "root"]).code == 0)
+  }
+
   @Test("a folder that others may write to is named, by the log and by a look at the manifest")
   func shared() throws {
     let board = try Board(

@@ -3,7 +3,8 @@
  *
  * Both ends of a pipe are held for ever, so that nothing is lost between two lives of a service.
  * The rings lie in one memfd; a page of it is there once a line needs it. A file is written only
- * for who asked. Every function returns -errno when it fails; none waits but for a file system. */
+ * for who asked, by a process of its own. Every function returns -errno when it fails; none waits.
+ */
 #ifndef CAPUS_LOG_H
 #define CAPUS_LOG_H
 #include <stddef.h>
@@ -45,10 +46,17 @@ void capus_log_leave(void);
 int32_t capus_log_open(uint32_t service, uint32_t uid);
 /* An end of its pipe, -1 without one. */
 int32_t capus_log_fd(uint32_t service, int32_t is_write_end);
+/* The channel to the process that writes its file, -1 without one, and the path of that file. */
+int32_t capus_log_channel(uint32_t service);
+const char *capus_log_file(uint32_t service);
+/* The end: files are written no more, and their writers get a second for what they have. */
+void capus_log_end(void);
 
-/* Reads what is there, within bounds, so that nobody else waits: 1, or 0 when there was nothing.
- * The last time, when a process has ended, reads all that the pipe holds and ends a line without an
- * end. -errno when its file fails for the first time since it was written. */
+/* Reads what is there, within bounds, so that nobody else waits: 1, or 0 when there was nothing,
+ * and CAPUS_NEW_WRITER. The last time, when a process has ended, reads all that the pipe holds and
+ * ends a line without an end. -errno when its file fails for the first time since it was written.
+ */
+enum { CAPUS_NEW_WRITER = 2 };
 int32_t capus_log_read(uint32_t service, int64_t now, int32_t is_last);
 
 /* Sends the oldest line that a reader has not had, of that service, -1 for all, as the frame that

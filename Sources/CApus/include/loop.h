@@ -74,8 +74,11 @@ int32_t capus_open_terminal(const char *path);
 int32_t capus_read_line(int32_t fd);
 int64_t capus_read(int32_t fd, void *bytes, size_t count);
 int64_t capus_write(int32_t fd, const void *bytes, size_t count);
-/* Writes only if that does not wait: -EAGAIN when the other side takes nothing now. */
+/* Writes as much as goes without waiting, also to a standard error that is shared with others:
+ * -EAGAIN when the other side takes nothing now. */
 int64_t capus_write_now(int32_t fd, const void *bytes, size_t count);
+/* The descriptor on which that writes for standard error. */
+int32_t capus_errors(void);
 /* Reserves memory that costs nothing until it is touched; NULL when there is none. */
 void *capus_reserve(size_t count);
 /* Gives the pages of a reservation back to the kernel; they read as zero when used again. */
