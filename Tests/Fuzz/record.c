@@ -115,7 +115,7 @@ static void make_record(uint32_t services) {
   capus_record_begin();
   capus_record_add((const uint8_t *)"a.json", 6, (const uint8_t *)"{}", 2, 0);
   capus_record_add((const uint8_t *)"", 0, (const uint8_t *)"", 0, 0);
-  capus_record_finish(services, LISTENERS, CONNECTIONS, STORES, LINES, 5);
+  capus_record_finish(services, LISTENERS, CONNECTIONS, STORES, services, LINES, 5);
   for (uint32_t slot = 0; slot < services + LISTENERS; slot++) {
     const uint8_t name = (uint8_t)('a' + slot);
     capus_record_identify(slot, &name, 1);
