@@ -45,7 +45,9 @@ func deviceTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target
 }
 
 func pureTarget(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: device + quick)
+  .target(
+    name: name, dependencies: dependencies,
+    swiftSettings: device + quick + (name == "ApusBase" || name == "ApusJSON" ? [] : small))
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = [])
