@@ -149,7 +149,7 @@ extension Reason {
     if value >> 14 > 0 {
       writer.byte(UInt8(ascii: ":"))
       writer.decimal(Int64(value >> 14))
-      if value & 0xff == Errno.invalid.code { writer.text(": not of the form NAME=VALUE") }
+      if value & 0xff == Errno.invalid.code { writer.text(": cannot be read as NAME=VALUE") }
     }
     writeCause(Errno(value & 0xff), into: &writer)
   }

@@ -79,7 +79,7 @@ enum Shortage: String, CaseIterable, CustomTestStringConvertible {
     // Not started with less than its manifest says.
     try board.wait(for: "owner", "backoff")
     let reason = try board.service("owner")["reason"] as? String ?? ""
-    #expect(reason == "make directories: \(shortage.errno)")
+    #expect(reason == "make the directory /run/owner: \(shortage.errno)")
     // Every line is in the ring; the file has what it had.
     try board.wait("the first word") { ring(board) == ["up"] }
     for word in ["one", "two"] { try tell(board, word) }

@@ -71,7 +71,7 @@ import Testing
     try board.wait(for: "web", "ready")
     try board.wait(for: "failing", "failed")
     #expect(
-      try board.service("failing")["reason"] as? String == "a command before the start failed")
+      try board.service("failing")["reason"] as? String == "pre \(Board.probe): exit code 3")
     #expect(board.command(["reload", "web"]).code == 0)
     #expect(board.command(["stop", "web"]).code == 0)
     let log = try String(contentsOfFile: board.path("log.txt"), encoding: .utf8)
@@ -281,7 +281,7 @@ import Testing
       #expect(board.command(["start", "bad"]).code == 1)
       #expect(
         try board.service("bad")["reason"] as? String
-          == "read \(board.path("bad")):\(line): EINVAL (22)")
+          == "read \(board.path("bad")):\(line): cannot be read as NAME=VALUE: EINVAL (22)")
     }
     // It is read by each start.
     try "A=1\n".write(toFile: board.path("bad"), atomically: true, encoding: .utf8)
