@@ -35,6 +35,9 @@ public enum Effect: Equatable, Sendable {
   /// After an end of the service's process: drop what waits at its listeners that say `flush`, and
   /// look whether one was shut down. Comes back as `shutDownListener` when one was.
   case settle(service: UInt16)
+  /// Look what waits at a listener, and whether what waited first at an earlier look is gone. Comes
+  /// back as `inspected`.
+  case inspect(listener: UInt16, since: QueueMark?)
   /// Accept one connection for that instance, without ever blocking.
   case accept(listener: UInt16, InstanceID)
   /// Close the connection accepted for an instance that will not start.
@@ -146,6 +149,12 @@ public struct Reason: Equatable, Sendable {
     case powerOrdered
     /// Others than root may have the path of a listener lead elsewhere.
     case sharedPath
+    /// It ended well before it was ready.
+    case endedEarly
+    /// A command of the service runs.
+    case busy
+    /// `reload` took too long.
+    case reloadTimeout
   }
   /// What happened.
   public var kind: Kind

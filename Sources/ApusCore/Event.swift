@@ -45,6 +45,20 @@ public struct ConnectionSource: Equatable, Sendable {
   }
 }
 
+/// What waits in a listener's queue, as far as the kernel tells.
+public struct QueueMark: Equatable, Sendable {
+  /// How much: connections, datagrams or bytes.
+  public var count: UInt32
+  /// Tells what waits first from what may come after it; 0 where the kernel says nothing of it.
+  public var first: UInt64
+
+  /// A mark.
+  public init(count: UInt32, first: UInt64 = 0) {
+    self.count = count
+    self.first = first
+  }
+}
+
 /// Everything that can happen to the supervisor. Only trivial values: an event never allocates.
 public enum Event: Equatable, Sendable {
   /// The first event of all: the kernel is ready to perform effects.
@@ -57,6 +71,9 @@ public enum Event: Equatable, Sendable {
   case brokenListener(listener: UInt16)
   /// `settle` found that a service has shut its listener down (shutdown(2)).
   case shutDownListener(listener: UInt16)
+  /// What `inspect` has found: what waits at the listener now, and whether what was waiting first at
+  /// the mark that came with it is gone.
+  case inspected(listener: UInt16, QueueMark, isFirstGone: Bool)
   /// A network interface or address came or went while a bind had failed for want of one.
   case networkChanged
   /// `bind` succeeded.

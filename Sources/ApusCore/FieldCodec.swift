@@ -156,6 +156,7 @@ extension Unit {
     codec.field(&isHelperInFlight)
     codec.field(&lookAt)
     codec.field(&isMainNamed)
+    codec.field(&restUntil)
   }
 }
 

@@ -42,7 +42,7 @@ extension Supervisor {
   /// Begins to end what another manifest does not have in the same way.
   mutating func leave(_ service: Int) {
     units[service].isLeaving = true
-    units[service].cycle = units[service].isAlive || units[service].connections > 0
+    units[service].cycle = isUp(service)
   }
 
   /// A service that leaves, and has no process: nothing starts it any more. False for all others.
@@ -86,6 +86,6 @@ extension Supervisor {
       let isGivenUp = deadlines.moment(of: deadlineKey(connection: index)) == nil
       if !isGivenUp || !connections[index].hasBeenKilled { return false }
     }
-    return units[service].helper == .none
+    return units[service].helper == .none && !isRemaining(service)
   }
 }

@@ -21,6 +21,9 @@ extension Supervisor {
       }
       return
     }
+    if isRemaining(service), units[service].goal == .down || units[service].cycle {
+      return stopRemaining(service)
+    }
     if makesRoom(service) { return }
     units[service].cycle = false
     switch units[service].goal {
@@ -160,6 +163,9 @@ extension Supervisor {
       out.append(.signal(instance(service), number: 9, scope: .all))
       setAlarm(service, .kill, in: .seconds(10))
     case .helper:
+      if units[service].helper == .reload {
+        out.append(log(.exited, service, Reason(.reloadTimeout)))
+      }
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
     case .stop: if isStoppedIdle(service) { freeze(service) } else { escalate(service) }
     case .kill: abandon(service)

@@ -11,11 +11,12 @@ extension Supervisor {
       return helperEnded(service, report, .none)
     }
     guard let service = living(id) else { return }
+    // What exits with 0 is past execve(2), whatever was reported.
+    if !report.isSignal, report.number == 0, units[service].forcedEnd == nil { executed(id) }
     if manifest.services[service].type == .forking, !report.isSignal, report.number == 0,
       units[service].stopStage == .none, units[service].forcedEnd == nil
     {
       // It has left another behind, or nothing.
-      if units[service].isInFlight { executed(id) }
       out.append(.adopt(id, pid: Effect.leftOver))
       return
     }
@@ -80,8 +81,23 @@ extension Supervisor {
       return
     }
     let kind = units[service].reason.kind
-    if kind != .spawnFailed, kind != .condition, startHelper(.post, of: service) { return }
+    if kind != .spawnFailed, kind != .condition, !remains(service),
+      startHelper(.post, of: service)
+    {
+      return
+    }
     judgeEnd(service)
+  }
+
+  /// True for a oneshot that has done its work and counts as up from now on: what follows its stop
+  /// waits for that.
+  private func remains(_ service: Int) -> Bool {
+    let declared = manifest.services[service]
+    guard declared.type == .oneshot, declared.flags.contains(.remain), !units[service].isLeaving,
+      units[service].goal == .up, units[service].stopStage == .none,
+      units[service].forcedEnd == nil, let report = units[service].lastExit
+    else { return false }
+    return manifest.classify(report, of: declared) == .clean
   }
 
   /// What becomes of a service whose process, and the commands after it, have ended.
@@ -95,10 +111,16 @@ extension Supervisor {
         service, forced, report: isStartFailure ? nil : report, units[service].reason)
     }
     guard let report else { return }
-    let reason = Reason(
+    var reason = Reason(
       report.isSignal ? .killed : .exited, step: report.ranOutOfMemory ? 1 : 0,
       value: Int32(report.deniedCall) << 8 | Int32(report.number))
-    ended(service, manifest.classify(report, of: declared), report: report, reason)
+    var end = manifest.classify(report, of: declared)
+    if end == .clean, declared.type != .oneshot, !units[service].hasSucceeded {
+      // Whoever waits for it to be ready would wait in vain: the start has failed.
+      end = .timeout
+      reason = Reason(.endedEarly, step: report.isSignal ? 1 : 0, value: Int32(report.number))
+    }
+    ended(service, end, report: report, reason)
   }
 
   /// A run has ended without having been asked to.
@@ -120,6 +142,7 @@ extension Supervisor {
         return setState(service, .ready, reason)
       }
     }
+    let wait = rest(service, after: end, report, isSkipped: isSkipped)
     if units[service].goal == .down || phase.rawValue > Phase.running.rawValue {
       units[service].goal = .down
       work.push(service)
@@ -129,24 +152,31 @@ extension Supervisor {
       if declared.start == .demand {
         // The client waits; one day the condition may be met.
         units[service].goal = .listen
-        return backOff(service, reason, .skipped)
+        return backOff(service, reason, .skipped, in: wait)
       }
       units[service].goal = .down
       return setState(service, .skipped, reason)
     }
     if manifest.wantsRestart(of: declared, after: end, report: report) {
-      return exceedsLimit(service, restart)
-        ? giveUp(service, Reason(.restartLimit)) : backOff(service, reason)
-    }
-    if declared.start == .demand {
+      guard exceedsLimit(service, restart) else { return backOff(service, reason, in: wait) }
+      let reason = Reason(.restartLimit)
+      guard isWoken(service), !endsBoard(service, reason) else { return giveUp(service, reason) }
+      // Its listeners come back by themselves, with the next window at the earliest.
       units[service].goal = .listen
-      if end != .clean { return backOff(service, reason) }
+      limitReached(service, reason)
+      let window = units[service].windowStart + restart.limit.window
+      return backOff(service, reason, in: max(wait, window - now))
+    }
+    if isWoken(service), end == .clean || !endsBoard(service, reason) {
+      units[service].goal = .listen
+      if end != .clean { return backOff(service, reason, in: wait) }
       work.push(service)
       return wakeDependents(of: service)
     }
     guard end == .clean else { return giveUp(service, reason) }
     units[service].goal = .down
     setState(service, .stopped, reason)
+    finishMain(service)
   }
 
   /// What a service cannot digest would end it for ever, and keep everybody else waiting: after five
@@ -166,21 +196,62 @@ extension Supervisor {
     out.append(.dropFirst(service: UInt16(truncatingIfNeeded: service)))
   }
 
-  /// Waits before the next try, longer each time, up to the longest delay.
-  mutating func backOff(_ service: Int, _ reason: Reason, _ state: ServiceState = .backoff) {
-    let restart = manifest.restart(of: manifest.services[service])
-    let delay =
-      units[service].delay == .zero ? restart.delay : restart.delay(after: units[service].delay)
-    units[service].delay = max(delay, .milliseconds(1))
+  /// True for a service that traffic starts, if it is not to be started by itself.
+  private func isWoken(_ service: Int) -> Bool {
+    let declared = manifest.services[service]
+    guard declared.listeners.count > 0, !declared.flags.contains(.main) || !endsWithMain else {
+      return declared.start == .demand
+    }
+    return declared.start == .demand || declared.start == .boot
+  }
+
+  /// How long a service rests after the end of a run: ever longer while it fails or is started again
+  /// by itself. Until then nothing but an operator starts it, whatever asks for it.
+  private mutating func rest(
+    _ service: Int, after end: RunEnd, _ report: ExitReport?, isSkipped: Bool
+  ) -> Interval {
+    let declared = manifest.services[service]
+    let restart = manifest.restart(of: declared)
+    var delay = restart.delay
+    let isRestarted = manifest.wantsRestart(of: declared, after: end, report: report)
+    if end != .clean || isSkipped || isRestarted {
+      let last = units[service].delay
+      delay = max(.milliseconds(1), last == .zero ? delay : restart.delay(after: last))
+      units[service].delay = delay
+    }
     // Jitter only shortens, so that the longest delay is kept.
     let (spread, overflow) = delay.microseconds.multipliedReportingOverflow(
       by: Int64(restart.jitterPermille))
     let wait = Interval(
       microseconds: delay.microseconds - (overflow ? 0 : random(below: spread / 1000 + 1)))
+    units[service].restUntil = now + wait
+    return wait
+  }
+
+  /// Waits before the next try.
+  mutating func backOff(
+    _ service: Int, _ reason: Reason, _ state: ServiceState = .backoff, in wait: Interval
+  ) {
+    units[service].restUntil = now + wait
     setAlarm(service, .retry, in: wait)
     setState(service, state, reason)
     unwatchAll(service)
     out.append(log(.backoff, service, reason, next: wait))
+  }
+
+  /// What ended well and has taken nothing from the queue that woke it is started ever more slowly.
+  mutating func backOff(_ service: Int, _ reason: Reason) {
+    backOff(service, reason, in: rest(service, after: .timeout, nil, isSkipped: false))
+  }
+
+  /// True when a service is to start and rests still, whoever has asked for it.
+  mutating func rests(_ service: Int) -> Bool {
+    guard now < units[service].restUntil else { return false }
+    let reason = units[service].reason
+    backOff(
+      service, reason.kind == .dependency || reason.kind == .requested ? .none : reason,
+      in: units[service].restUntil - now)
+    return true
   }
 
   private mutating func exceedsLimit(_ service: Int, _ restart: Restart) -> Bool {
@@ -195,22 +266,46 @@ extension Supervisor {
 
   /// No further try: what the manifest declares for that happens once.
   mutating func giveUp(_ service: Int, _ reason: Reason) {
-    let declared = manifest.services[service]
     units[service].goal = .down
     units[service].windowCount = 0
     setState(service, .failed, reason)
     unwatchAll(service)
+    limitReached(service, reason)
+    finishMain(service)
+    endBoard(after: service)
+  }
+
+  /// Says that a service is not started again by itself, and does what is declared for that.
+  private mutating func limitReached(_ service: Int, _ reason: Reason) {
+    let declared = manifest.services[service]
     out.append(log(.gaveUp, service, reason))
     let others = manifest.extras(of: declared).onFailure
     for link in others.indices {
-      if let other = manifest.links.at(link) { order(.start, Int(other)) }
+      if let other = manifest.links.at(link) { order(.start, Int(other), by: .failure) }
     }
     if reason.kind == .restartLimit, manifest.restart(of: declared).onLimit == .rescue,
       !declared.flags.contains(.critical)
     {
       out.append(.rescue)
     }
-    endBoard(after: service)
+  }
+
+  /// `apus run` and a container end with their `main` service, once that is not started again.
+  private mutating func finishMain(_ service: Int) {
+    guard endsWithMain, manifest.services[service].flags.contains(.main), !isGoingDown
+    else { return }
+    shutDown(.exit)
+  }
+
+  /// True when giving up a service for that reason ends the board.
+  private func endsBoard(_ service: Int, _ reason: Reason) -> Bool {
+    let declared = manifest.services[service]
+    if declared.flags.contains(.critical) { return true }
+    guard reason.kind == .restartLimit else { return false }
+    switch manifest.restart(of: declared).onLimit {
+    case .stop, .rescue: return false
+    case .reboot, .poweroff: return true
+    }
   }
 
   /// What a service that has given up means for the board; not before `minimumUptime`, so that one

@@ -41,6 +41,8 @@ extension Supervisor {
       guard !units[service].isAlive, units[service].helper == .none else { return }
       if runHelper(lost, of: service) { return }
       if lost == .post { judgeEnd(service) }
+    case .stop where !units[service].isAlive && units[service].stopStage == .signalled:
+      if !runHelper(.stop, of: service) { mainEnded(service) }
     case .stop, .reload, .probe, .pidFile:
       guard units[service].isAlive, units[service].helper == .none else { return }
       if !runHelper(lost, of: service), lost == .stop { signalStop(service) }

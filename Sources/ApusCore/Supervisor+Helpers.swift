@@ -19,6 +19,9 @@ extension Supervisor {
     return false
   }
 
+  /// How long `reload.exec` may take.
+  static let longestReload = Interval.seconds(30)
+
   /// The present life of a service's helper slot.
   func helperInstance(_ service: Int) -> InstanceID {
     InstanceID(
@@ -70,7 +73,13 @@ extension Supervisor {
     case .post:
       setState(service, .stopping, units[service].reason)
       setAlarm(service, .helper, in: .seconds(10))
-    case .none, .preDone, .stop, .reload, .probe, .pidFile: break
+    case .stop:
+      // Beside a process the stop's own deadline holds.
+      if !units[service].isAlive {
+        setAlarm(service, .helper, in: manifest.stop(of: manifest.services[service]).timeout)
+      }
+    case .reload: setAlarm(service, .helper, in: Self.longestReload)
+    case .none, .preDone, .probe, .pidFile: break
     }
     out.append(
       .run(

@@ -157,8 +157,14 @@ extension Supervisor {
     // What comes after a stop for idleness is new.
     let hasRun = units[service].lastExit != nil && !units[service].reason.isIdle
     if hasRun, now - ended <= Self.promptTrigger, ended - units[service].startedAt < Self.shortRun {
-      // It ended well but what woke it still waits: start it again, but ever more slowly.
-      return backOff(service, Reason(.noAccept))
+      // Something still waits: whether it has taken what woke it, its queue says.
+      units[service].judged = UInt16(truncatingIfNeeded: index)
+      let woken = units[service].wokenBy
+      guard units[service].queueMark != nil, listeners.at(Int(woken))?.isBound == true else {
+        return judgeQueue(service, hasProgress: false)
+      }
+      out.append(.inspect(listener: woken, since: units[service].queueMark))
+      return
     }
     // Idle for that long beyond the last delay, which may itself be longer.
     if !hasRun || now - (ended + units[service].delay) >= restart.resetAfter {
@@ -167,9 +173,40 @@ extension Supervisor {
     trigger(index, service)
   }
 
+  /// The queue of the listener that wakes a service, or has woken it.
+  @inline(never)
+  mutating func inspected(_ listener: Int, _ mark: QueueMark, _ isFirstGone: Bool) {
+    guard let declared = manifest.listeners.at(listener) else { return }
+    let service = Int(declared.service)
+    guard Int(units[service].wokenBy) == listener else { return }
+    guard units[service].judged != nil, let last = units[service].queueMark else {
+      units[service].queueMark = mark
+      return
+    }
+    judgeQueue(service, hasProgress: isFirstGone || mark.count < last.count)
+  }
+
+  /// A service has ended well and is to be started again at once: when something was taken from the
+  /// queue that woke it, and else ever more slowly.
+  private mutating func judgeQueue(_ service: Int, hasProgress: Bool) {
+    let listener = units[service].judged
+    units[service].judged = nil
+    guard let listener, units[service].goal == .listen, units[service].state == .listening,
+      !units[service].isAlive
+    else { return }
+    guard hasProgress else { return backOff(service, Reason(.noAccept)) }
+    units[service].delay = .zero
+    trigger(Int(listener), service)
+  }
+
+  /// Traffic starts a service. Its listener is watched, so its pause is over.
   private mutating func trigger(_ index: Int, _ service: Int) {
     listeners[index].count(trigger: now)
     units[service].goal = .up
+    units[service].restUntil = .zero
+    units[service].wokenBy = UInt16(truncatingIfNeeded: index)
+    units[service].queueMark = nil
+    out.append(.inspect(listener: units[service].wokenBy, since: nil))
     unwatchAll(service)
     work.push(service)
   }

@@ -141,7 +141,7 @@ extension Supervisor {
         .signal(instance(service), number: UInt8(truncatingIfNeeded: signal), scope: .main))
       units[service].isReloading = manifest.services[service].type == .notify
     } else if units[service].helper != .none || !startHelper(.reload, of: service) {
-      return answer(client, .failed, service, units[service].reason)
+      return answer(client, .failed, service, Reason(.busy))
     }
     let waiter = Waiter(
       client: client, service: UInt16(truncatingIfNeeded: service), isForUp: true,

@@ -35,7 +35,7 @@ public struct HeldResources: Sendable {
 // done, and what was still to be done is found by comparing it with what the kernel holds.
 extension Supervisor {
   /// Bytes of the largest slot.
-  public static let slotBytes = 173
+  public static let slotBytes = 181
 
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
@@ -132,6 +132,7 @@ extension Supervisor {
       units[service].isAlive = held.pid > 0
       units[service].state = held.pid > 0 ? .ready : .stopped
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
+      units[service].hasSucceeded = held.pid > 0
     }
     if units[service].isBootPending { bootPending += 1 }
     restoreHelper(service, held)

@@ -91,8 +91,18 @@ extension Supervisor {
     if request.now { powerNow(action) } else { shutDown(action) }
   }
 
+  /// Who asks for a start.
+  enum Cause: Sendable {
+    /// An operator, or a key that one has pressed: at once, and failures are forgotten.
+    case operation
+    /// The manifest, as another service has failed: when the service has rested.
+    case failure
+    /// A timer, whose period is a pause of its own: after the first delay.
+    case timer
+  }
+
   /// Carries out a start, stop or restart.
-  mutating func order(_ action: Request.Action, _ service: Int) {
+  mutating func order(_ action: Request.Action, _ service: Int, by cause: Cause = .operation) {
     guard units.indices.contains(service), !isInert(service) else { return }
     switch action {
     case .stop: requestStop(service, thenStart: false)
@@ -101,16 +111,30 @@ extension Supervisor {
       if units[service].isAlive, units[service].goal == .down { units[service].cycle = true }
       if action == .restart { requestStop(service, thenStart: true) }
       units[service].goal = manifest.services[service].accepts ? .listen : .up
-      if units[service].state == .failed || units[service].state == .backoff
-        || units[service].state == .skipped
-        || units[service].state == .ready && !units[service].isAlive && action == .restart
-      {
-        units[service].state = .stopped
+      let isWaiting = units[service].alarm == .retry
+      switch units[service].state {
+      case .failed, .skipped: units[service].state = .stopped
+      case .backoff: if cause == .operation { units[service].state = .stopped }
+      case .ready:
+        // A oneshot that has done its work and does not remain so is simply run again.
+        if action == .restart, !isUp(service) { units[service].state = .stopped }
+      case .invalid, .listening, .waiting, .starting, .stopping, .stopped: break
       }
-      if units[service].alarm == .retry { clearAlarm(service) }
-      units[service].delay = .zero
-      units[service].windowCount = 0
-      raiseDependencies(of: service, evenFailed: true)
+      switch cause {
+      case .operation:
+        if isWaiting { clearAlarm(service) }
+        units[service].delay = .zero
+        units[service].windowCount = 0
+        units[service].restUntil = .zero
+      case .failure: break
+      case .timer:
+        guard !isWaiting else { break }
+        let delay = manifest.restart(of: manifest.services[service]).delay
+        units[service].delay = .zero
+        let last = max(units[service].startedAt, units[service].endedAt)
+        units[service].restUntil = min(units[service].restUntil, last + delay)
+      }
+      raiseDependencies(of: service, evenFailed: true, by: cause)
     case .reload, .reset, .kill, .reboot, .poweroff, .halt, .kexec, .reexec, .apply: break
     }
     work.push(service)

@@ -44,7 +44,9 @@ extension Supervisor {
     answerWaiters(of: Int(UInt16.max))
     out.append(.log(Message(.shutdown, reason: Reason(.shutdown, value: Int32(power.rawValue)))))
     let total = manifest.system.shutdownTimeout
-    deadlines.set(boardKey, to: now + (total - (terminateTime + killTime)))
+    // Nothing else is to be ended where the board is not apus's.
+    let rest = mode == .user ? .zero : terminateTime + killTime
+    deadlines.set(boardKey, to: now + (total - rest))
   }
 
   /// Ends the board without stopping anything, whatever was ordered before.

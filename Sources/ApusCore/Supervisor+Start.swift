@@ -11,6 +11,7 @@ extension Supervisor {
       setState(service, .waiting, reason)
       return
     }
+    if rests(service) { return }
     setState(service, .starting, .none)
     starts.push(service)
   }
@@ -63,7 +64,9 @@ extension Supervisor {
   }
 
   /// Asks for what a service needs and wants, unless it listens for itself.
-  mutating func raiseDependencies(of service: Int, evenFailed: Bool) {
+  ///
+  /// What an operator asks for starts at once, down to what has failed; all else when it has rested.
+  mutating func raiseDependencies(of service: Int, evenFailed: Bool, by cause: Cause = .failure) {
     let declared = manifest.services[service]
     for range in 0..<2 {
       for link in (range == 0 ? declared.needs : declared.wants).indices {
@@ -76,6 +79,10 @@ extension Supervisor {
         if isDown && !evenFailed { continue }
         if units[other].hasSucceeded && manifest.services[other].type == .oneshot { continue }
         if isDown { units[other].state = .stopped }
+        if cause == .operation {
+          units[other].delay = .zero
+          units[other].restUntil = .zero
+        }
         units[other].goal = .up
         work.push(other)
       }
@@ -102,8 +109,9 @@ extension Supervisor {
     lives += 1
     let extras = manifest.extras(of: manifest.services[service])
     units[service].begin(at: now, watchdog: extras.watchdog)
-    setAlarm(
-      service, .start, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
+    let limit = manifest.interval(extras.ready, 5) ?? .seconds(30)
+    // Without a limit for its readiness the child still has one for its execve(2).
+    setAlarm(service, .start, in: limit == .never ? .seconds(30) : limit)
     out.append(
       .spawn(instance(service), service: UInt16(truncatingIfNeeded: service)))
   }
@@ -139,11 +147,14 @@ extension Supervisor {
     // Too late counts as not at all: it has been killed for that.
     guard units[service].state == .starting, units[service].forcedEnd == nil else { return }
     let extras = manifest.extras(of: manifest.services[service])
+    let limit = manifest.interval(extras.ready, 5)
+    if limit == .never, units[service].alarm == .start { clearAlarm(service) }
     switch manifest.services[service].type {
     case .notify, .simple: awaitReadiness(service)
     case .forking: keepRun(service)
     case .oneshot:
-      clearAlarm(service)
+      // Its work may take any time, unless a limit is given.
+      if limit == nil { clearAlarm(service) }
       setRuntime(service, extras.runtimeMax)
     }
   }

@@ -7,7 +7,7 @@ extension Supervisor {
   /// Asks for a stop, and for the stop of everything that needs the service.
   mutating func requestStop(_ service: Int, thenStart: Bool) {
     if thenStart {
-      units[service].cycle = units[service].isAlive || units[service].connections > 0
+      units[service].cycle = isUp(service)
     } else {
       units[service].goal = .down
       units[service].cycle = false
@@ -16,7 +16,7 @@ extension Supervisor {
     work.push(service)
     for index in dependents.range(of: service) where dependents[index].isHard {
       let other = Int(dependents[index].service)
-      guard units[other].isAlive, units[other].goal != .down, !units[other].cycle else { continue }
+      guard isUp(other), units[other].goal != .down, !units[other].cycle else { continue }
       requestStopOfDependent(other, thenStart: thenStart)
     }
   }
@@ -97,7 +97,7 @@ extension Supervisor {
     if units[service].isLeaving { return }
     for index in dependents.range(of: service) where dependents[index].isHard {
       let other = Int(dependents[index].service)
-      guard units[other].isAlive, units[other].goal != .down, !units[other].cycle else { continue }
+      guard isUp(other), units[other].goal != .down, !units[other].cycle else { continue }
       requestStopOfDependent(other, thenStart: units[service].goal != .down)
     }
   }
@@ -106,11 +106,36 @@ extension Supervisor {
     for index in dependents.range(of: service) {
       let other = units[Int(dependents[index].service)]
       let isLeaving = other.goal == .down || other.cycle
-      if other.isAlive || other.connections > 0, isLeaving, other.stopStage != .abandoned {
-        return true
-      }
+      // The commands that follow its end still count as it.
+      let isThere = isUp(Int(dependents[index].service)) || other.helper == .post
+      if isThere, isLeaving, other.stopStage != .abandoned { return true }
     }
     return false
+  }
+
+  /// True for a oneshot that has done its work and counts as up, also while its stop waits.
+  func isRemaining(_ service: Int) -> Bool {
+    let unit = units[service]
+    guard !unit.isAlive, manifest.services[service].flags.contains(.remain) else { return false }
+    return unit.state == .ready || unit.stopStage == .ordered || unit.helper == .stop
+  }
+
+  /// True while there is something of a service to stop.
+  func isUp(_ service: Int) -> Bool {
+    units[service].isAlive || units[service].connections > 0 || isRemaining(service)
+  }
+
+  /// Stops what has no process any more: only the commands of its stop are run.
+  mutating func stopRemaining(_ service: Int) {
+    setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
+    spreadStop(service)
+    guard !hasLivingDependents(service) else {
+      units[service].stopStage = .ordered
+      return
+    }
+    units[service].stopStage = .signalled
+    out.append(log(.stopping, service))
+    if !startHelper(.stop, of: service) { mainEnded(service) }
   }
 
   /// The stop signal did not help in time.

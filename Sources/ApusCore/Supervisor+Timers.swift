@@ -46,7 +46,7 @@ extension Supervisor {
   /// Starts a service whose timer has elapsed; one that still runs is left alone.
   private mutating func elapse(_ service: Int) {
     guard !units[service].isAlive, units[service].helper == .none else { return }
-    order(.start, service)
+    order(.start, service, by: .timer)
   }
 
   /// The clock was read, or set. A calendar whose moment has come fires once, however much later it

@@ -25,10 +25,10 @@ public enum SupervisorMode: UInt8, Sendable {
 ///    (for `accept`: has room for one more connection). It is unwatched before its service starts.
 /// 5. A slot has one life at a time: from the `spawn` effect to the `release` effect. At most
 ///    `Limits.spawnsInFlight` lives are between clone3(2) and execve(2); others queue.
-/// 6. An end that was not asked for is judged by the restart table. "Start again" waits in
-///    `backoff` for a delay that grows and falls back after healthy running. A demand service that
-///    is not to be started again goes back to `listening`, after a delay if it ended badly, so that
-///    its sockets always come back by themselves.
+/// 6. An end that was not asked for is judged by the restart table; a well one before readiness is a
+///    failed start. Then the service rests in `backoff`, longer each time until it runs healthily:
+///    only an operator starts it sooner, whatever else asks. One that listens and is not to be
+///    started again goes back to `listening` after that, so that its sockets come back alone.
 /// 7. A stop sends the stop signal after those that depend on the service are gone, KILL after the
 ///    timeout, and gives the process up ten seconds later; only its exit ends the life.
 /// 8. Shutdown sets every goal to `down`; from then on nothing starts, whatever happens.
@@ -62,6 +62,8 @@ public struct Supervisor: Sendable {
   public let manifest: Manifest
   /// Whether apus owns the board.
   public let mode: SupervisorMode
+  /// Whether apus ends when a service marked `main` ends for good: never on a board.
+  public var endsWithMain = false
   /// Events of an earlier life, counted and dropped.
   public internal(set) var staleEvents: UInt64 = 0
 
@@ -190,6 +192,7 @@ public struct Supervisor: Sendable {
       }
       broken(Int(listener))
     case .shutDownListener(let listener): broken(Int(listener))
+    case .inspected(let listener, let mark, let isGone): inspected(Int(listener), mark, isGone)
     case .networkChanged: networkChanged()
     case .bound(let listener): bound(Int(listener))
     case .bindFailed(let listener, let step, let errno, let place):

@@ -141,6 +141,13 @@ struct Unit: Sendable {
   var starts: UInt32 = 0
   /// The delay before the next automatic start.
   var delay = Interval.zero
+  /// Until when nobody but an operator starts it, whatever asks for it.
+  var restUntil = Instant.zero
+  /// Which listener has woken it, and what waited there then; only as long as this program runs.
+  var wokenBy: UInt16 = .max
+  var queueMark: QueueMark?
+  /// The listener that is readable so soon after the end that the queue of `wokenBy` is looked at.
+  var judged: UInt16?
   /// Restart limit: when its window began and what was counted.
   var windowStart = Instant.zero
   var windowCount: UInt32 = 0
@@ -194,12 +201,14 @@ struct Unit: Sendable {
     forcedEnd = nil
     cycle = false
     delay = .zero
+    restUntil = .zero
   }
 
   /// Forgets failures.
   @inline(never)
   mutating func forgive() {
     delay = .zero
+    restUntil = .zero
     windowCount = 0
     restarts = 0
   }

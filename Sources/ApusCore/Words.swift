@@ -186,6 +186,17 @@ extension Reason {
       writer.text(" refused: ")
       writer.text(PowerAction(rawValue: UInt8(truncatingIfNeeded: value))?.word ?? "exit")
       writer.text(" was ordered first")
+    case .endedEarly:
+      if step == 0 {
+        writer.text("exit code ")
+        writer.decimal(Int64(value))
+      } else {
+        writer.text("killed by ")
+        writer.signal(UInt8(truncatingIfNeeded: value))
+      }
+      writer.text(" before it was ready")
+    case .busy: writer.text("a command of the service is still running")
+    case .reloadTimeout: writer.text("reload: timed out, the command was killed")
     }
   }
 

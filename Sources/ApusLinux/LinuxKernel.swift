@@ -205,6 +205,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .unbind(let listener): unbind(listener)
     case .dropFirst(let service): dropFirst(service)
     case .settle(let service): return settle(service)
+    case .inspect(let listener, let since): return inspect(listener, since)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): discard(id)
     case .spawn(let id, let service):

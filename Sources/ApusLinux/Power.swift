@@ -9,8 +9,10 @@ internal import CApus
 /// the one reboot call at the end is always made (SHU-08). reboot(2) itself does not sync, so
 /// sync(2) comes before and after unmounting; only unmounting or remounting read-only makes a
 /// journal clean. In a container the end is the end of the process.
-public func finishPower(_ action: PowerAction, seed: Bytes = Rows()) -> Never {
-  guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(0) }
+///
+/// Where reboot(2) is not permitted, apus ends with that `code` as well.
+public func finishPower(_ action: PowerAction, seed: Bytes = Rows(), code: Int32 = 0) -> Never {
+  guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(code) }
   capus_watchdog_end()
   if !seed.isEmpty {
     let answer = tried(CAPUS_SEED, seed, limit: 5_000)
@@ -36,6 +38,8 @@ public func finishPower(_ action: PowerAction, seed: Bytes = Rows()) -> Never {
       answer = capus_power(CAPUS_REBOOT)
     }
   }
+  // A container that does not look like one: nobody else waits for the end of the board.
+  if answer == 0 - Errno.notPermitted.code { capus_exit(code) }
   // A kernel that can not do it comes back; PID 1 must not end.
   complain("end the board with", "reboot(2)", Errno(answer < 0 ? 0 &- answer : 0))
   capus_sleep_for_ever()

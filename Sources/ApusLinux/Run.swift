@@ -1,6 +1,7 @@
 public import ApusBase
 public import ApusCore
 public import ApusManifest
+internal import ApusWire
 internal import CApus
 
 /// What `apus run` is told.
@@ -105,6 +106,8 @@ private func run<K: HostKernel & ~Copyable>(
   var kernel = kernel
   var supervisor = Supervisor(
     manifest: manifest, mode: options.role == .initProcess ? .system : .user, seed: seed)
+  supervisor.endsWithMain =
+    options.role != .initProcess || capus_is_initial_pid_namespace() != 1
   kernel.startRecord(start)
   let timeline = kernel.makeTimeline(start, setup)
   if isResumed { kernel.resume(&supervisor) }
@@ -133,7 +136,12 @@ private func exitCode<K: Kernel & ~Copyable>(_ manifest: Manifest, _ driver: bor
   -> Int32
 {
   for index in manifest.services.indices where manifest.services[index].flags.contains(.main) {
-    guard let end = driver.report(service: index)?.lastExit else { continue }
+    guard let report = driver.report(service: index) else { continue }
+    guard let end = report.lastExit else {
+      // It could not even be executed.
+      if report.state == .failed { return 1 }
+      continue
+    }
     return end.isSignal ? 128 + Int32(end.number) : Int32(end.number)
   }
   return 0

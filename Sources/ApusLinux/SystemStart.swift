@@ -47,7 +47,8 @@ public func runInit(_ arguments: Rows<Bytes>) -> Never {
   do {
     let end = try supervise(
       manifest, options: options, board: board, start: start, setup: setup.entries)
-    finishPower(end.power, seed: manifest.bytes(manifest.system.randomSeed))
+    finishPower(
+      end.power, seed: manifest.bytes(manifest.system.randomSeed), code: end.exitCode)
   } catch {
     complain("supervise without", capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1", error)
     runRescue(plan)

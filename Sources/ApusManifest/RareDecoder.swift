@@ -17,7 +17,7 @@ extension Decoder {
       if let count = integer(node, 0, 1024) { extras.fdStore = UInt16(truncatingIfNeeded: count) }
     case .environmentFile: extras.environmentFiles = environmentFiles(node)
     case .ready:
-      let given = record(node, "fd tcp unix exec interval timeout", "fAUcid", &extras.ready)
+      let given = record(node, "fd tcp unix exec interval timeout", "fAUciD", &extras.ready)
       if given & 15 & (given & 15 &- 1) != 0 {
         error(node, "only one of fd, tcp, unix and exec can say what ready means")
       }
@@ -87,6 +87,7 @@ extension Decoder {
       return duration(node, never: false, least: ManifestLimits.timer)?.microseconds
     case UInt8(ascii: "i"):
       return duration(node, never: false, least: ManifestLimits.probe)?.microseconds
+    case UInt8(ascii: "D"): return duration(node)?.microseconds
     case UInt8(ascii: "f"): return integer(node, 3, 1023)
     case UInt8(ascii: "k"): return integer(node, 0, 100)
     case UInt8(ascii: "p"): return path(node).map { Record.pack($0) }

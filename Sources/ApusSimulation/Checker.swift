@@ -166,11 +166,16 @@ struct Checker {
     case .stopping:
       // One that has made room for another manifest waits for others.
       if declared.flags.contains(.leaving) { return nil }
+      // A oneshot that has done its work waits for what needs it.
+      if declared.flags.contains(.remain), facts.isUp { return nil }
       if !isAlive, !isHelped, !supervisor.hasWork { return broken("no process") }
     case .backoff:
       if isAlive { return broken("a process is alive") }
       guard let next = report.nextStart else { return broken("no next start") }
-      if next - world.now > max(.seconds(1), manifest.restart(of: declared).maxDelay) {
+      let restart = manifest.restart(of: declared)
+      // What has reached its limit waits for the next window.
+      let window = report.reason.kind == .restartLimit ? restart.limit.window : .zero
+      if next - world.now > max(.seconds(1), restart.maxDelay, window) {
         return broken("its next start is beyond the longest delay")
       }
     }

@@ -19,6 +19,10 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isUp = false
   /// A condition was not met at the last start.
   public internal(set) var isSkipped = false
+  /// When the supervisor has last said that it stops it.
+  var stoppedAt = Instant.zero
+  /// Whether the last main process ended well, as far as anybody can see from outside.
+  var hasEndedWell = false
   /// How often what it had parked was closed.
   public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.

@@ -30,6 +30,7 @@ extension Simulation {
     let (old, former, next) = (supervisor, world.manifest, world.next)
     world.makeRoom()
     var new = Supervisor(manifest: next, mode: old.mode, seed: world.seed &+ 2)
+    new.endsWithMain = old.endsWithMain
     let moves = Moves(from: former, to: next)
     let (services, listeners) = (former.services.count, former.listeners.count)
     var slots = [Int?](repeating: nil, count: old.slotCount)

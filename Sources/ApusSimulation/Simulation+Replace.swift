@@ -26,6 +26,7 @@ extension Simulation {
   public func replaceSupervisor(isTorn: (Int) -> Bool = { _ in false }) throws(Violation) {
     let old = supervisor
     var new = Supervisor(manifest: world.manifest, mode: old.mode, seed: world.seed &+ 1)
+    new.endsWithMain = old.endsWithMain
     for slot in 0..<new.slotCount {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
       for index in bytes.indices { codec.bytes[index] = bytes[index] }

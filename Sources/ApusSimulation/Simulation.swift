@@ -45,6 +45,7 @@ public final class Simulation {
   ) {
     world = World(manifest: manifest, seed: seed, traceLimit: traceLimit)
     self.supervisor = supervisor ?? Supervisor(manifest: manifest, mode: mode, seed: seed)
+    self.supervisor.endsWithMain = mode == .user
     checker = Checker(manifest: manifest, mode: mode)
   }
 

@@ -128,6 +128,11 @@ extension ByteWriter {
     case .shutDownListener(let listener):
       text("shutDownListener")
       pair("l", listener)
+    case .inspected(let listener, let mark, let isFirstGone):
+      text("inspected")
+      pair("l", listener)
+      pair("count", mark.count)
+      if isFirstGone { text(" gone") }
     case .networkChanged: text("networkChanged")
     case .bound(let listener):
       text("bound")
@@ -251,6 +256,10 @@ extension ByteWriter {
     case .settle(let service):
       text("settle")
       pair("s", service)
+    case .inspect(let listener, let since):
+      text("inspect")
+      pair("l", listener)
+      if let since { pair("since", since.count) }
     case .accept(let listener, let id):
       text("accept")
       pair("l", listener)

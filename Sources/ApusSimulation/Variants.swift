@@ -26,6 +26,9 @@ struct Variants {
       var part = Part(name: built.name, id: index, draft: built.draft)
       let service = builder.manifest.services[index]
       part.draft.extras = builder.manifest.extras(of: service)
+      // Links are other ones in each manifest.
+      part.draft.extras.onFailure = .none
+      part.draft.service.type = service.type
       for listener in service.listeners.indices {
         part.flushes = builder.manifest.listeners[listener].flags.contains(.flush)
       }

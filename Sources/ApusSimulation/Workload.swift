@@ -57,91 +57,7 @@ public final class Workload {
   private static let active = Interval.seconds(60)
   private static let calm = Interval.seconds(600)
 
-  private static func manifest(
-    _ random: inout Random, _ reduction: Reduction
-  ) -> ManifestBuilder {
-    var builder = ManifestBuilder()
-    let count = 1 + random.below(12)
-    for index in 0..<count {
-      builder.service("s\(index)") { draft in
-        if random.chance(450) {
-          draft.listen(1 + random.below(3))
-          if random.chance(350) {
-            draft.accept(
-              max: UInt16(1 + random.below(5)),
-              perSource: random.chance(300) ? UInt16(1 + random.below(2)) : 0)
-          } else if random.chance(250) {
-            draft.service.start = .boot
-          }
-        } else if random.chance(200) {
-          draft.service.start = .manual
-        }
-        if draft.listeners == 0, random.chance(200) {
-          draft.service.type = .oneshot
-          if random.chance(500) { draft.service.flags.insert(.remain) }
-        } else if !draft.service.accepts, random.chance(150) {
-          draft.service.type = .forking
-        }
-        if index > 0 {
-          for _ in 0..<random.below(3) {
-            let other = random.below(index)
-            switch random.below(3) {
-            case 0: draft.needs.append(other)
-            case 1: draft.wants.append(other)
-            default: draft.after.append(other)
-            }
-          }
-        }
-        draft.service.trigger = Rate(
-          count: UInt32(1 + random.below(20)), window: .milliseconds(random.time(100, 4_000)))
-        draft.restart.policy = random.pick([
-          .no, .onSuccess, .onFailure, .onFailure, .onFailure, .onAbnormal, .onAbort, .always,
-        ])
-        if draft.service.type == .oneshot { draft.restart.policy = .onFailure }
-        draft.restart.delay = .milliseconds(random.time(1, 500))
-        draft.restart.maxDelay = .milliseconds(random.time(500, 30_000))
-        draft.restart.factorPermille = UInt32(random.time(1_000, 4_000))
-        draft.restart.resetAfter = .milliseconds(random.time(100, 60_000))
-        if random.chance(150) {
-          draft.restart.limit = Rate(count: UInt32(1 + random.below(5)), window: .seconds(10))
-          draft.restart.onLimit = random.chance(100) ? .rescue : .stop
-        }
-        draft.stop.timeout = .milliseconds(random.time(10, 5_000))
-        draft.stop.scope = random.pick([.all, .all, .mixed, .main])
-        if reduction.services.contains(index) { draft.service.flags.insert(.masked) }
-      }
-    }
-    // Without a draw, so that seeds of the past stay what they are.
-    builder.change { manifest in
-      for index in manifest.listeners.indices {
-        let service = manifest.services[Int(manifest.listeners[index].service)]
-        if manifest.restart(of: service).delay.microseconds / 1000 % 12 == 5 {
-          manifest.listeners[index].flags.insert(.flush)
-        }
-      }
-    }
-    builder.change { $0.system.shutdownTimeout = .seconds(random.time(1, 40)) }
-    addIdleness(&builder, seed: random)
-    return builder
-  }
-
-  /// Drawn from a copy, so that boards of earlier versions stay what they were otherwise.
-  private static func addIdleness(_ builder: inout ManifestBuilder, seed: Random) {
-    var random = seed
-    builder.change { manifest in
-      for index in manifest.extras.indices.dropFirst() where random.chance(500) {
-        manifest.extras[index].idleStop = .milliseconds(
-          random.chance(50) ? random.time(20, 500) : random.time(2_000, 30_000))
-      }
-      if random.chance(500) {
-        manifest.system.pressureIdle = .milliseconds(random.time(100, 5_000))
-      }
-    }
-    if random.chance(300) { builder.watchdog(.seconds(random.time(1, 60))) }
-    if random.chance(300) {
-      builder.change { $0.system.minimumUptime = .seconds(random.time(1, 120)) }
-    }
-  }
+  private static let calmScript = Script().with { $0.saysReady = true }
 
   private static func addIdleness(_ script: inout Script, seed: Random) {
     var random = seed
@@ -149,6 +65,7 @@ public final class Workload {
     script.freezeDelay = random.chance(100) ? random.time(0, 200_000) : random.time(0, 2_000)
     script.kilobytes = UInt32(random.below(100_000))
     if random.chance(100) { script.manners = .drains }
+    script.saysReady = random.chance(700)
   }
 
   private static func script(_ random: inout Random) -> Script {
@@ -305,7 +222,7 @@ public final class Workload {
     guard !simulation.isFinished, world.shutdownOrdered == nil else { return try finish() }
     world.faults = []
     world.chaos = Chaos()
-    world.behaviour = { _, _, _ in Script() }
+    world.behaviour = { _, _, _ in Self.calmScript }
     if let last {
       simulation.failsToApply = { false }
       world.disk = last
@@ -363,7 +280,7 @@ public final class Workload {
         case 1 where world.shutdownOrdered == nil:
           world.faults = []
           world.chaos = Chaos()
-          world.behaviour = { _, _, _ in Script() }
+          world.behaviour = { _, _, _ in Self.calmScript }
           world.horizon = world.time + Self.calm
         case 2 where world.shutdownOrdered == nil:
           world.request(.reboot)

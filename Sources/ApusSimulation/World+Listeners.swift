@@ -167,6 +167,20 @@ extension World {
       && placesTaken(service) >= Int(manifest.services[service].maxConnections)
   }
 
+  /// What waits, and whether what was first is gone.
+  func inspect(_ id: UInt16, _ since: QueueMark?) -> Outcome {
+    guard let listener = listeners.at(Int(id)), listener.isBound else {
+      violate(2, "inspect of listener \(id), which is not bound")
+      return .done
+    }
+    let first = listener.queue.first.map { UInt64($0) + 1 } ?? 0
+    let isFirstGone = since.map { $0.first != 0 && $0.first != first } ?? false
+    return .event(
+      .inspected(
+        listener: id, QueueMark(count: UInt32(listener.queue.count), first: first),
+        isFirstGone: isFirstGone))
+  }
+
   func heldConnection(_ id: InstanceID) -> Int? { held.at(Int(id.slot)) ?? nil }
 
   private func take(from listener: ListenerIndex) -> Int {

@@ -69,6 +69,7 @@ extension World {
       violate(3, "slot \(slot) is started without its connection")
     }
     checkOrder(service, slot: slot)
+    checkPause(service)
     services[service].attempts.append(time)
     if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= Limits.spawnsInFlight {
       violate(7, "more than \(Limits.spawnsInFlight) children before execve")
@@ -99,28 +100,6 @@ extension World {
       return true
     }
     return fault.map { (step, $0.errno) }
-  }
-
-  /// Dependencies with pre-bound sockets are satisfied once those are bound, others once up.
-  ///
-  /// A connection that was accepted is served, whatever has ended while it waited for its turn.
-  private func checkOrder(_ service: ServiceIndex, slot: Int) {
-    let accepted = held[slot].map { connections[$0].heldAt } ?? .never
-    for link in manifest.services[service].needs.indices {
-      guard let needed = manifest.links.at(link).map({ Int($0) }),
-        manifest.services[needed].flags.isDisjoint(with: [.template, .masked])
-      else { continue }
-      if manifest.services[needed].listeners.count > 0 {
-        for listener in manifest.services[needed].listeners.indices
-        where listeners[listener].bindAttempts.isEmpty {
-          violate(8, "service \(service) is started before listener \(listener) of \(needed)")
-        }
-      } else if !services[needed].isUp, !services[needed].isSkipped,
-        services[needed].ends.last.map({ $0 < accepted }) ?? true
-      {
-        violate(8, "service \(service) is started before \(needed), which it needs")
-      }
-    }
   }
 
   private func addProcess(_ make: (Int32, UInt64) -> Process) -> Int {
@@ -243,6 +222,8 @@ extension World {
     }
     let service = process.service
     services[service].ends.append(time)
+    services[service].hasEndedWell =
+      report.isSignal ? [1, 2, 13, 15].contains(report.number) : report.number == 0
     if var instance = live(id) {
       instance.hasExited = true
       instance.isInFlight = false

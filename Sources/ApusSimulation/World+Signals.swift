@@ -27,31 +27,6 @@ extension World {
     return .done
   }
 
-  private func stopSignal(of service: ServiceIndex) -> UInt8 {
-    manifest.stop(of: manifest.services[service]).signal
-  }
-
-  /// During a shutdown what needs a service is gone before that service gets its first signal.
-  ///
-  /// Not so for the last KILL, when the time for the shutdown is up: that ends all at once. Nor for
-  /// the KILL of a child that did not reach execve(2) in its time, nor for what was being ended before
-  /// the order came.
-  private func checkStopOrder(_ instance: Instance, _ number: UInt8) {
-    guard let shutdownOrdered, !instance.hasExited, !instance.wasEnding else { return }
-    if number == 9, !instance.hasLanded { return }
-    // One that makes room for another manifest was stopped before, and what needs it goes on.
-    if manifest.services[instance.service].flags.contains(.leaving) { return }
-    let total = manifest.system.shutdownTimeout.microseconds
-    if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
-    for (index, service) in manifest.services.enumerated() where index != instance.service {
-      for link in service.needs.indices where manifest.links.at(link) == UInt16(instance.service) {
-        if let dependent = instances.at(index) ?? nil, !dependent.hasExited, !isUnkillable(index) {
-          violate(8, "service \(instance.service) is stopped before \(index), which needs it")
-        }
-      }
-    }
-  }
-
   func isUnkillable(_ service: ServiceIndex) -> Bool {
     guard let instance = instances.at(service) ?? nil else { return false }
     return processes[instance.process].map { $0.script.killDelay > 1_000_000 } ?? false

@@ -240,6 +240,7 @@ public final class World: Kernel {
     case .unbind(let listener): return unbind(listener)
     case .dropFirst(let service): return dropFirst(Int(service))
     case .settle(let service): return settle(Int(service))
+    case .inspect(let listener, let since): return inspect(listener, since)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))

@@ -44,6 +44,10 @@ import Testing
     ("readable", { _ in .readable(listener: 0) }, false),
     ("broken listener", { _ in .brokenListener(listener: 0) }, false),
     ("listener shut down", { _ in .shutDownListener(listener: 0) }, false),
+    (
+      "inspected",
+      { _ in .inspected(listener: 0, QueueMark(count: 1), isFirstGone: false) }, false
+    ),
     ("network changed", { _ in .networkChanged }, false),
     ("bound again", { _ in .bound(listener: 0) }, false),
     (
@@ -138,7 +142,10 @@ import Testing
       case .skipped: $0.service.flags.insert(.template)
       case .waiting: $0.needs = [other]
       case .stopped: $0.service.start = .manual
-      case .failed: $0.restart.policy = .no
+      case .failed:
+        // What traffic may start comes back by itself.
+        $0.restart.policy = .no
+        $0.service.start = .manual
       case .listening, .starting, .ready, .stopping, .backoff: break
       }
     }
@@ -154,6 +161,10 @@ import Testing
       }
     }
     try sim.run(for: .seconds(2))
+    if state == .failed {
+      sim.world.request(.start, 1, noWait: true)
+      try sim.run(for: .seconds(1))
+    }
     if state == .stopping {
       sim.world.request(.stop, 1)
       try sim.run(for: .seconds(1))

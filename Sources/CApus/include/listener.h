@@ -72,6 +72,20 @@ int32_t capus_set_options(const struct capus_listener *listener, int32_t fd, uns
 /* The value of a key, 0 without one. */
 uint32_t capus_listener_value(const struct capus_listener *listener, unsigned key);
 
+/* What waits at a listener. */
+struct capus_queue {
+  /* Connections, or bytes. */
+  uint32_t count;
+  /* Whether what `before` named waits no more. */
+  int32_t is_gone;
+  /* Names one that waits: the first where the kernel tells the order; 0 where it tells nothing. */
+  uint64_t first;
+};
+
+/* Looks what waits at a listener, and whether what an earlier look has named still does. Takes
+ * nothing from it and waits for nothing. */
+void capus_queue_look(int32_t fd, uint64_t before, struct capus_queue *queue);
+
 /* What to wait for at a special file: /proc and /sys files change, others become readable. */
 uint32_t capus_special_events(const char *path);
 /* Drops what waits in a listener's queue, at most so many connections or messages: 4,096 are as

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CAPUS_SLOT_BYTES = 173 };
+enum { CAPUS_SLOT_BYTES = 181 };
 
 /* Starts a record; what is added becomes its files. -errno when the kernel has no memfd. */
 int32_t capus_record_begin(void);

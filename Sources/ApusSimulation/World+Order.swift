@@ -1,0 +1,72 @@
+internal import ApusBase
+internal import ApusCore
+internal import ApusManifest
+
+// When a service may be started and stopped.
+extension World {
+  /// No path starts a service twice without its pause, whatever has caused it.
+  ///
+  /// Operators may ask for a start at once, what was stopped has not failed, and traffic may start
+  /// what has ended well.
+  func checkPause(_ service: ServiceIndex) {
+    let facts = services[service]
+    let declared = manifest.services[service]
+    guard let last = facts.attempts.last, !declared.accepts, facts.stoppedAt < last,
+      !requests.contains(where: { $0.made >= last }),
+      declared.listeners.count == 0 || !facts.hasEndedWell
+    else { return }
+    let restart = manifest.restart(of: declared)
+    let shortest = restart.delay.microseconds * Int64(1000 - restart.jitterPermille) / 1000
+    let since = max(last, facts.ends.last ?? .zero)
+    if time - since < Interval(microseconds: shortest) {
+      violate(16, "service \(service) is started again without its pause")
+    }
+  }
+
+  /// Dependencies with pre-bound sockets are satisfied once those are bound, others once up.
+  ///
+  /// A connection that was accepted is served, whatever has ended while it waited for its turn.
+  func checkOrder(_ service: ServiceIndex, slot: Int) {
+    let accepted = held[slot].map { connections[$0].heldAt } ?? .never
+    for link in manifest.services[service].needs.indices {
+      guard let needed = manifest.links.at(link).map({ Int($0) }),
+        manifest.services[needed].flags.isDisjoint(with: [.template, .masked])
+      else { continue }
+      if manifest.services[needed].listeners.count > 0 {
+        for listener in manifest.services[needed].listeners.indices
+        where listeners[listener].bindAttempts.isEmpty {
+          violate(8, "service \(service) is started before listener \(listener) of \(needed)")
+        }
+      } else if !services[needed].isUp, !services[needed].isSkipped,
+        services[needed].ends.last.map({ $0 < accepted }) ?? true
+      {
+        violate(8, "service \(service) is started before \(needed), which it needs")
+      }
+    }
+  }
+
+  func stopSignal(of service: ServiceIndex) -> UInt8 {
+    manifest.stop(of: manifest.services[service]).signal
+  }
+
+  /// During a shutdown what needs a service is gone before that service gets its first signal.
+  ///
+  /// Not so for the last KILL, when the time for the shutdown is up: that ends all at once. Nor for
+  /// the KILL of a child that did not reach execve(2) in its time, nor for what was being ended before
+  /// the order came.
+  func checkStopOrder(_ instance: Instance, _ number: UInt8) {
+    guard let shutdownOrdered, !instance.hasExited, !instance.wasEnding else { return }
+    if number == 9, !instance.hasLanded { return }
+    // One that makes room for another manifest was stopped before, and what needs it goes on.
+    if manifest.services[instance.service].flags.contains(.leaving) { return }
+    let total = manifest.system.shutdownTimeout.microseconds
+    if number == 9, time - shutdownOrdered >= Interval(microseconds: total * 5 / 8) { return }
+    for (index, service) in manifest.services.enumerated() where index != instance.service {
+      for link in service.needs.indices where manifest.links.at(link) == UInt16(instance.service) {
+        if let dependent = instances.at(index) ?? nil, !dependent.hasExited, !isUnkillable(index) {
+          violate(8, "service \(instance.service) is stopped before \(index), which needs it")
+        }
+      }
+    }
+  }
+}
