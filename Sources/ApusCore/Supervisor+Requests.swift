@@ -183,12 +183,13 @@ extension Supervisor {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
     }
     if waiter.isPatient, !waiter.isForUp {
-      return !unit.isAlive && unit.connections == 0 && unit.helper == .none
+      return !isUp(service) && unit.helper == .none
         && (unit.state == .stopped || unit.state == .failed || unit.state == .listening
           || unit.state == .skipped)
     }
     if !waiter.isForUp {
-      return !unit.isAlive && unit.connections == 0 && unit.state != .starting
+      // The commands of a stop are part of it.
+      return !isUp(service) && unit.state != .starting && unit.state != .stopping
         && unit.state != .waiting && unit.state != .backoff && unit.goal == .down
         && unit.state != .listening && unit.helper == .none
     }

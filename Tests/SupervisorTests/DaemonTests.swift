@@ -17,7 +17,9 @@ import Testing
         "after": {"exec": ["PROBE", "sleep"], "needs": ["one", "two"]}}}
       """#)
     try board.wait(for: "after", "ready")
-    try board.wait(for: "none", "stopped")
+    try board.wait("a start without a daemon to have failed") {
+      board.log.contains("none: exit code 0 before it was ready")
+    }
     try board.wait(for: "bad", "failed")
     try board.wait(for: "stays", "failed")
     #expect(try board.service("stays")["reason"] as? String == "not ready in time")
