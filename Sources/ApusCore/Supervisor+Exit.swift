@@ -103,6 +103,12 @@ extension Supervisor {
   /// What becomes of a service whose process, and the commands after it, have ended.
   mutating func judgeEnd(_ service: Int) {
     let declared = manifest.services[service]
+    if units[service].stopStage == .abandoned, units[service].forcedEnd != nil,
+      units[service].goal != .down, !units[service].cycle
+    {
+      // No KILL has ended it for a long time, but nobody has asked for its stop: it has failed.
+      units[service].stopStage = .none
+    }
     guard units[service].stopStage == .none else { return stopFinished(service) }
     let report = units[service].lastExit
     if let forced = units[service].forcedEnd {

@@ -173,6 +173,14 @@ extension Supervisor {
     trigger(index, service)
   }
 
+  /// Notes what waits where a service was woken, as it starts, to tell what it takes.
+  mutating func markQueue(of service: Int) {
+    units[service].queueMark = nil
+    let woken = units[service].wokenBy
+    guard listeners.at(Int(woken))?.isBound == true else { return }
+    out.append(.inspect(listener: woken, since: nil))
+  }
+
   /// The queue of the listener that wakes a service, or has woken it.
   @inline(never)
   mutating func inspected(_ listener: Int, _ mark: QueueMark, _ isFirstGone: Bool) {
@@ -205,8 +213,6 @@ extension Supervisor {
     units[service].goal = .up
     units[service].restUntil = .zero
     units[service].wokenBy = UInt16(truncatingIfNeeded: index)
-    units[service].queueMark = nil
-    out.append(.inspect(listener: units[service].wokenBy, since: nil))
     unwatchAll(service)
     work.push(service)
   }

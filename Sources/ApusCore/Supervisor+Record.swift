@@ -40,6 +40,9 @@ extension Supervisor {
   /// What is said of a process that ended without anybody seeing how.
   private static var unseenEnd: ExitReport { ExitReport(isSignal: true, number: 9) }
 
+  /// Since when a state lasts of which the record says nothing.
+  private static var sinceUnknown: Instant { Instant(microseconds: 1) }
+
   /// How many slots there are.
   public var slotCount: Int { boardKey + 1 }
 
@@ -128,7 +131,7 @@ extension Supervisor {
     if isTorn {
       // Torn. A child that is there is what the service is meant to be.
       units[service].generation = held.generation
-      units[service].since = Instant(microseconds: 1)
+      units[service].since = Self.sinceUnknown
       units[service].isAlive = held.pid > 0
       units[service].state = held.pid > 0 ? .ready : .stopped
       units[service].goal = held.pid > 0 ? .up : initialGoal(service)
@@ -221,7 +224,7 @@ extension Supervisor {
       }
       if manifest.services[service].flags.contains(.leaving) { leave(service) }
       let lost = lostHelper(service)
-      if units[service].isAlive { resume(service) }
+      if units[service].isAlive { resume(service) } else { restTorn(service) }
       resumeIdle(service)
       resumeHelper(service, lost: lost)
       setRunDeadline(service)
@@ -231,6 +234,15 @@ extension Supervisor {
     if phase == .running, bootPending > 0 {
       deadlines.set(boardKey, to: now + .seconds(15))
     }
+  }
+
+  /// When it has ended, and how often, is lost with a torn slot: one pause for that.
+  private mutating func restTorn(_ service: Int) {
+    guard units[service].since == Self.sinceUnknown, units[service].goal != .down,
+      !manifest.services[service].accepts, !isInert(service),
+      phase == .starting || phase == .running
+    else { return }
+    backOff(service, .none, in: manifest.restart(of: manifest.services[service]).delay)
   }
 
   /// Looks begin anew; what was frozen goes on, and is asked to end once more if it was.

@@ -107,6 +107,7 @@ extension Supervisor {
     guard units[service].helper == .none || units[service].helper == .preDone else { return }
     inFlight += 1
     lives += 1
+    markQueue(of: service)
     let extras = manifest.extras(of: manifest.services[service])
     units[service].begin(at: now, watchdog: extras.watchdog)
     let limit = manifest.interval(extras.ready, 5) ?? .seconds(30)

@@ -19,8 +19,10 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isUp = false
   /// A condition was not met at the last start.
   public internal(set) var isSkipped = false
-  /// When the supervisor has last said that it stops it.
-  var stoppedAt = Instant.zero
+  /// It may be started at once: nothing has ended since that asks for a pause.
+  var mayStart = false
+  /// It is to be stopped, by an operator or for what it needs.
+  var isStopAsked = false
   /// Whether the last main process ended well, as far as anybody can see from outside.
   var hasEndedWell = false
   /// How often what it had parked was closed.

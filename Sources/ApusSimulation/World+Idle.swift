@@ -71,10 +71,8 @@ extension World {
   /// The supervisor says that it stops a service for being idle.
   func checkIdleStop(_ message: Message) {
     checkLeaving(message)
-    if message.kind == .stopping, let service = message.service {
-      services[Int(service)].stoppedAt = time
-    }
-    guard message.kind == .stopping, [.idle, .reclaimed].contains(message.reason.kind),
+    checkStop(message)
+    guard message.kind == .stopping, message.reason.isOfNobody,
       let service = message.service.map({ Int($0) })
     else { return }
     idleStops.append(service)

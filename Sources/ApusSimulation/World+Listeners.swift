@@ -139,6 +139,7 @@ extension World {
     var outcome = Outcome.done
     for index in manifest.services[service].listeners.indices where listeners[index].isBound {
       if manifest.listeners[index].flags.contains(.flush) {
+        if !listeners[index].queue.isEmpty { listeners[index].takenAt = time }
         for connection in listeners[index].queue { connections[connection].fate = .dropped }
         listeners[index].queue.removeAll()
       }

@@ -4,25 +4,6 @@ internal import ApusManifest
 
 // When a service may be started and stopped.
 extension World {
-  /// No path starts a service twice without its pause, whatever has caused it.
-  ///
-  /// Operators may ask for a start at once, what was stopped has not failed, and traffic may start
-  /// what has ended well.
-  func checkPause(_ service: ServiceIndex) {
-    let facts = services[service]
-    let declared = manifest.services[service]
-    guard let last = facts.attempts.last, !declared.accepts, facts.stoppedAt < last,
-      !requests.contains(where: { $0.made >= last }),
-      declared.listeners.count == 0 || !facts.hasEndedWell
-    else { return }
-    let restart = manifest.restart(of: declared)
-    let shortest = restart.delay.microseconds * Int64(1000 - restart.jitterPermille) / 1000
-    let since = max(last, facts.ends.last ?? .zero)
-    if time - since < Interval(microseconds: shortest) {
-      violate(16, "service \(service) is started again without its pause")
-    }
-  }
-
   /// Dependencies with pre-bound sockets are satisfied once those are bound, others once up.
   ///
   /// A connection that was accepted is served, whatever has ended while it waited for its turn.

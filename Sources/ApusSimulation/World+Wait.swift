@@ -169,6 +169,9 @@ extension World {
     case .request(let client, let request):
       if shutdownOrdered == nil, let index = requests.lastIndex(where: { $0.client == client }) {
         requests[index].isHeard = true
+        if !request.onlyWait, request.connection == 0, let service = request.service {
+          noteOrder(request.action, Int(service))
+        }
       }
       switch request.action {
       case .reboot: orderShutdown(.reboot, now: request.now)
@@ -179,6 +182,7 @@ extension World {
       }
     case .signal(2):
       presses += 1
+      if case .service(let service) = manifest.system.ctrlAltDel { noteOrder(.start, Int(service)) }
       if presses >= 7 { powerOrdered = nil }
     case .signal(47): orderShutdown(.halt, now: true)
     case .signal(48): orderShutdown(.poweroff, now: true)
@@ -189,6 +193,7 @@ extension World {
         instance.exitTurn == nil
       else { return }
       instance.hasLanded = true
+      if instance.isMain { services[instance.service].mayStart = false }
       let isOneshot = manifest.services[instance.service].type == .oneshot
       services[instance.service].isUp = isOneshot && !report.isSignal && report.number == 0
       instance.exitTurn = turns
@@ -199,6 +204,7 @@ extension World {
       if step == .condition, services.indices.contains(service) {
         services[service].isSkipped = true
       }
+    case .readable(let listener): noteTraffic(Int(listener))
     case .executed(let id):
       if var instance = live(id) {
         instance.hasLanded = true

@@ -277,17 +277,33 @@ import Testing
     } catch { #expect(error.invariant == 7) }
   }
 
+  @Test("invariant 16: a start without its pause, and a stop that nobody asked for, are caught")
+  func pauses() throws {
+    #expect(
+      broken { effect, _ in
+        guard case .release(let id) = effect, id.slot == 3 else { return [effect] }
+        return [
+          effect, .spawn(InstanceID(slot: 3, generation: id.generation + 1), service: 3),
+        ]
+      } == 16)
+    #expect(
+      broken { effect, _ in
+        guard case .log(let message) = effect, message.kind == .ready else { return [effect] }
+        return [effect, .log(Message(.stopping, service: message.service))]
+      } == 16)
+  }
+
   @Test("invariant 13: a record that does not say what is so is caught at the take-over")
   func record() throws {
     var caught: [Int] = []
-    for byte in 0..<2 {
+    // State; goal: down instead of up; since when.
+    for byte in [0, 1, 18] {
       let sim = board { effect, _ in [effect] }
       sim.replaces = { false }
-      // State, then goal: down instead of up.
       sim.tamperRecord = { slot, bytes in
         guard slot == 0 else { return bytes }
         var changed = bytes
-        changed[byte] = byte == 0 ? ServiceState.failed.rawValue : 0
+        changed[byte] = byte == 0 ? ServiceState.failed.rawValue : byte == 1 ? 0 : bytes[byte] ^ 1
         return changed
       }
       try sim.run(for: .milliseconds(500))
@@ -296,7 +312,8 @@ import Testing
         Issue.record("not caught")
       } catch { caught.append(error.invariant) }
     }
-    // The first shows at once: it is no state of a service that runs.
-    #expect(caught == [6, 13])
+    // The first shows at once: it is no state of a service that runs. So does the second: it is
+    // stopped, and nobody has asked for that.
+    #expect(caught == [6, 16, 13])
   }
 }

@@ -114,28 +114,4 @@ import Testing
     #expect(sim.world.power == (code == 0 ? .exit : nil))
     #expect(try life(.system).world.power == nil)
   }
-
-  @Test("of several orders to end the board the first counts, but for one that is to come at once")
-  func orders() throws {
-    let sim = simulate { $0.service("slow") { $0.stop.timeout = .seconds(5) } }
-    sim.always(Script().with { $0.manners = .exits(code: 0, after: 2_000_000) })
-    try sim.run(for: .seconds(1))
-    let first = sim.world.request(.poweroff)
-    try sim.run(for: .milliseconds(100))
-    let second = sim.world.request(.reboot)
-    sim.world.signalSelf(15)
-    try sim.run(for: .minutes(1))
-    #expect(sim.world.power == .poweroff)
-    #expect(sim.world.requests[first].answer?.code == .done)
-    let answer = try #require(sim.world.requests[second].answer)
-    #expect(answer.code == .failed)
-    #expect(answer.reason == Reason(.ending, value: Int32(PowerAction.poweroff.rawValue)))
-    let now = simulate { $0.service("slow") }
-    now.always(Script().with { $0.manners = .ignores })
-    try now.run(for: .seconds(1))
-    now.world.request(.poweroff)
-    now.world.request(.reboot, now: true)
-    try now.run(for: .milliseconds(100))
-    #expect(now.world.power == .reboot)
-  }
 }

@@ -76,6 +76,27 @@ import Testing
     #expect(sim.starts(1) > 90)
   }
 
+  @Test("what has failed and ends long after its KILL rests like every failure")
+  func abandoned() throws {
+    let sim = simulate {
+      $0.service("slow") {
+        $0.service.type = .notify
+        $0.stop.timeout = .seconds(1)
+      }
+    }
+    sim.always(
+      Script().with {
+        $0.manners = .ignores
+        $0.killDelay = 60_000_000
+      })
+    try sim.run(for: .seconds(85))
+    #expect(sim.world.messages.contains { $0.kind == .leftBehind } && sim.starts(0) == 1)
+    try sim.run(for: .seconds(10))
+    #expect(sim.starts(0) == 2)
+    #expect(sim.pauses(0).allSatisfy { $0 >= 90_000 })
+    #expect(sim.world.messages.contains { $0.kind == .backoff })
+  }
+
   @Test("a limit pauses what listens, longer and longer, and it comes back alone")
   func limitOfListener() throws {
     let sim = try simulate(
