@@ -49,6 +49,8 @@ extension Supervisor {
         service, .stopped,
         units[service].state == .stopped ? units[service].reason : .init(.requested))
     }
+    // On the way to a start it was down already, and nobody was told.
+    answerWaiters(of: service)
     unwatchAll(service)
   }
 

@@ -21,6 +21,8 @@ public struct ServiceFacts: Sendable {
   public internal(set) var isSkipped = false
   /// It may be started at once: nothing has ended since that asks for a pause.
   var mayStart = false
+  /// When the supervisor was told of the last end.
+  var endHeardAt = Instant.zero
   /// It is to be stopped, by an operator or for what it needs.
   var isStopAsked = false
   /// Whether the last main process ended well, as far as anybody can see from outside.

@@ -162,7 +162,6 @@ public final class Workload {
 
   /// Edits, mistakes among them, and orders to apply them, at any moment.
   private func drawEdits(_ start: Variants) {
-    let world = simulation.world
     simulation.appliesManifests = true
     var random = Random(seed: seed ^ 0xED17)
     var failures = random

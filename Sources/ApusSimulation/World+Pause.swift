@@ -94,9 +94,8 @@ extension World {
     guard listeners.at(listener)?.isWatched == true else { return }
     let service = listeners[listener].service
     let facts = services[service]
-    guard facts.hasEndedWell, facts.alive == 0, let start = facts.attempts.last,
-      let end = facts.ends.last
-    else { return }
+    guard facts.hasEndedWell, facts.alive == 0, let start = facts.attempts.last else { return }
+    let end = facts.endHeardAt
     let hasTaken = manifest.services[service].listeners.indices.contains {
       listeners[$0].takenAt >= start
     }

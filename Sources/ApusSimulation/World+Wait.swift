@@ -193,7 +193,10 @@ extension World {
         instance.exitTurn == nil
       else { return }
       instance.hasLanded = true
-      if instance.isMain { services[instance.service].mayStart = false }
+      if instance.isMain {
+        services[instance.service].mayStart = false
+        services[instance.service].endHeardAt = time
+      }
       let isOneshot = manifest.services[instance.service].type == .oneshot
       services[instance.service].isUp = isOneshot && !report.isSignal && report.number == 0
       instance.exitTurn = turns

@@ -114,4 +114,21 @@ import Testing
     #expect(sim.world.power == (code == 0 ? .exit : nil))
     #expect(try life(.system).world.power == nil)
   }
+
+  @Test("a restart that a stop overtakes is answered")
+  func overtaken() throws {
+    let sim = simulate {
+      $0.service("net") {
+        $0.service.type = .oneshot
+        $0.service.flags.insert(.remain)
+      }
+    }
+    sim.always(.ending(after: 1_000))
+    try sim.run(for: .seconds(1))
+    let restart = sim.world.request(.restart, 0)
+    let stop = sim.world.request(.stop, 0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.requests[restart].answer?.code == .failed)
+    #expect(sim.world.requests[stop].answer?.code == .done)
+  }
 }
