@@ -200,6 +200,8 @@ struct Unit: Sendable {
     stopStage = .none
     forcedEnd = nil
     cycle = false
+    // What has done its work and remained so is down now.
+    hasSucceeded = false
     delay = .zero
     restUntil = .zero
   }

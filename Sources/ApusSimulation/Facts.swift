@@ -23,6 +23,8 @@ public struct ServiceFacts: Sendable {
   var mayStart = false
   /// When the supervisor was told of the last end.
   var endHeardAt = Instant.zero
+  /// When the supervisor last said that its stop is over.
+  var stoppedAt = Instant.zero
   /// It is to be stopped, by an operator or for what it needs.
   var isStopAsked = false
   /// Whether the last main process ended well, as far as anybody can see from outside.

@@ -19,7 +19,7 @@ extension World {
           violate(8, "service \(service) is started before listener \(listener) of \(needed)")
         }
       } else if !services[needed].isUp, !services[needed].isSkipped,
-        services[needed].ends.last.map({ $0 < accepted }) ?? true
+        max(services[needed].ends.last ?? .zero, services[needed].stoppedAt) < accepted
       {
         violate(8, "service \(service) is started before \(needed), which it needs")
       }

@@ -82,6 +82,8 @@ extension World {
         violate(16, "service \(service) is stopped, and nobody has asked for that")
       }
     case .stopped:
+      if !manifest.services[service].accepts { services[service].isUp = false }
+      services[service].stoppedAt = time
       if services[service].isStopAsked { services[service].mayStart = true }
       services[service].isStopAsked = false
     default: break
