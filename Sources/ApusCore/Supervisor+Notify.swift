@@ -114,10 +114,11 @@ extension Supervisor {
     setRunDeadline(service)
   }
 
-  /// Ends a process that has not kept what it had to: a signal, KILL after the stop's timeout.
+  /// Ends a process that has not kept what it had to: a signal, KILL after the stop's timeout. At the
+  /// end of the board it is stopped in its turn.
   mutating func abort(_ service: Int, _ end: RunEnd, _ reason: Reason, signal: UInt8?) {
     guard units[service].isAlive, units[service].stopStage == .none,
-      units[service].forcedEnd == nil
+      units[service].forcedEnd == nil, !isGoingDown
     else { return }
     let stop = manifest.stop(of: manifest.services[service])
     units[service].forcedEnd = end

@@ -56,8 +56,9 @@ extension Simulation {
     // What it needs may have gone since the last look.
     if after?.state == .waiting, before?.state == .listening { return }
     // One that was given up and reset is started for those that wait for it.
-    // What such a one needs is bound anew.
-    if world.applications > 0, before?.state == .listening, after?.state == .listening,
+    // What such a one needs is bound anew, or starts or stops in the first steps: it has waited.
+    let hasWaited = world.applications > 0 || after?.since == world.now
+    if hasWaited, before?.state == .listening, after?.state == .listening,
       let since = before?.since
     {
       after?.since = since

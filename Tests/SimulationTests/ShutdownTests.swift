@@ -6,6 +6,23 @@ import ApusWire
 import Testing
 
 @Suite struct ShutdownTests {
+  @Test("what is overdue when the end is ordered is stopped in its turn")
+  func overdue() throws {
+    let sim = simulate {
+      let db = $0.service("db") { $0.extras.runtimeMax = .seconds(10) }
+      $0.service("web") { $0.needs = [db] }
+    }
+    sim.always(Script().with { $0.manners = .dies(after: 100_000) })
+    sim.world.after(9_000_000) {
+      $0.suspend(for: .seconds(60))
+      $0.request(.reboot)
+    }
+    try sim.run(for: .minutes(3))
+    #expect(sim.world.power == .reboot)
+    let (db, web) = (sim.world.services[0].ends, sim.world.services[1].ends)
+    #expect(try #require(web.last) < #require(db.last))
+  }
+
   @Test("SHU-01: who ignores TERM gets KILL at the declared time, and the board ends in time")
   func ignoreTerm() throws {
     let sim = simulate { builder in
