@@ -155,6 +155,9 @@ public struct Reason: Equatable, Sendable {
     case busy
     /// `reload` took too long.
     case reloadTimeout
+    /// A reload: READY=1 did not follow RELOADING=1 in time; with step 1 the service is in the state
+    /// of the value.
+    case reload
   }
   /// What happened.
   public var kind: Kind

@@ -169,8 +169,18 @@ extension Supervisor {
         out.append(log(.exited, service, Reason(.reloadTimeout)))
       }
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
-    case .stop: if isStoppedIdle(service) { freeze(service) } else { escalate(service) }
+    case .stop:
+      if !units[service].isAlive {
+        // Only the command of the stop is left.
+        out.append(.signal(helperInstance(service), number: 9, scope: .all))
+      } else if isStoppedIdle(service) {
+        freeze(service)
+      } else {
+        escalate(service)
+      }
     case .kill: abandon(service)
+    case .reloadSignal: reloaded(service)
+    case .reload: reloaded(service, Reason(.reload))
     }
   }
 

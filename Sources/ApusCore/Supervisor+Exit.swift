@@ -7,6 +7,12 @@ extension Supervisor {
   mutating func exited(_ id: InstanceID, _ report: ExitReport) {
     if let connection = connection(id) { return connectionExited(connection, id) }
     if let service = helper(id) {
+      if units[service].helper == .stop, !units[service].isAlive,
+        manifest.stop(of: manifest.services[service]).scope != .main
+      {
+        // What the main process has left was spared for this command.
+        out.append(.signal(id, number: 9, scope: .all))
+      }
       out.append(.release(id))
       return helperEnded(service, report, .none)
     }
@@ -62,7 +68,7 @@ extension Supervisor {
     if manifest.services[service].listeners.count > 0 {
       out.append(.settle(service: UInt16(truncatingIfNeeded: service)))
     }
-    clearAlarm(service)
+    if units[service].helper != .stop || units[service].alarm != .stop { clearAlarm(service) }
     units[service].isAlive = false
     units[service].pid = 0
     if units[service].reason.kind != .condition {
@@ -74,9 +80,11 @@ extension Supervisor {
     mainEnded(service)
   }
 
-  /// The main process is gone: first its helper goes too, then the commands after it are run.
+  /// The main process is gone: first its helper goes too, then the commands after it are run. Only the
+  /// command of its stop goes on, for as long as the stop may take.
   mutating func mainEnded(_ service: Int) {
     if units[service].helper != .none {
+      if units[service].helper == .stop, units[service].alarm == .stop { return }
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
       return
     }

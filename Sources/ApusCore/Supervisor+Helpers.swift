@@ -110,7 +110,10 @@ extension Supervisor {
       units[service].helperIndex &+= 1
       if !runHelper(.post, of: service) { judgeEnd(service) }
     case .stop, .reload, .probe, .pidFile:
-      guard units[service].isAlive else { return mainEnded(service) }
+      guard units[service].isAlive else {
+        if role == .stop { clearAlarm(service) }
+        return mainEnded(service)
+      }
       if role == .stop {
         signalStop(service)
       } else if units[service].stopStage == .signalled {

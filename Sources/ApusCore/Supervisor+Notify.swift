@@ -21,11 +21,10 @@ extension Supervisor {
     if notice.extendUs >= 0 { extend(service, Interval(microseconds: notice.extendUs)) }
     if notice.flags.contains(.alive) { keepRun(service) }
     if notice.flags.contains(.reloading), units[service].state == .ready {
-      units[service].isReloading = true
+      let extras = manifest.extras(of: manifest.services[service])
+      awaitReload(service, .reload, in: manifest.interval(extras.ready, 5) ?? .seconds(30))
     }
-    if notice.flags.contains(.ready) {
-      if units[service].isReloading { reloaded(service) }
-    }
+    if notice.flags.contains(.ready), units[service].isReloading { reloaded(service) }
     let isReady = manifest.services[service].type == .notify && notice.flags.contains(.ready)
     if isReady || notice.flags.contains(.announced), units[service].state == .starting,
       !units[service].isInFlight, units[service].forcedEnd == nil
@@ -135,12 +134,16 @@ extension Supervisor {
     let extras = manifest.extras(of: manifest.services[service])
     guard extras.reload.isGiven else { return answer(client, .failed, service, Reason(.noReload)) }
     guard units[service].isAlive, units[service].state == .ready else {
-      return answer(client, .failed, service, units[service].reason)
+      let state = units[service].state
+      return answer(
+        client, .failed, service, Reason(.reload, step: 1, value: Int32(state.rawValue)))
     }
     if let signal = manifest.value(extras.reload, 0) {
       out.append(
         .signal(instance(service), number: UInt8(truncatingIfNeeded: signal), scope: .main))
-      units[service].isReloading = manifest.services[service].type == .notify
+      if manifest.services[service].type == .notify {
+        awaitReload(service, .reloadSignal, in: .milliseconds(500))
+      }
     } else if units[service].helper != .none || !startHelper(.reload, of: service) {
       return answer(client, .failed, service, Reason(.busy))
     }
@@ -153,9 +156,23 @@ extension Supervisor {
     waiters.append(waiter)
   }
 
+  /// A service reloads, or says within a moment that it does; unless it is being ended.
+  private mutating func awaitReload(_ service: Int, _ alarm: Alarm, in time: Interval) {
+    switch units[service].alarm {
+    case .reload where alarm == .reloadSignal: return
+    case .none, .reloadSignal, .reload: break
+    case .retry, .start, .stop, .kill, .abort, .helper: return
+    }
+    units[service].isReloading = true
+    setAlarm(service, alarm, in: time)
+  }
+
   /// A reload has ended.
   mutating func reloaded(_ service: Int, _ failure: Reason = .none) {
     units[service].isReloading = false
+    if units[service].alarm == .reloadSignal || units[service].alarm == .reload {
+      clearAlarm(service)
+    }
     guard failure.kind != .none else { return answerWaiters(of: service) }
     var index = 0
     while index < waiters.count {

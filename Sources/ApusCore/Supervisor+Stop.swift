@@ -106,8 +106,9 @@ extension Supervisor {
     for index in dependents.range(of: service) {
       let other = units[Int(dependents[index].service)]
       let isLeaving = other.goal == .down || other.cycle
-      // The commands that follow its end still count as it.
-      let isThere = isUp(Int(dependents[index].service)) || other.helper == .post
+      // The commands of its stop and those after its end still count as it.
+      let isThere =
+        isUp(Int(dependents[index].service)) || other.helper == .post || other.helper == .stop
       if isThere, isLeaving, other.stopStage != .abandoned { return true }
     }
     return false

@@ -27,6 +27,10 @@ enum Alarm: UInt8, Sendable {
   case abort
   /// A command before the start or after the end has taken too long.
   case helper
+  /// RELOADING=1 may follow the signal of a reload.
+  case reloadSignal
+  /// READY=1 should have followed RELOADING=1.
+  case reload
 }
 
 /// What a service's second process, one of its commands, runs for.
@@ -77,7 +81,7 @@ struct Unit: Sendable {
   var hasSucceeded = false
   /// Counts against the boot line until it has settled once.
   var isBootPending = false
-  /// The process said RELOADING=1 and not yet READY=1.
+  /// The process said RELOADING=1 and not yet READY=1, or may do so.
   var isReloading = false
   /// The command that runs beside or in place of the main process.
   var helper = HelperRole.none

@@ -1,5 +1,6 @@
 public import ApusBase
 public import ApusManifest
+internal import ApusWire
 
 extension SpawnStepKind {
   /// The step as messages name it.
@@ -176,6 +177,13 @@ extension Reason {
       }
     case .helperFailed: writeHelper(into: &writer, manifest, service)
     case .noReload: writer.text("has no reload")
+    case .reload:
+      if step == 0 {
+        writer.text("the reload timed out")
+      } else {
+        writer.text("cannot be reloaded while it is ")
+        writer.text(ServiceState(rawValue: UInt8(truncatingIfNeeded: value))?.word ?? "down")
+      }
     case .notReplaced:
       writer.text("cannot execute the new program")
       writeErrno(into: &writer)

@@ -83,6 +83,13 @@ extension LinuxKernel {
     guard isMain || table.processes.at(Int(process.service))?.pid == 0,
       let service = manifest.services.at(Int(process.service))
     else { return false }
+    // The command of a stop goes on after the main process; it, or its end, takes along what is left.
+    if isMain, process.hasEnded,
+      let helper = table.processes.at(table.helperBase + Int(process.service)), helper.pid > 0,
+      !helper.hasEnded
+    {
+      return false
+    }
     return unsafe capus_cgroup_kill(pointer(service.name), process.pid) == 1
   }
 

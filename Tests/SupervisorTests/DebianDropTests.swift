@@ -49,7 +49,7 @@ import Testing
     try board.wait(for: "mosquitto", "ready")
     #expect(try board.debian("mosquitto_pub", "-r", "-t", "words", "-m", "kept").code == 0)
     #expect(try ask() == "kept\n", "\(board.log)")
-    #expect(board.command(["reload", "--no-wait", "mosquitto"]).code == 0)
+    #expect(board.command(["reload", "mosquitto"]).code == 0)
     let pid = try board.pid("mosquitto")
     #expect(board.command(["restart", "mosquitto"]).code == 0)
     #expect(try board.pid("mosquitto") != pid)
