@@ -3,7 +3,7 @@ import Foundation
 /// One bounded run of a target, set by the environment:
 ///
 /// - `APUS_FUZZ_INPUTS`: how many inputs a target gets, `standard` by default.
-/// - `APUS_FUZZ_SEED`: where they come from, 1 by default.
+/// - `APUS_FUZZ_SEED`: where they come from; without it from the clock, another one each time.
 /// - `APUS_FUZZ_ONLY`: the number of one input to repeat, as a failure names it.
 ///
 /// The number of the input being run stands in `apus-fuzz-NAME` in the temporary folder; after a
@@ -15,13 +15,15 @@ struct FuzzRun {
   /// Few enough for every run of the tests, enough to reach the outcomes a target names.
   static let standard = 2500
 
+  private static let fresh = UInt64(Date().timeIntervalSince1970 * 1_000_000)
+
   /// The run the environment asks for.
   static var asked: FuzzRun {
     let environment = ProcessInfo.processInfo.environment
     let count = environment["APUS_FUZZ_INPUTS"].flatMap(Int.init) ?? standard
     let only = environment["APUS_FUZZ_ONLY"].flatMap(Int.init)
     return FuzzRun(
-      seed: environment["APUS_FUZZ_SEED"].flatMap(UInt64.init) ?? 1,
+      seed: environment["APUS_FUZZ_SEED"].flatMap(UInt64.init) ?? fresh,
       inputs: only.map { $0..<$0 + 1 } ?? 0..<max(count, 1))
   }
 
