@@ -244,13 +244,14 @@ extension Supervisor {
 
   /// Waits before the next try.
   mutating func backOff(
-    _ service: Int, _ reason: Reason, _ state: ServiceState = .backoff, in wait: Interval
+    _ service: Int, _ reason: Reason, _ state: ServiceState = .backoff, in wait: Interval,
+    isTold: Bool = true
   ) {
     units[service].restUntil = now + wait
     setAlarm(service, .retry, in: wait)
     setState(service, state, reason)
     unwatchAll(service)
-    out.append(log(.backoff, service, reason, next: wait))
+    if isTold { out.append(log(.backoff, service, reason, next: wait)) }
   }
 
   /// What ended well and has taken nothing from the queue that woke it is started ever more slowly.
@@ -262,9 +263,10 @@ extension Supervisor {
   mutating func rests(_ service: Int) -> Bool {
     guard now < units[service].restUntil else { return false }
     let reason = units[service].reason
+    // A timer may well be due sooner than that: nothing is wrong with a service that ended well.
     backOff(
       service, reason.kind == .dependency || reason.kind == .requested ? .none : reason,
-      in: units[service].restUntil - now)
+      in: units[service].restUntil - now, isTold: reason != Reason(.exited))
     return true
   }
 

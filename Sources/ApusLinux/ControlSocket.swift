@@ -105,7 +105,9 @@ extension LinuxKernel {
       let last = control.bindDelay
       control.bindDelay = last == .zero ? .seconds(1) : min(.seconds(30), last + last)
       control.retryAt = now + control.bindDelay
-      return log.write(.error, "cannot bind the control socket, trying again", failure)
+      return log.write(
+        .error, "cannot bind the control socket, trying again", of: options.controlPath, failure,
+        isFirst ? "; --control PATH or $XDG_RUNTIME_DIR puts it elsewhere" : "")
     }
     control.bindDelay = .zero
     control.listener = fd

@@ -39,6 +39,21 @@ struct LogOutput {
     emit(severity)
   }
 
+  /// Writes `what: object: ERRNO (n)`, and what to do about it.
+  mutating func write(
+    _ severity: ApusCore.Severity, _ what: StaticString, of object: Bytes, _ errno: Errno,
+    _ advice: StaticString
+  ) {
+    text.empty()
+    text.text(what)
+    text.text(": ")
+    text.bytes(object)
+    text.text(": ")
+    text.errno(errno)
+    text.text(advice)
+    emit(severity)
+  }
+
   /// Writes `service: what: object: ERRNO (n)`.
   mutating func write(
     _ severity: ApusCore.Severity, _ service: Bytes, _ what: StaticString,

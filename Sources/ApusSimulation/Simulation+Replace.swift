@@ -53,6 +53,8 @@ extension Simulation {
     if world.manifest.services[service].flags.contains(.leaving) { return }
     after?.instance.slot = UInt16(former)
     if before?.state == .starting || before?.state == .waiting { return }
+    // A stop that waits for others' ends, with no process of its own, may be over by now.
+    if before?.state == .stopping, before?.pid == 0 { return }
     // What it needs may have gone since the last look.
     if after?.state == .waiting, before?.state == .listening { return }
     // One that was given up and reset is started for those that wait for it.

@@ -50,6 +50,8 @@ import Testing
     while (try? String(contentsOfFile: folder + "/log", encoding: .utf8))?
       .contains("cannot bind the control socket, trying again") != true
     { usleep(3000) }
+    let log = try String(contentsOfFile: folder + "/log", encoding: .utf8)
+    #expect(log.contains("trying again: \(control): ENOTDIR (20); --control PATH or"), "\(log)")
     try FileManager.default.removeItem(atPath: folder + "/deep")
     let deadline = Date(timeIntervalSinceNow: 20)
     while !FileManager.default.fileExists(atPath: control), Date() < deadline { usleep(3000) }
