@@ -31,6 +31,8 @@ struct Process {
   var hasEnded = false
   /// It has been kept still by SIGSTOP, where there is no control group.
   var isHalted = false
+  /// True once all of its tree has been asked to end.
+  var isAskedToEnd = false
   /// A step on its way to execve(2) has failed.
   var hasFailed = false
 }

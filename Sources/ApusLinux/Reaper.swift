@@ -115,12 +115,19 @@ extension LinuxKernel {
   /// Sends a signal by pidfd, or to the process group of the main process, which can not be
   /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
-    guard let process = table.process(id), process.pid > 0 else { return }
+    guard var process = table.process(id), process.pid > 0 else { return }
     var number = number
     // A stopped process takes no other signal before it goes on, and then one of its threads may
     // accept a connection before that signal ends it.
     if process.isHalted, number == 15, capus_threads_die_of(process.pid, 15) == 1 { number = 9 }
-    if scope == .all, number == 9, killGroup(id, process), process.hasEnded {
+    if scope == .all, number != 9, number != 18, number != 19 {
+      process.isAskedToEnd = true
+      table.set(id.slot, process)
+    }
+    // What was asked to end as well may be on its way: that is no news.
+    if scope == .all, number == 9, killGroup(id, process), process.hasEnded,
+      !process.isAskedToEnd
+    {
       log.write(Message(.leftovers, service: process.service), manifest: manifest)
     }
     if scope == .all, capus_signal_group(process.pid, process.session, Int32(number)) == 0 {

@@ -86,6 +86,7 @@ extension LinuxKernel {
     process.generation = id.generation
     process.isUsed = true
     process.hasEnded = false
+    process.isAskedToEnd = false
     process.flight = slot
     process.session = process.pid
     process.mark = mark

@@ -31,9 +31,11 @@ import Testing
         "a": {"exec": ["PROBE", "exit", "1"], "restart": "no", "onFailure": ["b"]},
         "b": {"exec": ["PROBE", "exit", "1"], "restart": "no", "onFailure": ["a"]}}}
       """#)
-    try board.wait("three starts after a pause") { try restarts(board, "a") >= 3 }
+    // Which of the two rests is a matter of jitter.
+    func pauses() throws -> Int { try restarts(board, "a") + restarts(board, "b") }
+    try board.wait("three starts after a pause") { try pauses() >= 3 }
     let ends = board.log.components(separatedBy: "a: gave up").count - 1
-    #expect(try ends <= restarts(board, "a") + 1)
+    #expect(try ends <= pauses() + 1)
   }
 
   @Test("eight clients at once of a daemon that serves one and ends wait for no pause")
