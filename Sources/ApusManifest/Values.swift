@@ -55,10 +55,11 @@ extension Decoder {
     return strings.keep(bytes)
   }
 
-  /// An absolute path of at most 4,095 bytes, without `..`.
+  /// An absolute path of at most 4,095 bytes, without `..`; slashes at its end are left out.
   @inline(never) mutating func path(_ node: JSONNode) -> Text? {
-    guard let bytes = string(node) else { return nil }
-    return isPath(bytes, node) ? strings.keep(bytes) : nil
+    guard var bytes = string(node), isPath(bytes, node) else { return nil }
+    while bytes.count > 1, bytes.last == UInt8(ascii: "/") { bytes.shorten(to: bytes.count - 1) }
+    return strings.keep(bytes)
   }
 
   /// Checks an absolute path without `..`.

@@ -129,8 +129,11 @@ CHILD long take_step(struct capus_plan *plan, const struct capus_step *step) {
   case CAPUS_UMASK:
     raw1(SYS_umask, step->small);
     return 0;
-  case CAPUS_DIRECTORY:
-    return capus_make_directory(step);
+  case CAPUS_DIRECTORY: {
+    const long directory = capus_make_directory(plan, step);
+    raw1(SYS_close, directory);
+    return directory;
+  }
   case CAPUS_OPEN:
     return capus_open_stream(plan, step);
   case CAPUS_TERMINAL:

@@ -207,14 +207,19 @@ static int make_fifo(const struct capus_listener *listener, const struct walk *w
 }
 
 static int open_special(const char *path) {
-  int fd = raw_open(path, O_RDWR | O_NONBLOCK | O_NOCTTY);
-  if (fd < 0)
-    fd = raw_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
   struct raw_status status;
+  struct walk walk;
+  int fd = (int)capus_walk(&walk, path, WALK_LAST_LINK, -1);
   if (fd < 0)
     return fd;
-  int result = raw_stat(fd, "", AT_EMPTY_PATH, &status);
-  if (result == 0 && !S_ISCHR(status.mode) && !S_ISREG(status.mode))
+  fd = (int)capus_open_node(&walk, O_RDWR | O_NONBLOCK, 0, &status);
+  if (fd < 0)
+    fd = (int)capus_open_node(&walk, O_RDONLY | O_NONBLOCK, 0, &status);
+  raw1(SYS_close, walk.directory);
+  if (fd < 0)
+    return fd;
+  int result = 0;
+  if (!S_ISCHR(status.mode) && !S_ISREG(status.mode))
     result = S_ISDIR(status.mode) ? -EISDIR : -EEXIST;
   if (result == 0) {
     /* A /sys file tells of changes since it was last read. */

@@ -15,9 +15,14 @@
 /* Newer than some C libraries' headers; the same on every architecture. Linux 5.2, and 5.12 for
  * read-only trees: older kernels answer ENOSYS, and the start fails. */
 enum { NR_OPEN_TREE = 428, NR_MOVE_MOUNT = 429, NR_MOUNT_SETATTR = 442 };
-/* OPEN_TREE_CLONE, AT_RECURSIVE; MOVE_MOUNT_F_EMPTY_PATH, and links and automounts followed. */
-enum { TREE = 1 | O_CLOEXEC | 0x8000, ONTO = 4 | 0x10 | 0x20, RECURSIVE = 0x8000 };
-enum { NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
+/* OPEN_TREE_CLONE, AT_RECURSIVE; MOVE_MOUNT_F_EMPTY_PATH, and links and automounts followed; both
+ * take an empty path for the descriptor itself. */
+enum {
+  TREE = 1 | O_CLOEXEC | 0x8000 | AT_EMPTY_PATH,
+  ONTO = 4 | 0x10 | 0x20 | 0x40,
+  RECURSIVE = 0x8000
+};
+enum { NO_LINK = 0x100, NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
 
 /* Behind the end of a string in a list of strings. */
 SHARED const char *after(const char *text) {
@@ -32,12 +37,16 @@ SHARED long copy_tree(long directory, const char *path) {
 }
 
 /* Mounts a copy and closes its descriptor. */
-SHARED long place(long tree, const char *path) {
+SHARED long place_at(long tree, long directory, const char *path) {
   if (tree < 0)
     return tree;
-  long result = raw5(NR_MOVE_MOUNT, tree, "", AT_FDCWD, path, ONTO);
+  long result = raw5(NR_MOVE_MOUNT, tree, "", directory, path, ONTO);
   raw1(SYS_close, tree);
   return result;
+}
+
+SHARED long place(long tree, const char *path) {
+  return place_at(tree, AT_FDCWD, path);
 }
 
 SHARED long set_read_only(long directory, const char *path) {
@@ -99,12 +108,19 @@ CHILD long make_network(void) {
   return result;
 }
 
-/* A copy of the root comes to lie on /, where no number of `..` leads out of it. */
+/* A copy of the root comes to lie on /, where no number of `..` leads out of it. Links are followed
+ * as on the way to a file; with a slash or dots at its end the path is no place to walk to. */
 CHILD long enter_root(const struct capus_plan *plan) {
-  long tree = copy_tree(AT_FDCWD, plan->root);
+  struct walk walk;
+  long result = capus_walk(&walk, plan->root, WALK_LAST_LINK, -1);
+  if (result < 0 && result != -EINVAL)
+    return result;
+  const long tree = result < 0 ? copy_tree(AT_FDCWD, plan->root)
+                               : raw3(NR_OPEN_TREE, walk.directory, walk.name, TREE | NO_LINK);
+  raw1(SYS_close, walk.directory);
   if (tree < 0)
     return tree;
-  long result = raw1(SYS_fchdir, tree);
+  result = raw1(SYS_fchdir, tree);
   if (result == 0)
     result = place(tree, "/");
   return result < 0 ? result : raw1(SYS_chroot, ".");
@@ -142,10 +158,10 @@ CHILD long change_view(const struct capus_plan *plan, unsigned step) {
   return result < 0 || !plan->channel ? result : place(channel, plan->channel);
 }
 
-CHILD long hole(bool is_placed, const char *path, int32_t *tree) {
+CHILD long hole(bool is_placed, long directory, const char *path, int32_t *tree) {
   if (is_placed)
-    return place(*tree, path);
-  long result = copy_tree(AT_FDCWD, path);
+    return place_at(*tree, directory, path);
+  long result = copy_tree(directory, path);
   *tree = (int32_t)result;
   return result;
 }
@@ -160,14 +176,15 @@ CHILD long make_read_only(const struct capus_plan *plan) {
     if (is_placed)
       result = set_read_only(AT_FDCWD, "/");
     for (char **path = plan->paths[CAPUS_PATHS_WRITABLE]; *path && result >= 0; path++)
-      result = count == HOLES ? -E2BIG : hole(is_placed, *path, &trees[count++]);
+      result = count == HOLES ? -E2BIG : hole(is_placed, AT_FDCWD, *path, &trees[count++]);
     for (uint32_t index = 0; index < plan->step_count && result >= 0; index++) {
       const struct capus_step *step = &plan->steps[index];
       if (step->operation != CAPUS_DIRECTORY)
         continue;
-      result = raw1(SYS_chdir, step->base);
+      const long directory = result = capus_make_directory(plan, step);
       if (result >= 0)
-        result = count == HOLES ? -E2BIG : hole(is_placed, step->text, &trees[count++]);
+        result = count == HOLES ? -E2BIG : hole(is_placed, directory, "", &trees[count++]);
+      raw1(SYS_close, directory);
     }
     if (result < 0)
       return result;

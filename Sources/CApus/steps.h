@@ -30,11 +30,18 @@ CHILD_CODE long capus_take_right(struct capus_plan *plan, const struct capus_ste
 CHILD_CODE long capus_check_condition(const struct capus_step *step);
 /* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */
 CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
-/* Makes base/path with mode 0755 and gives its last directory to the user. */
-CHILD_CODE long capus_make_directory(const struct capus_step *step);
+/* Makes base/path with mode 0755 and gives its last directory to the user. Below a directory that
+ * is another's, or that the user may write to, it is made by the rights of that one, and nothing is
+ * given away that is neither's: -EPERM. Its descriptor. */
+CHILD_CODE long capus_make_directory(const struct capus_plan *plan, const struct capus_step *step);
+/* May the service's user change names in the directory? */
+CHILD_CODE bool capus_may_write(const struct capus_plan *plan, const struct raw_status *directory);
+/* Has files made and opened by the rights of somebody else, until it is asked for apus's own. */
+CHILD_CODE void capus_act_as(uint32_t uid, uint32_t gid);
+CHILD_CODE void capus_act_as_self(void);
 /* Opens a file for a service; trusted links are followed. In a folder where others may change names
  * only a regular file without other names, and by the rights of the service's user what is read,
- * and what is written in a folder that this user may change. */
+ * and what is written in a folder that this user may change or below one that is not root's. */
 CHILD_CODE long capus_open_for(const struct capus_plan *plan, const char *path, int flags,
                                int mode);
 CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_step *step);

@@ -15,14 +15,23 @@
 #define NR_SETFSGID SYS_setfsgid
 #endif
 
-/* May the service's user change names in the directory? */
-CHILD bool may_write(const struct capus_plan *plan, const struct raw_status *directory) {
+CHILD_CODE bool capus_may_write(const struct capus_plan *plan, const struct raw_status *directory) {
   if (directory->uid == plan->expected.uid || directory->mode & S_IWOTH)
     return true;
   bool is_member = directory->gid == plan->expected.gid;
   for (uint32_t index = 0; index < plan->group_count; index++)
     is_member = is_member || plan->groups[index] == directory->gid;
   return is_member && directory->mode & S_IWGRP;
+}
+
+CHILD_CODE void capus_act_as(uint32_t uid, uint32_t gid) {
+  raw1(NR_SETFSGID, gid);
+  raw1(NR_SETFSUID, uid);
+}
+
+CHILD_CODE void capus_act_as_self(void) {
+  raw1(NR_SETFSUID, raw0(SYS_geteuid));
+  raw1(NR_SETFSGID, raw0(SYS_getegid));
 }
 
 CHILD_CODE long capus_open_for(const struct capus_plan *plan, const char *path, int flags,
@@ -33,20 +42,17 @@ CHILD_CODE long capus_open_for(const struct capus_plan *plan, const char *path, 
   if (result < 0)
     return result;
   const bool is_foreign = plan->expected.check_groups && !(walk.is_fixed && walk.is_own);
-  const bool is_theirs =
-      is_foreign && ((flags & O_ACCMODE) == O_RDONLY || may_write(plan, &walk.status));
+  const bool is_theirs = is_foreign && ((flags & O_ACCMODE) == O_RDONLY || walk.stranger != 0 ||
+                                        capus_may_write(plan, &walk.status));
   if (is_theirs) {
     /* Apus's own groups are of no use after this either. */
     result = raw2(NR_SETGROUPS, plan->group_count, plan->groups);
-    raw1(NR_SETFSGID, plan->expected.gid);
-    raw1(NR_SETFSUID, plan->expected.uid);
+    capus_act_as(plan->expected.uid, plan->expected.gid);
   }
   if (result == 0)
     result = capus_open_node(&walk, flags, mode, &status);
-  if (is_theirs) {
-    raw1(NR_SETFSUID, raw0(SYS_geteuid));
-    raw1(NR_SETFSGID, raw0(SYS_getegid));
-  }
+  if (is_theirs)
+    capus_act_as_self();
   raw1(SYS_close, walk.directory);
   return result;
 }
@@ -68,7 +74,7 @@ CHILD_CODE long capus_open_stream(struct capus_plan *plan, const struct capus_st
 CHILD_CODE long capus_take_terminal(struct capus_plan *plan, const struct capus_step *step) {
   if (plan->source_count < 3)
     return -EINVAL;
-  long fd = raw4(SYS_openat, AT_FDCWD, step->text, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0);
+  long fd = capus_open_for(plan, step->text, O_RDWR | O_NONBLOCK, 0);
   if (fd < 0)
     return fd;
   long flags = raw2(NR_FCNTL, fd, F_GETFL);

@@ -5,19 +5,19 @@
 
 /* Everything in this file also runs in the child. */
 
-/* Root, or who apus runs as: nobody it could be protected from. */
-CHILD bool is_trusted(uint32_t uid) {
+CHILD_CODE bool capus_is_trusted(uint32_t uid) {
   return uid == 0 || uid == (uint32_t)raw0(SYS_geteuid);
 }
 
 CHILD bool is_own_directory(const struct raw_status *directory) {
-  return is_trusted(directory->uid) && !(directory->mode & (S_IWGRP | S_IWOTH));
+  return capus_is_trusted(directory->uid) && !(directory->mode & (S_IWGRP | S_IWOTH));
 }
 
 /* Can nobody else put something in the place of what stands in the directory? */
 CHILD bool is_kept(const struct raw_status *directory, const struct raw_status *node) {
-  return is_trusted(directory->uid) && (!(directory->mode & (S_IWGRP | S_IWOTH)) ||
-                                        (directory->mode & S_ISVTX && is_trusted(node->uid)));
+  return capus_is_trusted(directory->uid) &&
+         (!(directory->mode & (S_IWGRP | S_IWOTH)) ||
+          (directory->mode & S_ISVTX && capus_is_trusted(node->uid)));
 }
 
 CHILD size_t length_of(const char *text) {
@@ -68,6 +68,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
   walk->is_fixed = true;
   walk->culprit = 0;
   walk->directory = -1;
+  walk->stranger = 0;
   if (*path != '/' || path[length - 1] == '/')
     return -EINVAL;
   if (length >= sizeof walk->text)
@@ -79,6 +80,10 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
   /* While links are followed the culprit is the first of them. */
   uint32_t behind = 0;
   while (result >= 0) {
+    if (walk->stranger == 0 && !capus_is_trusted(status.uid))
+      walk->stranger = status.uid;
+    else if (walk->stranger == 0 && (status.mode & (S_ISVTX | S_IWOTH)) == S_IWOTH)
+      walk->stranger = CAPUS_NOBODY;
     while (*at == '/')
       at++;
     char *end = walk->text + (at - walk->text);
@@ -120,7 +125,8 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
     if (S_ISLNK(node.mode)) {
       raw1(SYS_close, result);
       result = 0;
-      const bool is_followed = walk->is_fixed && is_own_directory(&status) && is_trusted(node.uid);
+      const bool is_followed =
+          walk->is_fixed && is_own_directory(&status) && capus_is_trusted(node.uid);
       if (!is_followed || followed++ == WALK_LINKS)
         result = -ELOOP;
       if (result < 0)

@@ -14,6 +14,7 @@ enum {
   WALK_PATH = 1024, /* bytes of a path, with the targets of links on the way */
   WALK_LINKS = 8,   /* how many links are followed */
   CAPUS_LINK_BYTES = 36 + NAME_MAX,
+  CAPUS_NOBODY = 65534,
 };
 
 /* Which links of the way are followed. */
@@ -33,10 +34,15 @@ struct walk {
   uint32_t culprit;
   bool is_fixed; /* nobody but root and who apus runs as can have the path lead elsewhere */
   bool is_own;   /* nobody else may change what is in the directory */
+  /* Who owns the first directory on the way that is not root's or apus's own, nobody's for one that
+   * everybody may write to without the sticky bit; 0 without one. */
+  uint32_t stranger;
   struct raw_status status; /* of the directory */
   char text[WALK_PATH];
 };
 
+/* Root, or who apus runs as: nobody it could be protected from. */
+CHILD_CODE bool capus_is_trusted(uint32_t uid);
 /* Opens the directory of an absolute path, making directories that are missing with exactly that
  * mode, or failing with -ENOENT where that is negative. 0, or -errno: -ELOOP for a link that is not
  * to be trusted, -ENOTDIR for another kind of node, -EINVAL for a path that is relative, holds `.`

@@ -63,16 +63,19 @@ static void close_file(void) {
 }
 
 /* Appends to a regular file that is nowhere else: who may write to its folder must not choose what
- * is written to. */
+ * is written to. In a folder that is another's, by the rights of that one. */
 static int open_file(const struct capus_log_rule *rule, bool is_full) {
   struct raw_status status;
   struct walk walk;
   int result = (int)capus_walk(&walk, rule->file, WALK_TRUSTED_LINKS, -1);
   if (result < 0)
     return result;
+  if (walk.stranger != 0)
+    capus_act_as(walk.stranger, walk.status.gid ? walk.status.gid : CAPUS_NOBODY);
   if (is_full)
     rotate(&walk, rule->keep);
   int fd = (int)capus_open_node(&walk, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0640, &status);
+  capus_act_as_self();
   raw1(SYS_close, walk.directory);
   if (fd >= 0 && (!S_ISREG(status.mode) || status.links > 1)) {
     raw1(SYS_close, fd);
@@ -124,6 +127,7 @@ static void write_lines(void *argument) {
   capus_close_range(CHANNEL + 1, ~0U);
   capus_close_range(0, CHANNEL - 1);
   lose_score();
+  raw2(NR_SETGROUPS, 0, 0);
   while ((count = raw3(SYS_read, CHANNEL, bytes, sizeof bytes)) > 0) {
     if (capus_now() < retry)
       continue;

@@ -38,7 +38,7 @@
  *                       parks it), to a "control" or "client" socket; then say "sent" and sleep
  *   probe mute PATH N UID GID  connect N times to a control socket as that user, say "sent", sleep
  *   probe listen FLAG ADDRESS  once FLAG is there listen on a path or a port of 127.0.0.1
- *   probe lease, probe spy  see spy.c; probe filter  see filter.c
+ *   probe lease, probe spy, probe swap  see spy.c; probe filter  see filter.c
  *   probe try DEED:ARG… do each, say "DEED:ARG=0" or the errno on standard output, then "done";
  *                       then serve when there are listeners, else sleep
  *   probe poisoned      answer one message with what it says, but fail at "poison" and leave it
@@ -82,6 +82,7 @@ extern char **environ;
 /* In spy.c. */
 int lease(const char *path);
 int spy(char **arguments);
+int swap(char **arguments);
 /* In filter.c. */
 int run_filtered(char **arguments);
 
@@ -713,6 +714,8 @@ int main(int count, char **arguments) {
     return run_filtered(arguments + 2);
   if (!strcmp(deed, "spy") && count > 4)
     return spy(arguments + 2);
+  if (!strcmp(deed, "swap") && count > 4)
+    return swap(arguments + 2);
   if (!strcmp(deed, "once")) {
     listeners();
     answer(3);

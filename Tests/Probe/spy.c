@@ -5,6 +5,8 @@
  *   probe spy UID PID ADDRESS  as that user and group and without any capability, try everything
  *                              that leads into the memory of a process, and say which deeds were
  *                              not refused, then "done"
+ *   probe swap UID A B         as that user put A in the place of B and back for ever, as fast as
+ *                              it goes; says "swaps" once it has begun
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -21,6 +23,7 @@
 
 int lease(const char *path);
 int spy(char **arguments);
+int swap(char **arguments);
 
 int lease(const char *path) {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,4 +77,17 @@ int spy(char **arguments) {
   say("trace", ptrace(PTRACE_SEIZE, pid, 0, 0));
   puts("done");
   return 0;
+}
+
+int swap(char **arguments) {
+  enum { EXCHANGE = 2 };
+  give_up_everything((uid_t)atoi(arguments[0]));
+  for (long round = 0;; round++) {
+    if (syscall(SYS_renameat2, AT_FDCWD, arguments[1], AT_FDCWD, arguments[2], EXCHANGE) < 0)
+      return 7;
+    if (round == 0) {
+      puts("swaps");
+      fflush(stdout);
+    }
+  }
 }
