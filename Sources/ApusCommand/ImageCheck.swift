@@ -64,11 +64,12 @@ struct ImageCheck {
     program(loaded.manifest.range(extras.reload, 1) ?? .none, "reload.exec", root: root)
     program(loaded.manifest.range(extras.ready, 3) ?? .none, "ready.exec", root: root)
     for index in extras.pre.indices { program(command(index), "pre", root: root) }
+    for index in extras.started.indices { program(command(index), "started", root: root) }
     for index in extras.post.indices { program(command(index), "post", root: root) }
   }
 
   private func command(_ index: Int) -> TableRange {
-    TableRange(packed: loaded.manifest.values.at(index) ?? 0)
+    loaded.manifest.commands.at(index)?.exec ?? .none
   }
 
   private mutating func namedFiles(_ service: Service) {

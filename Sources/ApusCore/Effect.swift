@@ -45,7 +45,7 @@ public enum Effect: Equatable, Sendable {
   /// Start a process for that instance of the service. Comes back as `spawned` or `spawnRefused`.
   case spawn(InstanceID, service: UInt16)
   /// Start one of the service's commands as that instance. Comes back like `spawn`.
-  case run(InstanceID, service: UInt16, command: TableRange, after: ExitReport?)
+  case run(InstanceID, service: UInt16, CommandID, after: ExitReport?)
   /// Make another process of the instance's tree its main process: what is left of the tree
   /// (`leftOver`), the one its pid file names (`named`), or that pid. Comes back as `adopted`, but
   /// for a pid that is not of the tree.
@@ -153,16 +153,14 @@ public struct Reason: Equatable, Sendable {
     case endedEarly
     /// A command of the service runs.
     case busy
-    /// `reload` took too long.
-    case reloadTimeout
     /// A reload: READY=1 did not follow RELOADING=1 in time; with step 1 the service is in the state
-    /// of the value.
-    case reload
+    /// of the value. Number 34 was another one.
+    case reload = 35
   }
   /// What happened.
   public var kind: Kind
   /// `BindStep` or `SpawnStepKind` raw value where there is one; 1 for what was killed for want of
-  /// memory.
+  /// memory; of a command that failed 1 for a signal and 2 for its timeout.
   public var step: UInt8
   /// errno, exit code, signal number, or the index of the service waited for. Of `bindFailed` the
   /// upper half says how many bytes of the path lead to the component that is at fault.
@@ -212,6 +210,8 @@ public struct Message: Equatable, Sendable {
     case listenerPath
     /// What waited first in a queue was dropped, because the service failed again and again.
     case dropped
+    /// A command has failed that may.
+    case tolerated
   }
   /// What it says.
   public var kind: Kind

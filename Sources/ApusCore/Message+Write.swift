@@ -19,7 +19,8 @@ extension Message {
     switch kind {
     case .started, .ready, .stopping, .stopped, .bound, .resumed: .debug
     case .waiting, .shutdown, .skipped: .info
-    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused, .listenerPath, .dropped:
+    case .exited, .backoff, .paused, .leftovers, .limited, .powerRefused, .listenerPath, .dropped,
+      .tolerated:
       .warning
     case .startFailed, .gaveUp, .stopEscalated, .bindFailed, .invalid, .leftBehind,
       .internalError:
@@ -43,6 +44,9 @@ extension Message {
     case .gaveUp:
       writer.text("gave up: ")
       writeReason(into: &writer, manifest)
+    case .tolerated:
+      writeReason(into: &writer, manifest)
+      writer.text(", ignored")
     case .stopping:
       writer.text(reason == .none ? "stopping" : "stopping: ")
       writeReason(into: &writer, manifest)

@@ -63,11 +63,12 @@ public struct SpawnPlan: Sendable {
   public var isComplete: Bool { storage.dropped == droppedBefore }
 
   /// Fills in the plan of a service, which is to be in a control group or not, or of one of its
-  /// commands; the first process of a start looks at the conditions. `isExposed` when memory that is
-  /// shared with another identity could be looked into by that one.
+  /// commands, which `service` has as its program then; the first process of a start looks at the
+  /// conditions. `isExposed` when memory that is shared with another identity could be looked into by
+  /// that one.
   public mutating func build(
     _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings,
-    hasGroup: Bool = false, isExposed: Bool = false
+    hasGroup: Bool = false, isExposed: Bool = false, command: CommandID = CommandID(.none)
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
@@ -75,12 +76,10 @@ public struct SpawnPlan: Sendable {
     let extras = manifest.extras(of: service)
     let changes = rights.changesIdentity || rights.capabilities != nil
     isApart = isExposed && changes
-    if service.flags.contains(.helper), service.exec.count == 0 {
-      return look(
-        service.exec == Supervisor.looksForPid, extras, of: manifest, rights, surroundings)
+    if command.role != .none, service.exec.count == 0 {
+      return look(command.role == .pidFile, extras, of: manifest, rights, surroundings)
     }
-    let first = manifest.values.at(extras.pre.count > 0 ? Int(extras.pre.start) : -1)
-    if first.map({ TableRange(packed: $0) == service.exec }) ?? !service.flags.contains(.helper) {
+    if command == CommandID(extras.pre.count > 0 ? .pre : .none) {
       for number in 0..<Manifest.conditions where extras.conditions.isGiven {
         guard let value = manifest.condition(extras, number) else { continue }
         storage.append(.condition(UInt8(number), value))

@@ -26,30 +26,32 @@ struct SpawnObject {
     command = Int(value >> 20 & Int32(Self.most))
   }
 
+  /// The command.
+  var id: CommandID { CommandID(role, UInt8(truncatingIfNeeded: command)) }
+
   /// The bits above the errno and the number.
   var bits: Int32 { role == .none ? 0 : Int32(role.rawValue) << 16 | Int32(command) << 20 }
 }
 
 extension Manifest {
-  /// The command of a role, by its number where there are several; nil when the service has none.
-  func command(_ role: HelperRole, _ index: Int, of service: Service) -> TableRange? {
+  /// A command of a service; nil when it has none. One without a program is a look that apus's own
+  /// child takes.
+  public func command(_ id: CommandID, of service: Service) -> ServiceCommand? {
     let extras = extras(of: service)
-    switch role {
-    case .none: return service.exec
+    switch id.role {
+    case .none: return ServiceCommand(exec: service.exec)
     case .preDone: return nil
-    case .pre, .post:
-      let commands = role == .pre ? extras.pre : extras.post
-      guard index < commands.count, let packed = values.at(Int(commands.start) + index)
-      else { return nil }
-      return TableRange(packed: packed)
+    case .pre, .post, .started:
+      let list = id.role == .pre ? extras.pre : id.role == .post ? extras.post : extras.started
+      return id.index < list.count ? commands.at(Int(list.start) + Int(id.index)) : nil
     case .stop:
-      let command = stop(of: service).exec
-      return command.count > 0 ? command : nil
-    case .reload: return range(extras.reload, 1)
+      let stop = stop(of: service)
+      return stop.exec.count > 0 ? ServiceCommand(exec: stop.exec, timeout: stop.timeout) : nil
+    case .reload: return range(extras.reload, 1).map { ServiceCommand(exec: $0) }
     case .probe:
       let isAddress = value(extras.ready, 1) ?? value(extras.ready, 2) != nil
-      return isAddress ? Supervisor.connects : range(extras.ready, 3)
-    case .pidFile: return extras.pidFile.isEmpty ? nil : Supervisor.looksForPid
+      return isAddress ? ServiceCommand() : range(extras.ready, 3).map { ServiceCommand(exec: $0) }
+    case .pidFile: return extras.pidFile.isEmpty ? nil : ServiceCommand()
     }
   }
 }
@@ -65,11 +67,19 @@ extension HelperRole {
     case .reload: "reload.exec"
     case .probe: "ready"
     case .pidFile: "pidFile"
+    case .started: "started"
     }
   }
 }
 
 extension Reason {
+  /// True when the main program has not been reached.
+  var isStartFailure: Bool {
+    let isOfMain =
+      step == SpawnStepKind.environment.rawValue || SpawnObject(value).role != .started
+    return kind == .condition || kind == .spawnFailed && isOfMain
+  }
+
   /// Writes a start that failed: the command when it is not the main one, the step, its object and
   /// the errno.
   func writeSpawn(into writer: inout ByteWriter, _ manifest: Manifest, _ service: UInt16?) {
@@ -107,8 +117,7 @@ extension Reason {
       Manifest.write(limit: object.number - 1, into: &writer)
     case .execute:
       write(
-        step.word, manifest.program(object.role, object.command, of: declared), of: manifest,
-        into: &writer)
+        step.word, manifest.program(object, of: declared), of: manifest, into: &writer)
       // The file is there; what its first line or its header names is not.
       if object.number > 0 {
         writer.text(": its interpreter")
@@ -160,9 +169,15 @@ extension Reason {
     guard object.role != .none, let service, let declared = manifest.services.at(Int(service))
     else { return writer.text("a command of the service failed") }
     write(
-      object.role.word, manifest.program(object.role, object.command, of: declared), of: manifest,
-      into: &writer)
-    Reason(step == 0 ? .exited : .killed, value: value & 0xff).writeEnd(into: &writer)
+      object.role.word, manifest.program(object, of: declared), of: manifest, into: &writer)
+    guard step == 2 else {
+      return Reason(step == 0 ? .exited : .killed, value: value & 0xff).writeEnd(into: &writer)
+    }
+    writer.text(": timed out after ")
+    let time = manifest.command(object.id, of: declared)?.timeout.microseconds ?? 0
+    let isWhole = time % 1_000_000 == 0
+    writer.decimal(time / (isWhole ? 1_000_000 : 1000))
+    writer.text(isWhole ? " s" : " ms")
   }
 
   private func writeEnd(into writer: inout ByteWriter) {
@@ -177,8 +192,9 @@ extension Reason {
 
 extension Manifest {
   /// The program of a command; nothing for one of apus's own.
-  fileprivate func program(_ role: HelperRole, _ index: Int, of service: Service) -> Text {
-    guard let command = command(role, index, of: service), command.count > 0 else { return .none }
+  fileprivate func program(_ object: SpawnObject, of service: Service) -> Text {
+    guard let command = command(object.id, of: service)?.exec, command.count > 0
+    else { return .none }
     return texts.at(Int(command.start)) ?? .none
   }
 

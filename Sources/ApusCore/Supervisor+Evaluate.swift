@@ -15,7 +15,9 @@ extension Supervisor {
     let starts = units[service].goal == .up && !units[service].isLeaving
     if units[service].helper == .preDone, !starts { units[service].helper = .none }
     if units[service].helper != .none {
-      if units[service].helper == .pre, !starts {
+      let isStarted = units[service].helper == .started
+      if units[service].helper == .pre && !starts || isStarted && (!starts || units[service].cycle)
+      {
         setState(service, .stopping, Reason(.requested))
         out.append(.signal(helperInstance(service), number: 9, scope: .all))
       }
@@ -149,7 +151,7 @@ extension Supervisor {
     let alarm = units[service].alarm
     units[service].alarm = .none
     switch alarm {
-    case .none: break
+    case .none, .helperKilled: break
     case .retry:
       if units[service].goal == .up { units[service].restarts &+= 1 }
       work.push(service)
@@ -165,13 +167,12 @@ extension Supervisor {
       out.append(.signal(instance(service), number: 9, scope: .all))
       setAlarm(service, .kill, in: .seconds(10))
     case .helper:
-      if units[service].helper == .reload {
-        out.append(log(.exited, service, Reason(.reloadTimeout)))
-      }
+      units[service].alarm = .helperKilled
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
     case .stop:
       if !units[service].isAlive {
         // Only the command of the stop is left.
+        units[service].alarm = .helperKilled
         out.append(.signal(helperInstance(service), number: 9, scope: .all))
       } else if isStoppedIdle(service) {
         freeze(service)

@@ -18,7 +18,9 @@ extension Supervisor {
     }
     guard let service = living(id) else { return }
     // What exits with 0 is past execve(2), whatever was reported.
-    if !report.isSignal, report.number == 0, units[service].forcedEnd == nil { executed(id) }
+    if !report.isSignal, report.number == 0, units[service].forcedEnd == nil {
+      executed(id, isGone: true)
+    }
     if manifest.services[service].type == .forking, !report.isSignal, report.number == 0,
       units[service].stopStage == .none, units[service].forcedEnd == nil
     {
@@ -88,22 +90,28 @@ extension Supervisor {
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
       return
     }
-    let kind = units[service].reason.kind
-    if kind != .spawnFailed, kind != .condition, !remains(service),
-      startHelper(.post, of: service)
-    {
+    if isDone(service), startHelper(.started, of: service) { return }
+    finishEnd(service)
+  }
+
+  /// Runs the commands after an end, if any, and judges it. What follows the stop of a oneshot that
+  /// has done its work, and counts as up from now on, waits for that.
+  mutating func finishEnd(_ service: Int) {
+    let reason = units[service].reason
+    let remains = isDone(service) && manifest.services[service].flags.contains(.remain)
+    if !reason.isStartFailure, !remains, startHelper(.post, of: service) {
       return
     }
     judgeEnd(service)
   }
 
-  /// True for a oneshot that has done its work and counts as up from now on: what follows its stop
-  /// waits for that.
-  private func remains(_ service: Int) -> Bool {
+  /// True for a oneshot that has just done its work.
+  private func isDone(_ service: Int) -> Bool {
     let declared = manifest.services[service]
-    guard declared.type == .oneshot, declared.flags.contains(.remain), !units[service].isLeaving,
+    guard declared.type == .oneshot, !units[service].isLeaving,
       units[service].goal == .up, units[service].stopStage == .none,
-      units[service].forcedEnd == nil, let report = units[service].lastExit
+      units[service].forcedEnd == nil, units[service].reason.kind == .none,
+      let report = units[service].lastExit
     else { return false }
     return manifest.classify(report, of: declared) == .clean
   }

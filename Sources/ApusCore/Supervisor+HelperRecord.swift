@@ -1,4 +1,5 @@
 internal import ApusBase
+internal import ApusManifest
 internal import ApusWire
 
 // Commands that run while apus is executed anew: they go on, and each runs once.
@@ -25,7 +26,9 @@ extension Supervisor {
     helperLanded(service)
     lives -= 1
     units[service].helper = .none
-    if units[service].alarm == .helper { clearAlarm(service) }
+    if units[service].alarm == .helper || units[service].alarm == .helperKilled {
+      clearAlarm(service)
+    }
     return role
   }
 
@@ -41,6 +44,11 @@ extension Supervisor {
       guard !units[service].isAlive, units[service].helper == .none else { return }
       if runHelper(lost, of: service) { return }
       if lost == .post { judgeEnd(service) }
+    case .started:
+      guard units[service].state == .starting, units[service].helper == .none,
+        units[service].isAlive || manifest.services[service].type == .oneshot
+      else { return }
+      _ = runHelper(lost, of: service)
     case .stop where !units[service].isAlive && units[service].stopStage == .signalled:
       if !runHelper(.stop, of: service) { mainEnded(service) }
     case .stop, .reload, .probe, .pidFile:
@@ -52,7 +60,7 @@ extension Supervisor {
     case .preDone:
       // Its turn in the queue of starts has gone with the program before this one.
       starts.push(service)
-    case .pre, .post, .stop, .reload, .probe, .pidFile:
+    case .pre, .started, .post, .stop, .reload, .probe, .pidFile:
       helperLanded(service)
       if let end { helperEnded(service, end, .none) }
     }
@@ -64,7 +72,7 @@ extension HelperRole {
   var isProcess: Bool {
     switch self {
     case .none, .preDone: false
-    case .pre, .post, .stop, .reload, .probe, .pidFile: true
+    case .pre, .started, .post, .stop, .reload, .probe, .pidFile: true
     }
   }
 }

@@ -8,7 +8,8 @@ extension Supervisor {
   public static func usesHelpers(_ manifest: Manifest) -> Bool {
     for service in manifest.services {
       let extras = manifest.extras(of: service)
-      if extras.pre.count > 0 || extras.post.count > 0 || manifest.value(extras.reload, 1) != nil
+      if extras.pre.count > 0 || extras.started.count > 0 || extras.post.count > 0
+        || manifest.value(extras.reload, 1) != nil
         || manifest.value(extras.ready, 1) != nil || manifest.value(extras.ready, 2) != nil
         || manifest.value(extras.ready, 3) != nil || !extras.pidFile.isEmpty
         || manifest.stop(of: service).exec.count > 0
@@ -18,9 +19,6 @@ extension Supervisor {
     }
     return false
   }
-
-  /// How long `reload.exec` may take.
-  static let longestReload = Interval.seconds(30)
 
   /// The present life of a service's helper slot.
   func helperInstance(_ service: Int) -> InstanceID {
@@ -53,15 +51,10 @@ extension Supervisor {
     return runHelper(role, of: service)
   }
 
-  /// What stands for a command where apus's own child looks by itself.
-  static var looksForPid: TableRange { TableRange(start: 0, count: 0) }
-  static var connects: TableRange { TableRange(start: 1, count: 0) }
-
   /// Runs the present command of a role; false when the service has none.
   mutating func runHelper(_ role: HelperRole, of service: Int) -> Bool {
-    guard
-      let command = manifest.command(
-        role, Int(units[service].helperIndex), of: manifest.services[service])
+    let id = CommandID(role, units[service].helperIndex)
+    guard let command = manifest.command(id, of: manifest.services[service])
     else { return false }
     units[service].helper = role
     units[service].helperGeneration &+= 1
@@ -69,21 +62,16 @@ extension Supervisor {
     inFlight += 1
     lives += 1
     switch role {
-    case .pre: setAlarm(service, .helper, in: .seconds(30))
-    case .post:
-      setState(service, .stopping, units[service].reason)
-      setAlarm(service, .helper, in: .seconds(10))
-    case .stop:
-      // Beside a process the stop's own deadline holds.
-      if !units[service].isAlive {
-        setAlarm(service, .helper, in: manifest.stop(of: manifest.services[service]).timeout)
-      }
-    case .reload: setAlarm(service, .helper, in: Self.longestReload)
+    // Beside a process the stop's own deadline holds.
+    case .stop where units[service].isAlive: break
+    case .pre, .started, .post, .stop, .reload:
+      if role == .post { setState(service, .stopping, units[service].reason) }
+      setAlarm(service, .helper, in: command.timeout)
     case .none, .preDone, .probe, .pidFile: break
     }
     out.append(
       .run(
-        helperInstance(service), service: UInt16(truncatingIfNeeded: service), command: command,
+        helperInstance(service), service: UInt16(truncatingIfNeeded: service), id,
         after: role == .post ? units[service].lastExit : nil))
     return true
   }
@@ -97,20 +85,34 @@ extension Supervisor {
 
   /// A helper has ended, or could not be started at all.
   mutating func helperEnded(_ service: Int, _ report: ExitReport?, _ reason: Reason) {
+    // Why it did not reach its program has been said.
+    let isSaid = units[service].isHelperInFlight && reason.kind == .none
     helperLanded(service)
     lives -= 1
     let role = units[service].helper
     let isGood = report.map { !$0.isSignal && $0.number == 0 } ?? false
+    let isLate = units[service].alarm == .helperKilled
+    var failure = reason
+    if !isGood, reason.kind == .none { failure = helperFailed(role, of: service, report, isLate) }
     units[service].helper = .none
-    if units[service].alarm == .helper { clearAlarm(service) }
+    if isLate || units[service].alarm == .helper { clearAlarm(service) }
+    let isAlive = units[service].isAlive
+    let isEnding = units[service].stopStage != .none || units[service].forcedEnd != nil
     switch role {
     case .none, .preDone: break
-    case .pre: preEnded(service, isGood, report, reason)
+    case .pre: preEnded(service, failure, report)
+    case .started: startedEnded(service, failure)
     case .post:
+      if !isSaid || isLate { sayFailed(service, failure) }
       units[service].helperIndex &+= 1
       if !runHelper(.post, of: service) { judgeEnd(service) }
     case .stop, .reload, .probe, .pidFile:
-      guard units[service].isAlive else {
+      // One that was killed along with what it is for has not failed.
+      let isOwn = role == .stop ? units[service].stopStage == .signalled : isAlive && !isEnding
+      if role == .stop || role == .reload, isLate || isOwn && !isSaid {
+        sayFailed(service, failure)
+      }
+      guard isAlive else {
         if role == .stop { clearAlarm(service) }
         return mainEnded(service)
       }
@@ -119,12 +121,12 @@ extension Supervisor {
       } else if units[service].stopStage == .signalled {
         askToStop(service)
       }
-      if role == .reload {
-        let failure = reason.kind == .none ? helperFailed(.reload, of: service, report) : reason
-        reloaded(service, isGood ? .none : failure)
-      }
+      if role == .reload { reloaded(service, failure) }
       guard role == .probe || role == .pidFile, units[service].state == .starting else { break }
-      if isGood, role == .probe { return becomeReady(service) }
+      if units[service].hasSucceeded || isGood && role == .probe {
+        becomeReady(service)
+        guard role == .pidFile else { break }
+      }
       lookLater(service)
       guard isGood else { break }
       units[service].isMainNamed = true
@@ -133,11 +135,21 @@ extension Supervisor {
     work.push(service)
   }
 
+  /// Logs that a command has failed whose failure changes nothing.
+  private mutating func sayFailed(_ service: Int, _ failure: Reason) {
+    guard failure.kind != .none else { return }
+    let id = CommandID(SpawnObject(failure.value).role, units[service].helperIndex)
+    let mayFail = manifest.command(id, of: manifest.services[service])?.mayFail ?? false
+    out.append(log(mayFail ? .tolerated : .exited, service, failure))
+  }
+
   /// Why a service is where it is: one of its commands has ended otherwise than well.
-  func helperFailed(_ role: HelperRole, of service: Int, _ report: ExitReport?) -> Reason {
+  private func helperFailed(
+    _ role: HelperRole, of service: Int, _ report: ExitReport?, _ isLate: Bool
+  ) -> Reason {
     let object = SpawnObject(role: role, command: Int(units[service].helperIndex))
     return Reason(
-      .helperFailed, step: report?.isSignal == true ? 1 : 0,
+      .helperFailed, step: isLate ? 2 : report?.isSignal == true ? 1 : 0,
       value: Int32(report?.number ?? 127) | object.bits)
   }
 
@@ -161,12 +173,18 @@ extension Supervisor {
   }
 
   /// The program has been reached: becomes ready, unless it is to say so or to be asked.
-  mutating func awaitReadiness(_ service: Int) {
+  mutating func awaitReadiness(_ service: Int, _ isGone: Bool = false) {
     let extras = manifest.extras(of: manifest.services[service])
     if manifest.services[service].type == .notify || manifest.value(extras.ready, 0) != nil {
       return keepRun(service)
     }
-    if !look(at: service) { becomeReady(service) }
+    // Nothing is begun beside what has ended.
+    let probe = manifest.command(CommandID(.probe), of: manifest.services[service])
+    if isGone, probe != nil || extras.started.count > 0 {
+      units[service].hasSucceeded = probe == nil
+    } else if !look(at: service) {
+      becomeReady(service)
+    }
   }
 
   /// Looks into the pid file, or whether the service is ready; false when there is nothing to look
@@ -177,19 +195,75 @@ extension Supervisor {
     return !isNamed && startHelper(.pidFile, of: service) || startHelper(.probe, of: service)
   }
 
-  private mutating func preEnded(
-    _ service: Int, _ isGood: Bool, _ report: ExitReport?, _ reason: Reason
-  ) {
+  private mutating func preEnded(_ service: Int, _ failure: Reason, _ report: ExitReport?) {
     guard units[service].goal == .up, units[service].state == .starting else { return }
-    guard isGood else {
-      units[service].startedAt = now
-      var why = reason.kind == .none ? units[service].reason : reason
-      if why.kind == .none { why = helperFailed(.pre, of: service, report) }
-      return ended(service, .uncleanExit, report: report, why)
+    guard let why = counts(failure, .pre, of: service) else {
+      units[service].helperIndex &+= 1
+      if runHelper(.pre, of: service) { return }
+      units[service].helper = .preDone
+      return starts.push(service)
     }
-    units[service].helperIndex &+= 1
-    if runHelper(.pre, of: service) { return }
-    units[service].helper = .preDone
-    starts.push(service)
+    units[service].startedAt = now
+    ended(service, .uncleanExit, report: report, why)
+  }
+
+  /// A command after readiness has ended: the next one, or the service is up. Of a oneshot they run
+  /// after its main process, of all others beside it.
+  private mutating func startedEnded(_ service: Int, _ failure: Reason) {
+    let isOneshot = manifest.services[service].type == .oneshot
+    guard units[service].isAlive || isOneshot else { return mainEnded(service) }
+    if isOneshot, units[service].goal != .up || units[service].isLeaving || units[service].cycle {
+      return isRemaining(service, evenStarting: true)
+        ? stopRemaining(service) : finishEnd(service)
+    }
+    if units[service].stopStage == .signalled { return askToStop(service) }
+    guard units[service].state == .starting, units[service].stopStage == .none,
+      units[service].forcedEnd == nil
+    else { return }
+    guard let why = counts(failure, .started, of: service) else {
+      units[service].helperIndex &+= 1
+      if runHelper(.started, of: service) { return }
+      return isOneshot ? finishEnd(service) : finishReady(service)
+    }
+    guard isOneshot else { return abort(service, .uncleanExit, why, signal: nil) }
+    units[service].forcedEnd = .uncleanExit
+    units[service].reason = why
+    finishEnd(service)
+  }
+
+  /// The failure of a command that a start waits for; nil for none, and for one that is tolerated,
+  /// which is logged.
+  private mutating func counts(_ failure: Reason, _ role: HelperRole, of service: Int) -> Reason? {
+    guard failure.kind != .none else { return nil }
+    let id = CommandID(role, units[service].helperIndex)
+    // Why it did not reach its program was kept, unless it was killed on the way.
+    let kept = units[service].reason
+    let why = kept.kind == .none || failure.step == 2 ? failure : kept
+    guard why.kind != .condition,
+      manifest.command(id, of: manifest.services[service])?.mayFail == true
+    else { return why }
+    out.append(log(.tolerated, service, why))
+    units[service].reason = .none
+    return nil
+  }
+
+  /// A service that is ready runs the commands that follow; without any it is up.
+  mutating func becomeReady(_ service: Int) {
+    // READY=1 once more, while those run.
+    guard units[service].helper != .started else { return }
+    if units[service].alarm == .start { clearAlarm(service) }
+    units[service].hasSucceeded = true
+    units[service].lookAt = .never
+    setRuntime(service, manifest.extras(of: manifest.services[service]).runtimeMax)
+    guard manifest.extras(of: manifest.services[service]).started.count > 0
+    else { return finishReady(service) }
+    // The end of another command comes back here.
+    if units[service].helper == .none { _ = startHelper(.started, of: service) }
+  }
+
+  private mutating func finishReady(_ service: Int) {
+    setState(service, .ready, .none)
+    out.append(log(.ready, service))
+    watchIdle(service)
   }
 }

@@ -161,7 +161,7 @@ extension Supervisor {
     switch units[service].alarm {
     case .reload where alarm == .reloadSignal: return
     case .none, .reloadSignal, .reload: break
-    case .retry, .start, .stop, .kill, .abort, .helper: return
+    case .retry, .start, .stop, .kill, .abort, .helper, .helperKilled: return
     }
     units[service].isReloading = true
     setAlarm(service, alarm, in: time)

@@ -208,8 +208,8 @@ extension Supervisor {
     case .backoff, .failed, .stopped: return waiter.isForUp || unit.stopStage == .abandoned
     case .listening:
       return waiter.isForUp && !manifest.services[Int(waiter.service)].accepts
-    case .stopping: return unit.stopStage == .abandoned
-    case .waiting, .starting, .ready: return false
+    case .starting, .stopping: return unit.stopStage == .abandoned
+    case .waiting, .ready: return false
     }
   }
 

@@ -17,14 +17,14 @@ extension Supervisor {
   }
 
   /// What keeps a service from starting, if anything.
-  func unsatisfied(_ service: Int, ownListeners: Bool) -> Reason? {
+  func unsatisfied(_ service: Int, ownListeners: Bool, onlyNeeds: Bool = false) -> Reason? {
     let declared = manifest.services[service]
     for link in declared.needs.indices {
       if let other = manifest.links.at(link), !isSatisfied(Int(other), hard: true) {
         return Reason(.dependency, value: Int32(other))
       }
     }
-    for range in 0..<2 {
+    for range in 0..<(onlyNeeds ? 0 : 2) {
       for link in (range == 0 ? declared.wants : declared.after).indices {
         if let other = manifest.links.at(link), !isSatisfied(Int(other), hard: false) {
           return Reason(.dependency, value: Int32(other))
@@ -102,6 +102,14 @@ extension Supervisor {
     guard units[service].state == .starting, units[service].goal == .up,
       !units[service].isAlive, phase.rawValue <= Phase.running.rawValue
     else { return }
+    // What it needs may have gone while it waited for its turn, or for its commands.
+    let isDemand = manifest.services[service].start == .demand
+    if units[service].helper == .none || units[service].helper == .preDone,
+      unsatisfied(service, ownListeners: !isDemand, onlyNeeds: true) != nil
+    {
+      units[service].helper = .none
+      return work.push(service)
+    }
     unwatchAll(service)
     if units[service].helper == .none, startHelper(.pre, of: service) { return }
     guard units[service].helper == .none || units[service].helper == .preDone else { return }
@@ -139,7 +147,8 @@ extension Supervisor {
     ended(service, .uncleanExit, report: nil, reason)
   }
 
-  mutating func executed(_ id: InstanceID) {
+  /// The life is past execve(2), and may have ended since.
+  mutating func executed(_ id: InstanceID, isGone: Bool = false) {
     if let service = helper(id) { return helperLanded(service) }
     if let connection = connection(id) { return connectionExecuted(connection) }
     // A word of the program itself may have come before this one.
@@ -151,7 +160,7 @@ extension Supervisor {
     let limit = manifest.interval(extras.ready, 5)
     if limit == .never, units[service].alarm == .start { clearAlarm(service) }
     switch manifest.services[service].type {
-    case .notify, .simple: awaitReadiness(service)
+    case .notify, .simple: awaitReadiness(service, isGone)
     case .forking: keepRun(service)
     case .oneshot:
       // Its work may take any time, unless a limit is given.
@@ -160,22 +169,13 @@ extension Supervisor {
     }
   }
 
-  /// The service is up.
-  mutating func becomeReady(_ service: Int) {
-    if units[service].alarm == .start { clearAlarm(service) }
-    units[service].hasSucceeded = true
-    units[service].lookAt = .never
-    setRuntime(service, manifest.extras(of: manifest.services[service]).runtimeMax)
-    setState(service, .ready, .none)
-    out.append(log(.ready, service))
-    watchIdle(service)
-  }
-
   /// The exit that follows ends the life; here only the reason is kept.
   mutating func executionFailed(_ id: InstanceID, _ reason: Reason) {
     if let service = helper(id) {
       // A start that fails says so at its end.
-      if reason.kind == .condition || units[service].helper == .pre {
+      if reason.kind == .condition || units[service].helper == .pre
+        || units[service].helper == .started
+      {
         units[service].reason = reason
       } else {
         out.append(log(.startFailed, service, reason))

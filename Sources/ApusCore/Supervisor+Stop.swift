@@ -106,19 +106,21 @@ extension Supervisor {
     for index in dependents.range(of: service) {
       let other = units[Int(dependents[index].service)]
       let isLeaving = other.goal == .down || other.cycle
-      // The commands of its stop and those after its end still count as it.
+      // The commands of its stop and those around its end still count as it.
       let isThere =
         isUp(Int(dependents[index].service)) || other.helper == .post || other.helper == .stop
+        || other.helper == .started
       if isThere, isLeaving, other.stopStage != .abandoned { return true }
     }
     return false
   }
 
   /// True for a oneshot that has done its work and counts as up, also while its stop waits.
-  func isRemaining(_ service: Int) -> Bool {
+  func isRemaining(_ service: Int, evenStarting: Bool = false) -> Bool {
     let unit = units[service]
     guard !unit.isAlive, manifest.services[service].flags.contains(.remain) else { return false }
-    return unit.state == .ready || unit.stopStage == .ordered || unit.helper == .stop
+    return evenStarting || unit.state == .ready || unit.stopStage == .ordered
+      || unit.helper == .stop || unit.helper == .started
   }
 
   /// True while there is something of a service to stop.

@@ -33,8 +33,9 @@ public enum SupervisorMode: UInt8, Sendable {
 ///    timeout, and gives the process up ten seconds later; only its exit ends the life.
 /// 8. Shutdown sets every goal to `down`; from then on nothing starts, whatever happens.
 /// 9. A service may have one helper at a time, a process that runs one of its commands in a slot of
-///    its own: `pre` before the start, `post` after the end, both with the service down; `stop.exec`,
-///    `reload.exec` and looks at whether it is ready beside its main process.
+///    its own: `pre` before the start, `post` after the end, both with the service down; looks at
+///    whether it is ready, `started` before it counts as that, `reload.exec` and `stop.exec` beside
+///    its main process.
 /// 10. A `forking` service is up when its first process has exited 0 and left another, which is the
 ///    main process from then on; its life goes on under the next generation, so that a late word of
 ///    the process before is not taken for one of this.

@@ -25,16 +25,18 @@ enum Alarm: UInt8, Sendable {
   case kill
   /// Asked to end for not being ready, silent or overdue: KILL.
   case abort
-  /// A command before the start or after the end has taken too long.
+  /// A command of the service has taken too long.
   case helper
   /// RELOADING=1 may follow the signal of a reload.
   case reloadSignal
   /// READY=1 should have followed RELOADING=1.
   case reload
+  /// Nothing is due: a command that has taken too long was killed, and its end is near.
+  case helperKilled
 }
 
 /// What a service's second process, one of its commands, runs for.
-enum HelperRole: UInt8, Sendable {
+public enum HelperRole: UInt8, Sendable {
   case none
   /// `pre`: the start waits for it.
   case pre
@@ -50,6 +52,22 @@ enum HelperRole: UInt8, Sendable {
   case probe
   /// A look into the pid file of a daemon.
   case pidFile
+  /// `started`: what is ready counts as that once they have ended well.
+  case started
+}
+
+/// Which command of a service.
+public struct CommandID: Equatable, Sendable {
+  /// What it runs for.
+  public var role: HelperRole
+  /// Its number where there are several.
+  public var index: UInt8
+
+  /// A command.
+  public init(_ role: HelperRole, _ index: UInt8 = 0) {
+    self.role = role
+    self.index = index
+  }
 }
 
 /// How far stopping has come.

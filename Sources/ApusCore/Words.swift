@@ -204,7 +204,6 @@ extension Reason {
       }
       writer.text(" before it was ready")
     case .busy: writer.text("a command of the service is still running")
-    case .reloadTimeout: writer.text("reload: timed out, the command was killed")
     }
   }
 

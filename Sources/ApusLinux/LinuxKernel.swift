@@ -212,7 +212,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       tellBound()
       return spawn(id, service: service)
     case .run(let id, let service, let command, let end):
-      return run(id, service: service, command: command, after: end)
+      return run(id, service: service, command, after: end)
     case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
     case .release(let id): release(id)

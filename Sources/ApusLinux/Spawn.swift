@@ -18,25 +18,25 @@ struct SpawnRefusal: Error {
 extension LinuxKernel {
   /// Starts a process: fills a plan, makes the child and watches it.
   mutating func spawn(_ id: InstanceID, service: UInt16) -> Outcome {
-    start(id, service, command: nil)
+    start(id, service, CommandID(.none))
   }
 
   /// Starts one of a service's commands, with the service's rights but without its sockets.
   mutating func run(
-    _ id: InstanceID, service: UInt16, command: TableRange, after end: ExitReport?
+    _ id: InstanceID, service: UInt16, _ command: CommandID, after end: ExitReport?
   ) -> Outcome {
     facts = HelperFacts(pid: table.processes.at(Int(service))?.pid ?? 0, end: end)
     defer { facts = nil }
     scratch.reset()
     if let end, end.isSignal { scratch.signal(end.number) }
-    return start(id, service, command: command)
+    return start(id, service, command)
   }
 
-  private mutating func start(_ id: InstanceID, _ service: UInt16, command: TableRange?)
+  private mutating func start(_ id: InstanceID, _ service: UInt16, _ command: CommandID)
     -> Outcome
   {
     do throws(SpawnRefusal) {
-      let pid = try makeChild(id, service: service, command: command)
+      let pid = try makeChild(id, service: service, command)
       return .event(.spawned(id, pid: pid))
     } catch {
       return .event(.spawnRefused(id, step: error.step, errno: error.errno))
@@ -44,8 +44,9 @@ extension LinuxKernel {
   }
 
   private mutating func makeChild(
-    _ id: InstanceID, service index: UInt16, command: TableRange?
+    _ id: InstanceID, service index: UInt16, _ command: CommandID
   ) throws(SpawnRefusal) -> Int32 {
+    let isMain = command.role == .none
     guard var service = manifest.services.at(Int(index)),
       var account = accounts.account(of: service),
       var process = table.process(id) ?? table.unused(id)
@@ -58,25 +59,24 @@ extension LinuxKernel {
     if let failure = account.failure {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }
-    let isMarked = command == nil && NotifyChannels.reports(service, of: manifest)
+    let isMarked = isMain && NotifyChannels.reports(service, of: manifest)
     let life = UInt64(id.slot) << 16 | UInt64(id.generation & 0xffff)
     mark = isMarked ? UInt64(CAPUS_MARK) | life & (UInt64(CAPUS_MARK) - 1) : 0
-    storeOwner = command == nil && manifest.extras(of: service).fdStore > 0 ? Int32(index) : -1
-    if let command {
-      service.exec = command
+    storeOwner = isMain && manifest.extras(of: service).fdStore > 0 ? Int32(index) : -1
+    if isMain {
+      try openChannel(index)
+    } else {
+      service.exec = manifest.command(command, of: service)?.exec ?? .none
       service.listeners = .none
       service.flags.remove(.accept)
       service.flags.remove(.socketStdio)
-      service.flags.insert(.helper)
-    } else {
-      try openChannel(index)
     }
     openOutput(index, account)
     account.rights.confine(manifest.sandbox(of: service), standing: own.permitted)
     guard let slot = memory.take() else { throw SpawnRefusal(step: .clone, errno: .again) }
     do throws(SpawnRefusal) {
       process.service = index
-      try launch(id, service, account, &process, slot: slot, isMain: command == nil)
+      try launch(id, service, account, &process, slot: slot, command)
     } catch {
       memory.giveBack(slot)
       if table.isMain(id.slot), process.connection >= 0 { _ = capus_close(process.connection) }
@@ -90,7 +90,7 @@ extension LinuxKernel {
     process.flight = slot
     process.session = process.pid
     process.mark = mark
-    if command == nil { clearStatus(of: index) }
+    if isMain { clearStatus(of: index) }
     process.isForeign = false
     table.set(id.slot, process)
     watchReady(id.slot, process)
@@ -104,8 +104,9 @@ extension LinuxKernel {
   /// Everything that can fail, in an order in which nothing half made remains.
   private mutating func launch(
     _ id: InstanceID, _ service: Service, _ account: Account, _ process: inout Process, slot: UInt8,
-    isMain: Bool
+    _ command: CommandID
   ) throws(SpawnRefusal) {
+    let isMain = command.role == .none
     if isMain, !service.accepts { try openReady(service, &process) }
     defer {
       if readyPipe >= 0 { _ = capus_close(readyPipe) }
@@ -115,7 +116,7 @@ extension LinuxKernel {
     defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings,
-      hasGroup: group >= 0, isExposed: capus_memory_is_exposed() == 1)
+      hasGroup: group >= 0, isExposed: capus_memory_is_exposed() == 1, command: command)
     guard let memory = unsafe memory.plan(of: slot),
       let plan = unsafe encode(
         service, account, process, peer: table.peer(of: id.slot),

@@ -364,10 +364,9 @@ extension LinuxKernel {
     var most = max(Int(service.exec.count), Int(manifest.stop(of: service).exec.count))
     most = max(most, Int(manifest.range(extras.reload, 1)?.count ?? 0))
     most = max(most, Int(manifest.range(extras.ready, 3)?.count ?? 0))
-    for list in 0..<2 {
-      for index in (list == 0 ? extras.pre : extras.post).indices {
-        let command = TableRange(packed: manifest.values.at(index) ?? 0)
-        most = max(most, Int(command.count))
+    for list in 0..<3 {
+      for index in (list == 0 ? extras.pre : list == 1 ? extras.started : extras.post).indices {
+        most = max(most, Int(manifest.commands.at(index)?.exec.count ?? 0))
       }
     }
     return most

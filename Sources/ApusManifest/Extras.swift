@@ -26,8 +26,10 @@ public struct Extras: Equatable, Sendable {
   public var sandbox = Record.none
   /// `log`: ring, file, fileMax, keep, rate.
   public var log = Record.none
-  /// Commands before the start, as packed ranges of `Manifest.values`.
+  /// Commands before the start, as entries of `Manifest.commands`.
   public var pre = TableRange.none
+  /// Commands after readiness.
+  public var started = TableRange.none
   /// Commands after the stop.
   public var post = TableRange.none
   public var fdStore: UInt16 = 0

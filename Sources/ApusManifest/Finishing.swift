@@ -76,6 +76,7 @@ extension LoadedManifest {
     fit(&manifest.streams)
     fit(&manifest.directories)
     fit(&manifest.extras)
+    fit(&manifest.commands)
     fit(&manifest.values)
     fit(&manifest.missing)
     fit(&manifest.system.mounts)

@@ -7,7 +7,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   case exec, type, remain, pidFile, start, listen, accept, stdio
   case maxConnections, maxConnectionsPerSource, trigger, idleStop, reclaim
   case needs, wants, after, ready, restart, successExit, onFailure, critical
-  case stop, reload, pre, post, watchdog, runtimeMax, fdStore, timer, conditions
+  case stop, reload, pre, started, post, watchdog, runtimeMax, fdStore, timer, conditions
   case user, group, groups, capabilities, noNewPrivileges, secureBits, umask, rlimits
   case nice, oomScoreAdjust, scheduler, ioPriority, cpuAffinity, cgroup, sandbox
   case environment, environmentFile, workingDirectory, directories
@@ -19,7 +19,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
     exec type remain pidFile start listen accept stdio \
     maxConnections maxConnectionsPerSource trigger idleStop reclaim \
     needs wants after ready restart successExit onFailure critical \
-    stop reload pre post watchdog runtimeMax fdStore timer conditions \
+    stop reload pre started post watchdog runtimeMax fdStore timer conditions \
     user group groups capabilities noNewPrivileges secureBits umask rlimits \
     nice oomScoreAdjust scheduler ioPriority cpuAffinity cgroup sandbox \
     environment environmentFile workingDirectory directories \

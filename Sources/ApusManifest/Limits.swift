@@ -10,6 +10,8 @@ public enum ManifestLimits {
   public static let sockets = 64
   /// Strings of one argv.
   public static let arguments = 256
+  /// Commands of one of `pre`, `started` and `post`.
+  public static let commands = 64
   /// Bytes of one service's environment, names, values, `=` and NUL included.
   public static let environmentBytes = 65536
   /// Entries of any other list or map.

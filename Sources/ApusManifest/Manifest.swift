@@ -33,6 +33,8 @@ public import ApusBase
   public var directories: Rows<Directories> = Rows(repeating: Directories(), count: 1)
   /// Keys few services use; entry 0 is the default.
   public var extras: Rows<Extras> = Rows(repeating: Extras(), count: 1)
+  /// Commands of `pre`, `started` and `post`.
+  public var commands: Rows<ServiceCommand> = Rows()
   /// Members of records and options of listeners; entry 0 stands for none.
   public var values: Rows<Int64> = Rows(repeating: 0, count: 1)
   /// Names in `wants` and `after` that no service has.

@@ -25,6 +25,7 @@ extension Decoder {
       exactlyOne(
         node, record(node, "signal exec", "Sc", &extras.reload, member: "signal"), "signal or exec")
     case .pre: extras.pre = commands(node)
+    case .started: extras.started = commands(node)
     case .post: extras.post = commands(node)
     case .timer:
       let given = record(
@@ -181,16 +182,36 @@ extension Decoder {
     return start << 32 | family << 16 | Int64(port)
   }
 
-  /// A list of commands, as packed ranges of `Manifest.values`.
+  /// A list of commands, each an argv or an object with it.
   private mutating func commands(_ node: JSONNode) -> TableRange {
-    let start = tables.values.count
+    let start = tables.commands.count
     if document.kind(node) == .string {
       wrongKind(node, "an array", cure: Decoder.array(of: listed(node, splits: true)))
       return .none
     }
     var cursor = array(node)
-    while let element = element(&cursor) { tables.values.append(Record.pack(command(element))) }
-    return TableRange(start: UInt32(start), count: UInt32(tables.values.count - start))
+    while let element = element(&cursor, most: ManifestLimits.commands) {
+      var result = ServiceCommand()
+      if document.kind(element) == .object {
+        var exec: JSONNode?
+        var members = object(element)
+        while let key = next(&members, Words("exec mayFail timeout")) {
+          switch key {
+          case 0:
+            exec = members.value
+            result.exec = command(members.value)
+          case 1: if let value = bool(members.value) { result.mayFail = value }
+          default:
+            if let time = duration(members.value, least: .milliseconds(1)) { result.timeout = time }
+          }
+        }
+        if exec == nil { error(element, "the key \"exec\" is missing") }
+      } else {
+        result.exec = command(element)
+      }
+      tables.commands.append(result)
+    }
+    return TableRange(from: start, to: tables.commands.count)
   }
 
   /// One string or a list of them, as a packed run of `Manifest.texts`.

@@ -60,6 +60,22 @@ public struct ExitStatus: Equatable, Sendable {
   }
 }
 
+/// A command around the life of a service: an element of `pre`, `started` or `post`.
+public struct ServiceCommand: Equatable, Sendable {
+  /// argv.
+  public var exec: TableRange
+  /// How long it may take; then it is killed with all that it has started.
+  public var timeout: Interval
+  /// Its failure is logged and changes nothing.
+  public var mayFail = false
+
+  /// A command that has to end well within that time.
+  public init(exec: TableRange = .none, timeout: Interval = .seconds(30)) {
+    self.exec = exec
+    self.timeout = timeout
+  }
+}
+
 /// Which processes a stop signals.
 public enum StopScope: UInt8, Sendable {
   /// The signal to every process of the service, then KILL to every one.

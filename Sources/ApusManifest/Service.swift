@@ -47,8 +47,6 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let masked = ServiceFlags(rawValue: 64)
   /// `"stdio": "socket"`: standard input and output are the socket, and no LISTEN_* is set.
   public static let socketStdio = ServiceFlags(rawValue: 256)
-  /// Not of an entry: this is a command of the service in place of its main process.
-  public static let helper = ServiceFlags(rawValue: 1024)
   /// Not of an entry: another manifest, which is to follow, does not have it in the same way.
   public static let leaving = ServiceFlags(rawValue: 2048)
   /// `main`: the exit code of `apus run` in a container is this service's.

@@ -67,9 +67,7 @@ struct Checker {
       return Violation(1, "\(instance.id) has ended and is not released")
     }
     guard !supervisor.hasWork else { return nil }
-    var inFlight = 0
-    for case let instance? in world.instances where !instance.hasLanded { inFlight += 1 }
-    guard inFlight < Limits.spawnsInFlight else { return nil }
+    guard world.inFlight < Limits.spawnsInFlight else { return nil }
     for (slot, connection) in world.held.enumerated() where connection != nil {
       let service = supervisor.report(connection: slot - manifest.services.count)?.service
       // One whose step has failed keeps its place until it has ended, one that runs until that is told.
@@ -154,7 +152,7 @@ struct Checker {
       if supervisor.hasWork { return nil }
       return checkWaiting(service, report, world, supervisor)
     case .starting:
-      if !isAlive, !isHelped, !supervisor.hasWork, inFlight(world) < Limits.spawnsInFlight {
+      if !isAlive, !isHelped, !supervisor.hasWork, world.inFlight < Limits.spawnsInFlight {
         return broken("no process")
       }
     case .ready:
@@ -180,10 +178,6 @@ struct Checker {
       }
     }
     return nil
-  }
-
-  private func inFlight(_ world: World) -> Int {
-    world.instances.reduce(0) { $0 + ($1?.hasLanded == false ? 1 : 0) }
   }
 
   // What is waited for must really be missing.

@@ -29,6 +29,10 @@ public struct ServiceFacts: Sendable {
   var isStopAsked = false
   /// Whether the last main process ended well, as far as anybody can see from outside.
   var hasEndedWell = false
+  /// What has become of its commands.
+  var commands = CommandFacts()
+  /// The main process has said READY=1.
+  var hasSaidReady = false
   /// How often what it had parked was closed.
   public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.
@@ -172,7 +176,7 @@ struct Instance {
   var isInFlight = true
   /// The supervisor was told that it is before execve(2) no more.
   var hasLanded = false
-  /// It was sent a signal that is to end it before the end of the board was ordered: for being idle,
+  /// It was asked to end, by a signal or a command, before the end of the board was ordered: for being idle,
   /// silent or late. What follows of that is no part of the shutdown and its order.
   var wasEnding = false
 }

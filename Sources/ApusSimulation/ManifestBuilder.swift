@@ -21,6 +21,12 @@ public struct ManifestBuilder {
     public var stop = Stop()
     /// Its rarer keys.
     public var extras = Extras()
+    /// Its `pre`, `started` and `post` keys, without programs.
+    public var pre: [ServiceCommand] = []
+    public var started: [ServiceCommand] = []
+    public var post: [ServiceCommand] = []
+    /// Whether it has a command that asks it to end.
+    public var hasStopCommand = false
     /// `needs`, by index.
     public var needs: [ServiceIndex] = []
     /// `wants`, by index.
@@ -84,6 +90,10 @@ public struct ManifestBuilder {
     draft.extras.successExit = statuses(draft.successExit)
     draft.service.restart = UInt16(manifest.restarts.count)
     manifest.restarts.append(draft.restart)
+    draft.extras.pre = commands(draft.pre, name)
+    draft.extras.started = commands(draft.started, name)
+    draft.extras.post = commands(draft.post, name)
+    if draft.hasStopCommand { draft.stop.exec = texts(["/bin/\(name)-stop"]) }
     draft.service.stop = UInt16(manifest.stops.count)
     manifest.stops.append(draft.stop)
     draft.service.extras = UInt16(manifest.extras.count)
@@ -113,6 +123,15 @@ public struct ManifestBuilder {
     let start = manifest.texts.count
     for entry in entries { manifest.texts.append(entry) }
     return TableRange(start: UInt32(start), count: UInt32(entries.count))
+  }
+
+  private mutating func commands(_ commands: [ServiceCommand], _ name: String) -> TableRange {
+    let start = manifest.commands.count
+    for var command in commands {
+      command.exec = texts(["/bin/\(name)-command"])
+      manifest.commands.append(command)
+    }
+    return TableRange(start: UInt32(start), count: UInt32(commands.count))
   }
 
   private mutating func links(_ services: [ServiceIndex]) -> TableRange {

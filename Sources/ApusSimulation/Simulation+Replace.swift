@@ -35,6 +35,7 @@ extension Simulation {
       if world.listeners.indices.contains(listener) { new.place(listener: listener) }
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
+    world.forgetHelpers(new, isTorn: isTorn)
     let inFlight = world.forgetSupervisor()
     supervisor = new
     try deliver(.begin)

@@ -271,10 +271,12 @@ extension ByteWriter {
       text("spawn")
       instance(id)
       pair("s", service)
-    case .run(let id, let service, _, _):
+    case .run(let id, let service, let command, _):
       text("run")
       instance(id)
       pair("s", service)
+      pair("role", command.role.rawValue)
+      pair("index", command.index)
     case .signal(let id, let number, let scope):
       text("signal")
       instance(id)

@@ -46,6 +46,10 @@ struct Variants {
         draft.restart = part.draft.restart
         draft.stop = part.draft.stop
         draft.extras = part.draft.extras
+        draft.pre = part.draft.pre
+        draft.started = part.draft.started
+        draft.post = part.draft.post
+        draft.hasStopCommand = part.draft.hasStopCommand
         let (name, exec) = (draft.service.name, draft.service.exec)
         draft.service = part.draft.service
         draft.service.name = name

@@ -8,6 +8,10 @@ extension Workload {
     _ random: inout Random, _ reduction: Reduction
   ) -> ManifestBuilder {
     var builder = ManifestBuilder()
+    // Drawn from a copy, so that seeds of the past stay what they are otherwise.
+    var commands = random
+    commands = Random(seed: commands.next() ^ 0xC033)
+    let hasCommands = commands.chance(400)
     let count = 1 + random.below(12)
     for index in 0..<count {
       builder.service("s\(index)") { draft in
@@ -55,6 +59,7 @@ extension Workload {
         }
         draft.stop.timeout = .milliseconds(random.time(10, 5_000))
         draft.stop.scope = random.pick([.all, .all, .mixed, .main])
+        if hasCommands, !draft.service.accepts { addCommands(&draft, &commands) }
         if reduction.services.contains(index) { draft.service.flags.insert(.masked) }
       }
     }
@@ -89,6 +94,21 @@ extension Workload {
     if random.chance(300) {
       builder.change { $0.system.minimumUptime = .seconds(random.time(1, 120)) }
     }
+  }
+
+  private static func addCommands(_ draft: inout ManifestBuilder.Draft, _ random: inout Random) {
+    func commands(_ random: inout Random) -> [ServiceCommand] {
+      guard random.chance(300) else { return [] }
+      return (0..<1 + random.below(3)).map { _ in
+        var command = ServiceCommand(timeout: .milliseconds(random.time(1, 5_000)))
+        command.mayFail = random.chance(300)
+        return command
+      }
+    }
+    draft.pre = commands(&random)
+    draft.started = commands(&random)
+    draft.post = commands(&random)
+    draft.hasStopCommand = random.chance(200)
   }
 
   /// Services that are never ready, and such that start each other when they fail.

@@ -107,6 +107,14 @@ public final class Workload {
     let world = simulation.world
     for moment in 0..<10 { world.after(Int64(moment) * 5_000_000) { $0.press() } }
     world.behaviour = { _, _, random in Self.script(&random) }
+    world.commandBehaviour = { _, _, random in
+      var script = CommandScript()
+      if random.chance(500) { script.life = random.time(0, 2_000_000) }
+      if random.chance(40) { script.life = .max / 2 }
+      if random.chance(150) { script.code = 1 }
+      if random.chance(30) { script.failure = Script.Failure(.execute, .noEntry) }
+      return script
+    }
     if random.chance(600), !reduction.isCalm { world.chaos = .wild }
     drawFaults(world)
     let services = world.manifest.services.count
@@ -222,6 +230,7 @@ public final class Workload {
     world.faults = []
     world.chaos = Chaos()
     world.behaviour = { _, _, _ in Self.calmScript }
+    world.commandBehaviour = nil
     if let last {
       simulation.failsToApply = { false }
       world.disk = last
@@ -241,7 +250,11 @@ public final class Workload {
     }
     for (index, request) in simulation.world.requests.enumerated()
     where request.answer == nil && !request.isGone && request.isHeard {
-      throw simulation.failure(Violation(5, "request \(index) was never answered"))
+      let request = request.request
+      let state = request.service.map { simulation.supervisor.state(of: Int($0)) }
+      let what = "\(request.action) of service \(request.service ?? .max), \(state ?? .invalid) now"
+      throw simulation.failure(
+        Violation(5, "request \(index) was never answered: \(what)"))
     }
     return simulation
   }
@@ -280,6 +293,7 @@ public final class Workload {
           world.faults = []
           world.chaos = Chaos()
           world.behaviour = { _, _, _ in Self.calmScript }
+          world.commandBehaviour = nil
           world.horizon = world.time + Self.calm
         case 2 where world.shutdownOrdered == nil:
           world.request(.reboot)

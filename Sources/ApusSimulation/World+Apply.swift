@@ -48,6 +48,7 @@ extension World {
   /// Moves everything to its place in the table of another manifest.
   func move(to next: Manifest, _ moves: Moves, _ slots: [Int?]) {
     let base = helperBase
+    orders += 1
     let ended = exits.compactMap { exit in
       helpers[exit.id.slot].flatMap { $0.id == exit.id ? ($0.serial, exit.report) : nil }
     }.map { (serial: $0.0, report: $0.1) }
@@ -82,7 +83,6 @@ extension World {
       }
     }
     reports.removeAll { if case .orphanReaped = $0 { false } else { true } }
-    notices = []
     lateReports = []
     control = []
     recentlyUnwatched = []
@@ -99,6 +99,7 @@ extension World {
     generations = Array(repeating: nil, count: count)
     heldGenerations = Pairs()
     var newExits: [(id: InstanceID, report: ExitReport)] = []
+    var newNotices: [Event] = []
     for slot in old.indices {
       let to = slots.indices.contains(slot) ? slots[slot] : nil
       if slot < moves.namesakes.count, let namesake = moves.namesakes[slot] {
@@ -125,8 +126,13 @@ extension World {
       }
       instances[to] = instance
       for exit in exits where exit.id == id { newExits.append((instance.id, exit.report)) }
+      // Channels are kept, and what is queued in them.
+      for case .notified(id, let notice) in notices {
+        newNotices.append(.notified(instance.id, notice))
+      }
     }
     exits = newExits
+    notices = newNotices
   }
 
   /// What no KILL has ended is an orphan from now on.

@@ -8,23 +8,51 @@ struct Helper: Sendable {
   var id: InstanceID
   /// Tells it from all others, whatever slot it moves to.
   let serial: UInt64
+  let command: CommandID
   var hasEnded = false
+  /// The supervisor was told that it is before execve(2) no more.
+  var hasLanded = false
+}
+
+/// What a command of a service does.
+public struct CommandScript: Sendable {
+  /// How long it lasts, in microseconds.
+  public var life: Int64 = 1000
+  /// How it ends by itself.
+  public var code: UInt8 = 0
+  /// The step that fails on its way.
+  public var failure: Script.Failure?
+
+  /// One that ends well at once.
+  public init() {}
 }
 
 extension World {
   /// A helper reaches execve(2) at once and ends a little later.
-  func runHelper(_ id: InstanceID, _ command: TableRange) -> Outcome {
+  func runHelper(_ id: InstanceID, _ service: ServiceIndex, _ command: CommandID) -> Outcome {
     if helpers[id.slot] != nil { violate(5, "a helper is started in a slot that is in use") }
+    if Int(id.slot) != helperBase + service { violate(5, "a helper has another service's slot") }
+    checkCommand(command, of: service)
+    if let refusal = refusal(of: service) {
+      noteEnd(of: command, of: service, isGood: false)
+      refusedCommands[id.slot] = id
+      return .event(.spawnRefused(id, step: refusal.step, errno: refusal.errno))
+    }
+    if command.role == .stop, shutdownOrdered == nil, instances.indices.contains(service) {
+      instances[service]?.wasEnding = true
+    }
     serial += 1
     let serial = serial
-    helpers[id.slot] = Helper(id: id, serial: serial)
+    helpers[id.slot] = Helper(id: id, serial: serial, command: command)
     helperStarts += 1
-    let service = Int(id.slot) - helperBase
     let pid = 100_000 + Int32(id.slot)
-    var code = helperCodes[service] ?? 0
-    if command == TableRange(start: 0, count: 0), pidFiles[service] == nil { code = 1 }
-    let life = helperLives[service] ?? 1000
-    if let failure = helperFailures[service] {
+    var script = commandBehaviour?(service, command, &random) ?? CommandScript()
+    if let code = helperCodes[service] { script.code = code }
+    if command.role == .pidFile, pidFiles[service] == nil { script.code = 1 }
+    if let life = helperLives[service] { script.life = life }
+    let (life, code) = (script.life, script.code)
+    if let failure = helperFailures[service] ?? script.failure {
+      services[service].commands.isConditional = failure.step == .condition
       after(100, freezes: true) { world in
         world.reportHelper(serial) {
           .executionFailed($0, step: failure.step, errno: failure.errno)
@@ -63,6 +91,9 @@ extension World {
   private func endHelper(_ serial: UInt64, _ report: ExitReport) {
     guard let helper = helper(serial), !helper.hasEnded else { return }
     helpers[helper.id.slot]?.hasEnded = true
+    noteEnd(
+      of: helper.command, of: Int(helper.id.slot) - helperBase,
+      isGood: !report.isSignal && report.number == 0)
     exits.append((helper.id, report))
   }
 
@@ -104,6 +135,7 @@ extension World {
     notice.flags = flags
     notice.watchdogUs = watchdogUs
     notice.mainPid = mainPid
+    if flags.contains(.ready) { services[service].hasSaidReady = true }
     notices.append(.notified(instance.id, notice))
   }
 }

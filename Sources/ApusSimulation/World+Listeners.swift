@@ -30,6 +30,7 @@ extension World {
 
   /// Hangs a listener up, as when its network interface goes: EPOLLHUP without EPOLLIN.
   public func hangUp(_ listener: ListenerIndex) {
+    orders += 1
     if listeners.indices.contains(listener) { listeners[listener].isBroken = true }
   }
 
@@ -114,6 +115,7 @@ extension World {
       violate(3, "unbind of listener \(id), which is not bound")
       return .done
     }
+    orders += 1
     if listeners[index].isWatched { stopWatching(index) }
     listeners[index].isBound = false
     listeners[index].isBroken = false

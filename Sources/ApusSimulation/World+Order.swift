@@ -18,7 +18,8 @@ extension World {
         where listeners[listener].bindAttempts.isEmpty {
           violate(8, "service \(service) is started before listener \(listener) of \(needed)")
         }
-      } else if !services[needed].isUp, !services[needed].isSkipped,
+      } else if !services[needed].isUp || services[needed].commands.startedLeft > 0,
+        !services[needed].isSkipped,
         max(services[needed].ends.last ?? .zero, services[needed].stoppedAt) < accepted
       {
         violate(8, "service \(service) is started before \(needed), which it needs")

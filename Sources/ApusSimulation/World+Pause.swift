@@ -28,6 +28,7 @@ extension World {
   /// An operator asks for something.
   func noteOrder(_ action: Request.Action, _ service: ServiceIndex) {
     guard services.indices.contains(service) else { return }
+    orders += 1
     switch action {
     case .stop: askToStop(service)
     case .restart:
@@ -74,6 +75,7 @@ extension World {
     guard let service = message.service.map({ Int($0) }) else { return }
     switch message.kind {
     case .stopping:
+      orders += 1
       let isMeant =
         shutdownOrdered != nil || message.reason.isOfNobody
         || manifest.services[service].flags.contains(.leaving)

@@ -68,6 +68,7 @@ extension World {
     if accepts, held[slot] == nil {
       violate(3, "slot \(slot) is started without its connection")
     }
+    if isMain { checkCommandsBeforeStart(of: service) }
     checkOrder(service, slot: slot)
     checkPause(service)
     services[service].attempts.append(time)
@@ -91,7 +92,7 @@ extension World {
     }
   }
 
-  private func refusal(of service: ServiceIndex) -> (step: SpawnStepKind, errno: Errno)? {
+  func refusal(of service: ServiceIndex) -> (step: SpawnStepKind, errno: Errno)? {
     var step = SpawnStepKind.clone
     let fault = strikes { place in
       guard case .spawn(let which, let at) = place, which ?? UInt16(service) == service
@@ -210,6 +211,7 @@ extension World {
   func die(_ index: Int, _ serial: UInt64, _ report: ExitReport) {
     guard let process = process(index, serial), process.stage != .zombie else { return }
     cutConnections(of: process)
+    orders += 1
     processes[index]?.stage = .zombie
     trace.write(at: clock) { line in
       line.text("end")

@@ -165,8 +165,10 @@ extension World {
 
   /// The supervisor is about to be told: from here on rules that depend on it hold.
   public func note(_ event: Event) {
+    noteCommand(event)
     switch event {
     case .request(let client, let request):
+      if request.action == .apply { orders += 1 }
       if shutdownOrdered == nil, let index = requests.lastIndex(where: { $0.client == client }) {
         requests[index].isHeard = true
         if !request.onlyWait, request.connection == 0, let service = request.service {

@@ -82,6 +82,12 @@ public final class World: Kernel {
   public var helperLives = Pairs<ServiceIndex, Int64>()
   /// Steps of the helpers' children that fail, by service.
   public var helperFailures = Pairs<ServiceIndex, Script.Failure>()
+  /// What they do of which none of these says anything; they end well at once unless it is set.
+  public var commandBehaviour: ((ServiceIndex, CommandID, inout Random) -> CommandScript)?
+  /// The lives of commands that were not to be made, by slot.
+  var refusedCommands = Pairs<UInt16, InstanceID>()
+  /// How often something has come for which a service may be ended on its way, or wait.
+  var orders = 0
   /// What the pid files of daemons say; without one, that there is none yet.
   public var pidFiles = Pairs<ServiceIndex, Int32>()
   /// Pids that were named as a main process and are none of the service's.
@@ -244,11 +250,13 @@ public final class World: Kernel {
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)
     case .spawn(let id, let service): return spawn(id, service: Int(service))
-    case .run(let id, _, let command, _): return runHelper(id, command)
+    case .run(let id, let service, let command, _): return runHelper(id, Int(service), command)
     case .emptyStore(let service):
       services[Int(service)].storesEmptied += 1
       return .done
     case .adopt(let id, let pid): return adopt(id, pid)
+    // In the step that has asked for it nobody knows yet.
+    case .signal(let id, _, _) where refusedCommands[id.slot] == id: return .done
     case .signal(let id, let number, _) where helpers[id.slot] != nil:
       return signalHelper(id, number)
     case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)
@@ -264,6 +272,7 @@ public final class World: Kernel {
         orderShutdown(PowerAction(rawValue: UInt8(truncatingIfNeeded: message.reason.value)))
       }
       checkIdleStop(message)
+      checkReadiness(message)
       if messages.count < messageLimit { messages.append(message) }
       return .done
     case .rescue:

@@ -18,17 +18,20 @@ import Testing
   }
 
   private func kinds(
-    _ manifest: Manifest, _ rights: Rights, _ surroundings: Surroundings? = nil
+    _ manifest: Manifest, _ rights: Rights, _ command: CommandID = CommandID(.none),
+    _ surroundings: Surroundings? = nil
   ) -> [SpawnStepKind] {
-    steps(manifest, rights, surroundings).map(\.kind)
+    steps(manifest, rights, surroundings, command).map(\.kind)
   }
 
   private func steps(
-    _ manifest: Manifest, _ rights: Rights, _ surroundings: Surroundings? = nil
+    _ manifest: Manifest, _ rights: Rights, _ surroundings: Surroundings? = nil,
+    _ command: CommandID = CommandID(.none)
   ) -> [SpawnStep] {
     var plan = SpawnPlan()
     plan.build(
-      manifest.services[0], of: manifest, rights: rights, surroundings: surroundings ?? nothing)
+      manifest.services[0], of: manifest, rights: rights, surroundings: surroundings ?? nothing,
+      command: command)
     #expect(plan.isComplete)
     return plan.steps
   }
@@ -78,15 +81,14 @@ import Testing
     let first: [SpawnStepKind] = [.condition, .condition, .session, .environment, .directories]
     #expect(Array(kinds(manifest, rights()).prefix(5)) == first)
     // A command of the service comes after its first process.
-    manifest.services[0].flags.insert(.helper)
-    #expect(kinds(manifest, rights()).first == .session)
+    #expect(kinds(manifest, rights(), CommandID(.pre)).first == .session)
     // With commands before the start the first of them is that.
-    manifest.values[10] = 1
-    manifest.extras[0].pre = TableRange(start: 10, count: 1)
-    #expect(Array(kinds(manifest, rights()).prefix(5)) == first)
-    manifest.services[0].flags.remove(.helper)
-    manifest.services[0].exec = TableRange(start: 1, count: 1)
-    #expect(kinds(manifest, rights()).first == .session)
+    manifest.commands = [ServiceCommand(exec: TableRange(start: 0, count: 1))]
+    manifest.extras[0].pre = TableRange(start: 0, count: 1)
+    #expect(Array(kinds(manifest, rights(), CommandID(.pre)).prefix(5)) == first)
+    for other in [CommandID(.none), CommandID(.pre, 1), CommandID(.post), CommandID(.started)] {
+      #expect(kinds(manifest, rights(), other).first == .session)
+    }
   }
 
   @Test(

@@ -79,6 +79,10 @@ private let schemaFile = root.appending(
       let found = keys(find("service.\(key)"))
       #expect(words.count > 1 && words == found, "\(key): \(words) \(found)")
     }
+    for key in ["pre", "started", "post"] {
+      #expect(
+        expected(service(#""\#(key)": [\#(unknown)]"#)) == keys(find("service.\(key).[]")))
+    }
     for key in ["watchdog", "memoryPressure"] {
       let words = expected(system(#""\#(key)": \#(unknown)"#))
       #expect(words.count > 1 && words == keys(find("system.\(key)")), "\(key)")

@@ -8,10 +8,12 @@ import Testing
 /// Commands of a service that run while apus is executed anew.
 @Suite struct HelperReplaceTests {
   private static let life =
-    #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "post": [["/z"], ["/w"]], "restart": "no", "#
+    #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]], "started": [["/s"], ["/t"]], "#
+    + #""post": [["/z"], ["/w"]], "restart": "no", "#
     + #""ready": {"exec": ["/r"], "interval": "100ms"}, "stop": {"exec": ["/s"]}}"#
 
-  /// A life with every kind of command: two before the start, five looks, one to stop, two after.
+  /// A life with every kind of command: two before the start, five looks, two after that, one
+  /// to stop, two after the end.
   private func live(_ services: String, _ prepare: (Simulation) -> Void) throws -> Simulation {
     let sim = try simulate(services: services)
     sim.always(Script())
@@ -36,7 +38,7 @@ import Testing
   func replaced() throws {
     let plain = try live(Self.life) { _ in }
     // Four looks find it not ready, the fifth does.
-    #expect(plain.world.helperStarts == 2 + 5 + 1 + 2)
+    #expect(plain.world.helperStarts == 2 + 5 + 2 + 1 + 2)
     var turns = 0
     _ = try live(Self.life) { sim in
       sim.replaces = {

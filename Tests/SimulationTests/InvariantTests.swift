@@ -293,6 +293,30 @@ import Testing
       } == 16)
   }
 
+  @Test("invariants 17 and 18: a command that runs twice, and a word that is lost, are caught")
+  func commands() throws {
+    let sim = try simulate(services: #""a": {"exec": ["/a"], "pre": [["/x"], ["/y"]]}"#)
+    sim.tamper = { effect in
+      guard case .run(let id, let service, let command, let end) = effect else { return [effect] }
+      return [.run(id, service: service, CommandID(command.role), after: end)]
+    }
+    #expect(caught(sim) == 17)
+    let other = try simulate(services: #""a": {"exec": ["/a"], "type": "notify"}"#)
+    other.always(Script().with { $0.saysReady = true })
+    other.tamper = { effect in
+      guard case .log(let message) = effect, message.kind == .ready else { return [effect] }
+      return [.log(Message(.exited, service: 0, reason: Reason(.notReady)))]
+    }
+    #expect(caught(other) == 18)
+  }
+
+  private func caught(_ sim: Simulation) -> Int? {
+    do {
+      try sim.run(for: .seconds(5))
+      return nil
+    } catch { return error.invariant }
+  }
+
   @Test("invariant 13: a record that does not say what is so is caught at the take-over")
   func record() throws {
     var caught: [Int] = []

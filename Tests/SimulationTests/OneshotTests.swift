@@ -73,7 +73,7 @@ import Testing
     try sim.run(for: .minutes(1))
     #expect(sim.world.requests[first].answer?.code == .failed)
     #expect(sim.world.requests[second].answer?.reason.kind == .busy)
-    #expect(sim.world.messages.contains { $0.reason.kind == .reloadTimeout })
+    #expect(sim.world.messages.contains { $0.reason.kind == .helperFailed && $0.reason.step == 2 })
     sim.world.helperLives[0] = nil
     let third = sim.world.request(.reload, 0)
     try sim.run(for: .seconds(1))

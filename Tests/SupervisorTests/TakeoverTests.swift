@@ -90,6 +90,30 @@ import Testing
     }
   }
 
+  @Test("started goes on, once, and the service is ready after it", arguments: Way.allCases)
+  func started(way: Way) throws {
+    for type in ["simple", "oneshot"] {
+      let exec = type == "simple" ? main : #"["/bin/sh", "-c", "echo main >>DIR/lines"]"#
+      let remain = type == "oneshot" ? #", "remain": true"# : ""
+      let board = try Board(
+        #"""
+        {"apus": 1, "services": {"x": {"exec": \#(exec), "type": "\#(type)"\#(remain),
+          "started": [\#(command("a")), {"exec": \#(command("b"))}]}}}
+        """#)
+      try board.wait("the first command") { lines(board).sorted() == ["a", "main"] }
+      try replace(board, way)
+      #expect(try board.state("x") == "starting")
+      try letGo(board, "a")
+      try board.wait("the second command") { lines(board).last == "b" }
+      #expect(try board.state("x") == "starting")
+      try letGo(board, "b")
+      try board.wait(for: "x", "ready")
+      #expect(lines(board).filter { $0 != "main" } == ["a", "a-end", "b", "b-end"])
+      #expect(lines(board).count == 5)
+      #expect(board.end() == 0)
+    }
+  }
+
   @Test("reload.exec goes on, once, and the service stays up", arguments: Way.allCases)
   func reload(way: Way) throws {
     let board = try Board(
