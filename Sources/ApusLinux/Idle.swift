@@ -43,8 +43,13 @@ extension LinuxKernel {
     else { return .done }
     var found = Idleness.idle
     if isFrozen, !isStill(id, process.pid) { found = .unfrozen }
+    // A daemon that handles the stop signal may still accept a connection, and never serve it.
+    let stop = Int32(manifest.stop(of: declared).signal)
+    let holdsOff =
+      isFrozen && found == .idle && capus_threads_that_die_of(process.pid, stop) == 0
     for index in declared.listeners.indices where found == .idle {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
+      if holdsOff, capus_hold_off(bound.fd) == 1 { listeners.listeners[index].isHeldOff = true }
       let traffic = capus_traffic(bound.fd, 1)
       if traffic == Int32(CAPUS_UNCONNECTED.rawValue) {
         if isFrozen { continue }
@@ -55,8 +60,18 @@ extension LinuxKernel {
         found = .busy
       }
     }
+    if found != .idle || !isFrozen {
+      for index in declared.listeners.indices { letIn(index) }
+    }
     let bytes = usage(of: id, service: service).memory ?? 0
     return .event(.idle(id, found, kilobytes: UInt32(clamping: bytes / 1024)))
+  }
+
+  /// Lets clients of a listener in again that were held off.
+  mutating func letIn(_ listener: Int) {
+    guard let bound = listeners.listeners.at(listener), bound.isHeldOff else { return }
+    capus_let_in(bound.fd)
+    listeners.listeners[listener].isHeldOff = false
   }
 
   /// Asks the kernel to say when memory is short: a trigger of psi(5), which needs Linux 4.20 with

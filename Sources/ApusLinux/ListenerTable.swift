@@ -10,6 +10,8 @@ struct BoundListener {
   /// Counts watches, so that readiness from before an unwatch is recognised.
   var generation: UInt32 = 0
   var isWatched = false
+  /// Its clients are held off while its service is being stopped for being idle.
+  var isHeldOff = false
   /// Processor time of the daemon at the last look, where that tells of traffic.
   var processorTime: Int64 = 0
   /// Who owns the node.
@@ -115,6 +117,7 @@ extension LinuxKernel {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0,
         let declared = manifest.listeners.at(index), declared.kind != .special
       else { continue }
+      letIn(index)
       if declared.flags.contains(.flush) { _ = capus_drain(bound.fd, 4096) }
       if capus_is_hung_up(bound.fd) != 0 {
         outcome = .event(.shutDownListener(listener: UInt16(truncatingIfNeeded: index)))
@@ -139,6 +142,8 @@ extension LinuxKernel {
   mutating func watch(_ index: UInt16) -> Outcome {
     guard var bound = listeners.listeners.at(Int(index)), !bound.isWatched else { return .done }
     if bound.fd < 0 { return .event(.watchFailed(listener: index, errno: .badDescriptor)) }
+    letIn(Int(index))
+    bound.isHeldOff = false
     bound.generation &+= 1
     let watch = Watch(.listener, index: index, generation: bound.generation)
     var events = CAPUS_READABLE

@@ -119,7 +119,7 @@ extension LinuxKernel {
     var number = number
     // A stopped process takes no other signal before it goes on, and then one of its threads may
     // accept a connection before that signal ends it.
-    if process.isHalted, number == 15, capus_threads_die_of(process.pid, 15) == 1 { number = 9 }
+    if process.isHalted, number == 15, capus_threads_that_die_of(process.pid, 15) > 1 { number = 9 }
     if scope == .all, number != 9, number != 18, number != 19 {
       process.isAskedToEnd = true
       table.set(id.slot, process)

@@ -193,7 +193,10 @@ extension LinuxKernel {
       return
     }
     _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
-    if isOpen { hold(listener: slot - table.mainCount, held.fd) }
+    if isOpen {
+      hold(listener: slot - table.mainCount, held.fd)
+      capus_let_in(held.fd)
+    }
   }
 
   @inline(never)

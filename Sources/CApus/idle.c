@@ -1,6 +1,7 @@
 #include "idle.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -213,7 +214,33 @@ int32_t capus_is_stopped(int32_t pid) {
          information.si_pid == pid;
 }
 
-int32_t capus_threads_die_of(int32_t pid, int32_t number) {
+/* Of this one filter only: a service may have put one of its own there. */
+static const struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+
+int32_t capus_hold_off(int32_t listener) {
+  struct sock_fprog program = {.len = 1, .filter = (struct sock_filter *)&nothing};
+  int domain = 0, type = 0, filters = 0;
+  socklen_t size = sizeof domain;
+  if (raw5(SYS_getsockopt, listener, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 ||
+      raw5(SYS_getsockopt, listener, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
+      (domain != AF_INET && domain != AF_INET6) || type != SOCK_STREAM)
+    return 0;
+  size = 0;
+  filters = (int)raw5(SYS_getsockopt, listener, SOL_SOCKET, SO_GET_FILTER, NULL, &size);
+  return filters >= 0 && size == 0 &&
+         raw5(SYS_setsockopt, listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) ==
+             0;
+}
+
+void capus_let_in(int32_t listener) {
+  struct sock_filter filter = {0};
+  socklen_t count = 1;
+  if (raw5(SYS_getsockopt, listener, SOL_SOCKET, SO_GET_FILTER, &filter, &count) == 0 &&
+      count == 1 && memcmp(&filter, &nothing, sizeof filter) == 0)
+    raw5(SYS_setsockopt, listener, SOL_SOCKET, SO_DETACH_FILTER, &count, sizeof count);
+}
+
+int32_t capus_threads_that_die_of(int32_t pid, int32_t number) {
   static const char *const masks[] = {"\nSigBlk:\t", "\nSigIgn:\t", "\nSigCgt:\t"};
   char path[32], text[4096];
   raw_text(raw_decimal(raw_text(path, "/proc/"), (uint32_t)pid), "/status");
@@ -225,7 +252,7 @@ int32_t capus_threads_die_of(int32_t pid, int32_t number) {
     return 0;
   text[count] = 0;
   const char *threads = strstr(text, "\nThreads:\t");
-  if (!threads || (threads += strlen("\nThreads:\t"), raw_number(&threads) < 2))
+  if (!threads)
     return 0;
   for (size_t index = 0; index < sizeof masks / sizeof *masks; index++) {
     const char *at = strstr(text, masks[index]);
@@ -237,7 +264,8 @@ int32_t capus_threads_die_of(int32_t pid, int32_t number) {
     if (mask >> (number - 1) & 1)
       return 0;
   }
-  return 1;
+  threads += strlen("\nThreads:\t");
+  return (int32_t)raw_number(&threads);
 }
 
 int64_t capus_processor_time(int32_t pid) {

@@ -4,6 +4,7 @@
  *   probe serve         accept on the passed listeners for ever, answer each with "PID NAME\n"
  *   probe once          accept one connection, answer it, exit 0
  *   probe drain         the same, but end with 0 on SIGTERM, and not while answering
+ *   probe linger        the same, and drop what it accepts within 0.1 s after SIGTERM, then end
  *   probe keep          the same, but leave each connection open until its other end closes
  *   probe inetd         answer on standard output with REMOTE_ADDR and the pid, exit 0
  *   probe hold          say peer, port and cookie on standard output, exit 0 when the client is
@@ -186,6 +187,26 @@ static void drain(void) {
       for (int index = 0; index < passed; index++)
         if (fds[index].revents)
           answer(fds[index].fd);
+  exit(0);
+}
+
+/* Answers until SIGTERM; what comes in the tenth of a second after it is accepted and dropped. */
+static void linger(void) {
+  struct pollfd listener = {.fd = 3, .events = POLLIN};
+  struct timespec now, end;
+  struct sigaction action = {.sa_handler = ask};
+  listeners();
+  sigaction(SIGTERM, &action, NULL);
+  while (!is_asked)
+    if (poll(&listener, 1, -1) > 0)
+      answer(3);
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  end.tv_nsec += 100000000;
+  do {
+    if (poll(&listener, 1, 10) > 0)
+      close(accept(3, NULL, NULL));
+    clock_gettime(CLOCK_MONOTONIC, &now);
+  } while ((now.tv_sec - end.tv_sec) * 1000000000 + now.tv_nsec < end.tv_nsec);
   exit(0);
 }
 
@@ -783,6 +804,8 @@ int main(int count, char **arguments) {
     listen_on(arguments[2], arguments[3]);
   if (!strcmp(deed, "drain"))
     drain();
+  if (!strcmp(deed, "linger"))
+    linger();
   if (!strcmp(deed, "keep"))
     keep();
   if (!strcmp(deed, "deaf"))
