@@ -40,7 +40,7 @@ enum StatusCommand {
       }
       if !services.isEmpty { try LogsCommand.show(last: 10, invocation, context: &context) }
     } else {
-      troubles(all, services, context: &context)
+      troubles(all, services, supervisor?.boots ?? BootsRecord(), context: &context)
       table(all, services, context: &context)
     }
     for name in missing { _ = Connection.noSuchService(name, context: &context) }
@@ -53,7 +53,8 @@ enum StatusCommand {
 
   /// Says first what is wrong with the services that follow: `2 failed, 1 socket in error`.
   private static func troubles(
-    _ all: Rows<ServiceReply>, _ services: Rows<Int>, context: inout Context
+    _ all: Rows<ServiceReply>, _ services: Rows<Int>, _ boots: BootsRecord,
+    context: inout Context
   ) {
     var (failed, invalid, masked, sockets) = (0, 0, 0, 0)
     for index in services {
@@ -68,6 +69,16 @@ enum StatusCommand {
     count(invalid, "invalid", "invalid", &isFirst, &context.output)
     count(sockets, "socket in error", "sockets in error", &isFirst, &context.output)
     count(masked, "masked", "masked", &isFirst, &context.output)
+    if !boots.isGood {
+      count(
+        Int(boots.failed), "boot ended before it was good", "boots ended before they were good",
+        &isFirst, &context.output)
+    }
+    if boots.isFallback {
+      context.output.writer.text(isFirst ? "" : ", ")
+      context.output.writer.text("the fallback manifest is in use")
+      isFirst = false
+    }
     if !isFirst { context.output.endLine() }
   }
 
@@ -219,6 +230,15 @@ enum StatusCommand {
       json.member("version", supervisor.version)
       json.member("uptimeUs", supervisor.uptimeUs)
       json.member("allocations", unsigned: supervisor.allocations)
+      let boots = supervisor.boots
+      if boots.limit > 0 || boots.isFallback {
+        json.beginObject("boots")
+        json.member("failed", Int64(boots.failed))
+        json.member("limit", Int64(boots.limit))
+        json.member("good", boots.isGood)
+        json.member("fallback", boots.isFallback)
+        json.endObject()
+      }
       json.endObject()
     } else {
       json.member("supervisor", nil)

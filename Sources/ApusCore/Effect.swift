@@ -76,6 +76,8 @@ public enum Effect: Equatable, Sendable {
   case replaceProgram(ClientID?)
   /// Read the wall clock. Comes back as `clock`, and from now on again whenever it is set.
   case readClock
+  /// The boot is good: the next one counts from the beginning.
+  case bootGood
   /// The board is up: everything that starts with it has started.
   case bootFinished
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.

@@ -112,7 +112,8 @@ extension Driver where K: ~Copyable {
       if cursor.next == 0 {
         frame.supervisorFrame(
           pid: kernel.pid, uptime: now - timeline.start, allocations: kernel.allocations,
-          manifest: supervisor.manifest.path, digests: supervisor.manifest.system.digests)
+          manifest: supervisor.manifest.path, digests: supervisor.manifest.system.digests,
+          boots: supervisor.boots)
         return true
       }
       if let report = supervisor.report(service: cursor.next - 1) {

@@ -83,6 +83,28 @@ extension Supervisor {
     }
   }
 
+  /// What `status` tells of this boot and those before it.
+  var boots: BootsRecord {
+    BootsRecord(
+      failed: failedBoots, limit: manifest.system.bootState.isEmpty ? 0 : manifest.system.bootLimit,
+      isGood: isBootGood, isFallback: manifest.isFallback)
+  }
+
+  /// Says once that the boot is good: it has lasted for `good.after`, and all of `good.needs` are up.
+  mutating func judgeBoot() {
+    let system = manifest.system
+    guard !isBootGood, phase == .running, mode == .system, !system.bootState.isEmpty else { return }
+    guard now >= .zero + system.goodAfter else {
+      return deadlines.set(goodKey, to: .zero + system.goodAfter)
+    }
+    for link in system.goodNeeds.indices {
+      if !isSatisfied(manifest.links.at(link).map(Int.init) ?? -1, hard: true) { return }
+    }
+    isBootGood = true
+    out.append(.bootGood)
+    if let service = system.goodService { order(.start, Int(service), by: .timer) }
+  }
+
   /// Says once that the board is up.
   mutating func finishBootIfSettled() {
     guard phase == .running, !hasFinishedBoot, bootPending <= 0, work.isEmpty, starts.isEmpty

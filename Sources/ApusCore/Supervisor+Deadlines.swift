@@ -12,6 +12,8 @@ extension Supervisor {
   var watchdogKey: Int { boardKey + 1 + 2 * units.count }
   /// The end of `minimumUptime`, once somebody waits for it.
   var uptimeKey: Int { watchdogKey + 1 }
+  /// When the boot may be good.
+  var goodKey: Int { watchdogKey + 2 }
 }
 
 // The hardware watchdog, a device that resets the machine unless it is put off in time.

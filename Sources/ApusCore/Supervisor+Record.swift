@@ -88,6 +88,10 @@ extension Supervisor {
     var moment = deadlines.moment(of: slot) ?? .never
     codec.field(&moment)
     if codec.isReading { deadlines.set(slot, to: moment) }
+    if slot == boardKey {
+      codec.field(&isBootGood)
+      codec.field(&failedBoots)
+    }
   }
 
   private mutating func exchangeBoard(_ codec: inout FieldCodec) {

@@ -38,7 +38,7 @@ extension Supervisor {
     return nil
   }
 
-  private func isSatisfied(_ service: Int, hard: Bool) -> Bool {
+  func isSatisfied(_ service: Int, hard: Bool) -> Bool {
     guard let unit = units.at(service), let declared = manifest.services.at(service)
     else { return !hard }
     switch unit.state {

@@ -92,6 +92,10 @@ public struct Supervisor: Sendable {
   var lives = 0
   var bootPending = 0
   var hasFinishedBoot = false
+  /// True once the boot was good; see `system.bootAttempts`.
+  public internal(set) var isBootGood = false
+  /// How many boots before this one were not.
+  var failedBoots: UInt16
   var power = PowerAction.exit
   var ctrlAltDelTimes = CtrlAltDel()
   /// True when slots were restored: the first event resumes instead of booting.
@@ -121,6 +125,7 @@ public struct Supervisor: Sendable {
   public init(manifest: Manifest, mode: SupervisorMode, seed: UInt64) {
     self.manifest = manifest
     self.mode = mode
+    failedBoots = manifest.failedBoots
     random = seed | 1
     self.seed = seed
     units = TrackedTable(repeating: Unit(), count: manifest.services.count)
@@ -134,7 +139,7 @@ public struct Supervisor: Sendable {
     helperBase = units.count + connections.count
     let helpers = Self.usesHelpers(manifest) ? units.count : 0
     let slots = helperBase + helpers
-    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 3 + 2 * units.count)
+    deadlines = DeadlineHeap(keys: helperBase + listeners.count + 4 + 2 * units.count)
     work = SlotQueue(slots: units.count)
     starts = SlotQueue(slots: slots)
     out = EffectBuffer(capacity: Self.effectsPerStep)
@@ -239,6 +244,7 @@ public struct Supervisor: Sendable {
     }
     pump()
     settlePhase()
+    judgeBoot()
     if wantsClock {
       wantsClock = false
       out.append(.readClock)
@@ -254,6 +260,7 @@ public struct Supervisor: Sendable {
     if key == boardKey { return boardDue() }
     if key == watchdogKey { return petWatchdog() }
     if key == uptimeKey { return longEnoughUp() }
+    if key == goodKey { return }
     let rest = key - boardKey - 1
     if rest < units.count { overdue(rest) } else { timerDue(rest - units.count) }
   }

@@ -232,6 +232,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       memory.trim()
       board.bootFinished(Instant(microseconds: capus_now()))
     case .petWatchdog: return petWatchdog()
+    case .bootGood: noteGoodBoot()
     case .power(let action):
       for index in listeners.listeners.indices { unbind(UInt16(truncatingIfNeeded: index)) }
       capus_log_end()
@@ -248,6 +249,14 @@ public struct LinuxKernel: ~Copyable, Kernel {
     if seconds == 0 { return .done }
     log.say("the hardware watchdog's timeout in seconds is ", UInt64(seconds), .info)
     return .event(.watchdogTimeout(.seconds(Int64(seconds))))
+  }
+
+  /// Has the next boot counted from the beginning, by a process of its own.
+  private mutating func noteGoodBoot() {
+    log.say("the boot is good", nil, .info)
+    guard let path = unsafe pointer(manifest.system.bootState) else { return }
+    let answer = unsafe capus_attempt(CAPUS_GOOD_BOOT, path, -1)
+    if answer < 0 { log.write(.error, "cannot note that the boot is good", Errno(0 &- answer)) }
   }
 
   /// Tells the board, once and before the first process, how many listeners are bound.

@@ -38,7 +38,11 @@ private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedMani
   var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
   var isKept = false
   var file = capus_file()
+  var isFallback = false
   while unsafe capus_record_file(&place, &file) == 1 {
+    if !isKept {
+      isFallback = read(file.name_at, file.sizes.name).equals("/etc/apus.fallback.json")
+    }
     isKept = true
     let error = file.sizes.error
     add(
@@ -48,6 +52,7 @@ private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedMani
   if !isKept { addFromDisk(path, to: &loader) }
   var loaded = loader.finish()
   if isKept { loaded.diagnostics = Rows() }
+  loaded.manifest.isFallback = isFallback
   return loaded
 }
 

@@ -61,7 +61,7 @@ private func attempt(_ deed: capus_attempt, _ path: Bytes, limit: Int32) {
 }
 
 @inline(never)
-private func tried(_ deed: capus_attempt, _ path: Bytes, limit: Int32) -> Int32 {
+func tried(_ deed: capus_attempt, _ path: Bytes, limit: Int32) -> Int32 {
   unsafe path.terminated.withCPath { unsafe capus_attempt(deed, $0, limit) }
 }
 

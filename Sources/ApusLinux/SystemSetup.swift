@@ -48,7 +48,9 @@ public struct SystemSetup {
   }
 
   /// What the manifest's `system` object says, in the order of the reference page.
-  public mutating func apply(_ manifest: Manifest) {
+  ///
+  /// `again` for the fallback's manifest after another: what is mounted is left alone.
+  public mutating func apply(_ manifest: Manifest, again: Bool = false) {
     let system = manifest.system
     if !system.console.isEmpty {
       openConsole(manifest.bytes(system.console))
@@ -74,6 +76,7 @@ public struct SystemSetup {
     // Mount points are made where they are missing.
     for entry in system.mounts {
       let target = manifest.bytes(entry.target)
+      if again, isMountPoint(target) { continue }
       timed(.mount, target) {
         mount(
           manifest.bytes(entry.source), target, manifest.bytes(entry.type),
@@ -233,8 +236,12 @@ private func mount(_ fields: Rows<Bytes>) {
     }
     return
   }
-  let isMounted = unsafe fields[1].terminated.withCPath { unsafe capus_is_mount_point($0) } == 1
-  if isRoot || !isMounted { mount(fields[0], fields[1], fields[2], options) }
+  if isRoot || !isMountPoint(fields[1]) { mount(fields[0], fields[1], fields[2], options) }
+}
+
+@inline(never)
+private func isMountPoint(_ path: Bytes) -> Bool {
+  unsafe path.terminated.withCPath { unsafe capus_is_mount_point($0) } == 1
 }
 
 /// Takes the seed of the last boot and leaves the next one.

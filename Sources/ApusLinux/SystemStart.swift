@@ -36,9 +36,9 @@ public func runInit(_ arguments: Rows<Bytes>) -> Never {
     say("no manifest is usable: a rescue shell")
     runRescue(plan)
   }
+  if !isResumed { begin(&manifest, &setup) }
   mask(line.masks, in: &manifest)
   declareWatchdog(manifest)
-  if !isResumed { setup.apply(manifest) }
   var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
   let level = manifest.system.logLevel
   options.logLevel =
@@ -75,7 +75,8 @@ private func pauseSupervision() -> Never {
 /// that says something counts.
 private func findManifest(_ line: KernelCommandLine, _ plan: inout RescuePlan) -> Manifest? {
   let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  for path in [main, bytes("/etc/apus.fallback.json")] {
+  let fallback = bytes("/etc/apus.fallback.json")
+  for path in [main, fallback] {
     var loaded = loadManifest(main: path)
     for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
     loaded.manifest.path = main
@@ -83,9 +84,75 @@ private func findManifest(_ line: KernelCommandLine, _ plan: inout RescuePlan) -
     if !plan.isConfigured, !loaded.mainFileUsable, let text = try? readFile(path, limit: 1 << 20) {
       plan.salvage(from: text)
     }
-    if loaded.mainFileUsable { return loaded.manifest }
+    if loaded.mainFileUsable {
+      if path == fallback { loaded.manifest.isFallback = true }
+      return loaded.manifest
+    }
   }
   return nil
+}
+
+/// Sets the board up as the manifest says, or as the fallback does when too many boots have ended
+/// before they were good.
+///
+/// The boot is counted before anything else is done where the file can be had by then, else after the
+/// mounts. A disk that does not answer holds nothing up for long.
+private func begin(_ manifest: inout Manifest, _ setup: inout SystemSetup) {
+  guard let counter = BootCounter(manifest) else { return setup.apply(manifest) }
+  var isCounted = false
+  setup.timed(.start, "bootAttempts") { isCounted = counter.count(&manifest, isLate: false) }
+  setup.apply(manifest)
+  if isCounted { return }
+  setup.timed(.start, "bootAttempts") { _ = counter.count(&manifest, isLate: true) }
+  if manifest.isFallback { setup.apply(manifest, again: true) }
+}
+
+/// Counts boots that end before they are good; see `system.bootAttempts`.
+private struct BootCounter {
+  private static var patience: Int32 { 2000 }
+  private let path: Bytes
+  private let limit: Int32
+
+  /// Nil where nothing is to be counted.
+  init?(_ manifest: Manifest) {
+    if manifest.system.bootState.isEmpty || manifest.isFallback { return nil }
+    path = manifest.bytes(manifest.system.bootState)
+    limit = Int32(manifest.system.bootLimit)
+  }
+
+  /// Counts this boot, or takes the fallback; false when that has to wait for the mounts.
+  func count(_ manifest: inout Manifest, isLate: Bool) -> Bool {
+    let found = tried(CAPUS_READ_BOOTS, path, limit: Self.patience)
+    if found >= limit, takeFallback(&manifest) { return true }
+    if !isLate, found < 0 { return false }
+    let answer =
+      found == 0 - Errno.timedOut.code
+      ? found
+      : tried(
+        CAPUS_COUNT_BOOT, path, limit: Self.patience)
+    manifest.failedBoots = UInt16(clamping: found)
+    if answer < 0, isLate { complain("count this boot in", path, Errno(0 &- answer)) }
+    return answer >= 0
+  }
+
+  private func takeFallback(_ manifest: inout Manifest) -> Bool {
+    let fallback = bytes("/etc/apus.fallback.json")
+    var line = ByteWriter.room(160)
+    line.text("apus: ")
+    line.decimal(Int64(limit))
+    line.text(" boots ended before they were good: ")
+    line.bytes(fallback)
+    var loaded = loadManifest(main: fallback)
+    for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
+    line.text(loaded.mainFileUsable ? " is used" : " cannot be used")
+    finish(&line)
+    guard loaded.mainFileUsable else { return false }
+    loaded.manifest.path = manifest.path
+    loaded.manifest.isFallback = true
+    loaded.manifest.failedBoots = UInt16(clamping: limit)
+    manifest = loaded.manifest
+    return true
+  }
 }
 
 /// Says what the hardware watchdog is; the loop opens it when it begins.

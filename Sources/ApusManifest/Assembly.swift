@@ -59,6 +59,7 @@ extension Decoder {
     for index in entries.indices where entries[index].isUnclaimed { expandUnclaimed(index) }
     subject = nil
     target = nil
+    addGoodService()
     reportOtherDuplicates()
   }
 

@@ -72,13 +72,13 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
 public enum SystemKey: UInt8, CaseIterable, Sendable {
   case hostname, mounts, fstab, modules, sysctl, loopback, watchdog, console, rescue
   case environment, ctrlAltDel, powerFail, shutdownTimeout, randomSeed, coredump, logLevel
-  case memoryPressure, controlGroup, minimumUptime
+  case memoryPressure, controlGroup, minimumUptime, bootAttempts
 
   static let names = Words(
     """
     hostname mounts fstab modules sysctl loopback watchdog console rescue \
     environment ctrlAltDel powerFail shutdownTimeout randomSeed coredump logLevel \
-    memoryPressure controlGroup minimumUptime
+    memoryPressure controlGroup minimumUptime bootAttempts
     """)
 
   /// The key as manifests spell it.
@@ -89,7 +89,7 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
     switch self {
     case .hostname, .mounts, .fstab, .modules, .sysctl, .loopback, .console, .coredump: true
     case .watchdog, .rescue, .environment, .ctrlAltDel, .powerFail, .shutdownTimeout, .randomSeed,
-      .logLevel, .memoryPressure, .controlGroup, .minimumUptime:
+      .logLevel, .memoryPressure, .controlGroup, .minimumUptime, .bootAttempts:
       false
     }
   }

@@ -15,6 +15,8 @@ extension Decoder {
       } else if let service = link.service {
         invalidate(service)
       } else {
+        // What nobody takes away counts as one that never comes up.
+        tables.links[index] = .max
         forgetDefault(holding: UInt32(index))
       }
     }

@@ -98,7 +98,9 @@ extension Decoder {
   }
 
   /// Names of services, resolved when all are known.
-  @inline(never) mutating func links(_ node: JSONNode, _ key: ServiceKey) -> TableRange {
+  @inline(never) mutating func links(
+    _ node: JSONNode, _ key: ServiceKey, event: SystemKey? = nil
+  ) -> TableRange {
     let start = tables.links.count
     var cursor = array(node)
     while let element = element(&cursor) {
@@ -110,7 +112,7 @@ extension Decoder {
       pending.add(
         PendingLink(
           name: strings.number(of: name), site: Site(file: file, node: element),
-          service: target, key: key, index: cursor.index - 1))
+          service: target, key: key, index: cursor.index - 1, event: event))
       tables.links.add(0)
     }
     return TableRange(from: start, to: tables.links.count)

@@ -46,6 +46,10 @@ public import ApusBase
   /// The main file; a name that does not begin with a slash is meant from apus's own working
   /// directory.
   public var path: Bytes = Rows()
+  /// How many boots before this one ended before they were good, and whether the fallback manifest is
+  /// in use.
+  public var failedBoots: UInt16 = 0
+  public var isFallback = false
   /// Tells the name of a system call's number, see `ManifestLoader.init`.
   @unsafe public var callName: CallName?
 

@@ -76,6 +76,18 @@ public struct System: Sendable {
   /// No service that gives up ends the board before it has been up this long.
   public var minimumUptime = Interval.zero
 
+  /// The file that counts boots that ended before they were good; none is off.
+  public var bootState = Text.none
+  /// So many of them, and the next boot takes the fallback manifest.
+  public var bootLimit: UInt16 = 3
+  /// A boot is good when it has lasted this long and the services of `goodNeeds`, entries of
+  /// `Manifest.links`, are up.
+  public var goodAfter = Interval.seconds(60)
+  public var goodNeeds = TableRange.none
+  /// What is run once then, as entries of `Manifest.texts`, and the service that was made of it.
+  public var goodCommand = TableRange.none
+  public var goodService: UInt16?
+
   /// Every default.
   public init() {}
 }

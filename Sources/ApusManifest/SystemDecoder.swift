@@ -56,7 +56,53 @@ extension Decoder {
       if let group = principal(node) { tables.system.controlGroup = group }
     case .watchdog: watchdog(node)
     case .memoryPressure: memoryPressure(node)
+    case .bootAttempts: bootAttempts(node)
     }
+  }
+
+  @inline(never) private mutating func bootAttempts(_ node: JSONNode) {
+    var cursor = object(node)
+    while let key = next(&cursor, Words("limit state good")) {
+      let node = cursor.value
+      switch key {
+      case 0:
+        if let limit = integer(node, 1, 1000) {
+          tables.system.bootLimit = UInt16(truncatingIfNeeded: limit)
+        }
+      case 1: if let path = path(node) { tables.system.bootState = path }
+      default:
+        var good = object(node)
+        while let key = next(&good, Words("after needs exec")) {
+          switch key {
+          case 0:
+            if let time = duration(good.value, never: false) { tables.system.goodAfter = time }
+          case 1: tables.system.goodNeeds = links(good.value, .onFailure, event: .bootAttempts)
+          default:
+            let failures = reports.errors
+            let range = command(good.value)
+            if reports.errors == failures { tables.system.goodCommand = range }
+          }
+        }
+      }
+    }
+    if tables.system.bootState.isEmpty { error(node, "the key \"state\" is missing") }
+  }
+
+  /// Makes a service of what is run when the boot is good, so that it has a log, a state and an end
+  /// like any other.
+  @inline(never) mutating func addGoodService() {
+    guard tables.system.goodCommand.count > 0,
+      let site = systemSlots[Int(SystemKey.bootAttempts.rawValue)], hasRoom(site)
+    else { return }
+    let name = strings.number(of: Words("boot-good").word(0))
+    tables.system.goodService = UInt16(truncatingIfNeeded: tables.services.count)
+    own(name, site)
+    draft = .blank(strings.text(name))
+    draft.service.exec = tables.system.goodCommand
+    draft.service.type = .oneshot
+    draft.service.start = .manual
+    draft.restart.policy = .no
+    commit(at: site)
   }
 
   @inline(never) private mutating func mount(_ node: JSONNode) {

@@ -111,6 +111,18 @@ public struct ManifestBuilder {
     manifest.system.watchdogTimeout = timeout
   }
 
+  /// Boots are counted; this one is good after so long with these services up, and then runs another.
+  public mutating func goodBoot(
+    after: Interval, needs: [ServiceIndex] = [], runs: ServiceIndex? = nil
+  ) {
+    manifest.system.bootState = text("/boots")
+    manifest.system.goodAfter = after
+    manifest.system.goodService = runs.map { UInt16($0) }
+    let start = manifest.links.count
+    for service in needs { manifest.links.append(UInt16(service)) }
+    manifest.system.goodNeeds = TableRange(start: UInt32(start), count: UInt32(needs.count))
+  }
+
   private mutating func text(_ string: String) -> Text {
     let offset = manifest.pool.count
     for byte in string.utf8 { manifest.pool.append(byte) }

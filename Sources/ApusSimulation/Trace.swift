@@ -322,6 +322,7 @@ extension ByteWriter {
     case .bootFinished: text("bootFinished")
     case .readClock: text("readClock")
     case .petWatchdog: text("petWatchdog")
+    case .bootGood: text("bootGood")
     case .power(let action):
       text("power")
       word(action)

@@ -161,6 +161,8 @@ public final class World: Kernel {
   public var messageLimit = 4096
   /// How often the board said that it is up.
   public internal(set) var bootsFinished = 0
+  /// When the boot was found to be good: once.
+  public internal(set) var goodBoots: [Instant] = []
   /// How often the rescue shell ran.
   public internal(set) var rescues = 0
 
@@ -289,6 +291,9 @@ public final class World: Kernel {
       if bootsFinished > 1 { violate(0, "the board was up twice") }
       return .done
     case .petWatchdog: return petWatchdog()
+    case .bootGood:
+      goodBoots.append(time)
+      return .done
     case .power(let action):
       if let powerOrdered, action != .exit, action != powerOrdered {
         violate(9, "\(action) although \(powerOrdered) was ordered first")

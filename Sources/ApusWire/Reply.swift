@@ -167,7 +167,8 @@ extension ByteWriter {
   /// The supervisor itself, first in `status`.
   public mutating func supervisorFrame(
     pid: Int32, uptime: Interval, allocations: UInt64, manifest: Bytes = Rows(),
-    digests: InlineArray<64, UInt32> = InlineArray(repeating: 0)
+    digests: InlineArray<64, UInt32> = InlineArray(repeating: 0),
+    boots: BootsRecord = BootsRecord()
   ) {
     beginFrame(kind: ReplyKind.supervisor.rawValue)
     little(UInt64(UInt32(bitPattern: pid)), bytes: 4)
@@ -176,6 +177,9 @@ extension ByteWriter {
     field(limit: Frame.nameLimit) { $0.text(ApusVersion.text) }
     field(limit: Frame.addressLimit) { $0.bytes(manifest) }
     for index in digests.indices { little(UInt64(digests[index]), bytes: 4) }
+    little(UInt64(boots.failed), bytes: 2)
+    little(UInt64(boots.limit), bytes: 2)
+    byte((boots.isGood ? 1 : 0) | (boots.isFallback ? 2 : 0))
     endFrame()
   }
 

@@ -39,6 +39,28 @@ public struct AnswerReply: Equatable, Sendable {
   }
 }
 
+/// What there is to tell of a board's boots.
+public struct BootsRecord: Equatable, Sendable {
+  /// So many before this one ended before they were good.
+  public var failed: UInt16
+  /// At so many the fallback manifest is taken; 0 where they are not counted.
+  public var limit: UInt16
+  /// True once this one is good.
+  public var isGood: Bool
+  /// True when the fallback manifest is in use.
+  public var isFallback: Bool
+
+  /// A board that counts none.
+  public init(
+    failed: UInt16 = 0, limit: UInt16 = 0, isGood: Bool = false, isFallback: Bool = false
+  ) {
+    self.failed = failed
+    self.limit = limit
+    self.isGood = isGood
+    self.isFallback = isFallback
+  }
+}
+
 /// A decoded `supervisor` frame.
 public struct SupervisorReply: Equatable, Sendable {
   /// Its process.
@@ -53,6 +75,8 @@ public struct SupervisorReply: Equatable, Sendable {
   public var manifest: Bytes
   /// What the keys of `system` look like there, by their numbers.
   public var digests: Rows<UInt32> = Rows()
+  /// Its boots.
+  public var boots = BootsRecord()
 
   /// Decodes the supervisor's own record.
   public init(decoding frame: Bytes) throws(FrameError) {
@@ -63,6 +87,11 @@ public struct SupervisorReply: Equatable, Sendable {
     version = fields.text(limit: Frame.nameLimit)
     manifest = fields.text(limit: Frame.addressLimit)
     for _ in 0..<64 { digests.append(UInt32(truncatingIfNeeded: fields.number(bytes: 4))) }
+    boots.failed = UInt16(truncatingIfNeeded: fields.number(bytes: 2))
+    boots.limit = UInt16(truncatingIfNeeded: fields.number(bytes: 2))
+    let flags = fields.byte()
+    boots.isGood = flags & 1 != 0
+    boots.isFallback = flags & 2 != 0
     guard fields.isWhole else { throw .length }
   }
 }

@@ -41,15 +41,17 @@ let none: [UInt8] = [255, 255, 255, 255, 255, 255, 255, 255]
   @Test("CTL-06 golden bytes of the supervisor") func supervisor() throws {
     let bytes = frame {
       $0.supervisorFrame(
-        pid: 1, uptime: .seconds(1), allocations: 2, manifest: Array("/a".utf8))
+        pid: 1, uptime: .seconds(1), allocations: 2, manifest: Array("/a".utf8),
+        boots: BootsRecord(failed: 2, limit: 3, isGood: true, isFallback: true))
     }
     #expect(
-      bytes == [1, 130, 35, 1, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
+      bytes == [1, 130, 40, 1, 1, 0, 0, 0, 0x40, 0x42, 0x0f, 0, 0, 0, 0, 0]
         + [2, 0, 0, 0, 0, 0, 0, 0, 5, 0]
-        + Array("0.1.0".utf8) + [2, 0, 0x2f, 0x61] + [UInt8](repeating: 0, count: 256))
+        + Array("0.1.0".utf8) + [2, 0, 0x2f, 0x61] + [UInt8](repeating: 0, count: 256)
+        + [2, 0, 3, 0, 3])
     #expect(try SupervisorReply(decoding: bytes).manifest == Array("/a".utf8))
     let back = try SupervisorReply(decoding: bytes)
-    #expect(back.allocations == 2)
+    #expect(back.allocations == 2 && back.boots.failed == 2 && back.boots.isFallback)
     #expect(back.pid == 1 && back.uptimeUs == 1_000_000 && back.version == Array("0.1.0".utf8))
   }
 

@@ -63,8 +63,15 @@ enum capus_attempt {
   CAPUS_READ_ONLY, /* remounts */
   CAPUS_SWAP_OFF,
   CAPUS_SEED, /* capus_seed_save */
+  /* Of a file that counts boots: reads how many, counts one more, begins anew; see boots.c. */
+  CAPUS_READ_BOOTS,
+  CAPUS_COUNT_BOOT,
+  CAPUS_GOOD_BOOT,
 };
-/* Does it in a child, and leaves the child behind when it takes longer than that: -ETIMEDOUT. */
+/* How many boots there were, -ENOENT before the first, or 0 when it is written. */
+int32_t capus_boots(const char *path, enum capus_attempt what);
+/* Does it in a child, and leaves the child behind when it takes longer than that: -ETIMEDOUT. Of
+ * one that is not waited for, with -1, the child itself says on the console what went wrong. */
 int32_t capus_attempt(enum capus_attempt what, const char *path, int32_t timeout_ms);
 
 /* The hardware watchdog: its device, and in seconds its timeout, how long before it the kernel is
