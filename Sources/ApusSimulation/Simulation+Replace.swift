@@ -67,6 +67,8 @@ extension Simulation {
       after?.since = since
     }
     if before?.state == .stopped, after?.state != .stopped { return }
+    // What fails in the first steps has it started anew, and it may have failed once more.
+    if before?.state == .failed, after?.since == world.now { return }
     // Everything is looked at once more, which says anew why these are as they are.
     let isSaidAnew = world.manifest.services[service].accepts || after?.state == .stopping
     if isSaidAnew, let reason = before?.reason {

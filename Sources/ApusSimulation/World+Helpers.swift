@@ -100,6 +100,7 @@ extension World {
   /// Moves helpers to where their services are in the next manifest; those of no service are
   /// orphans.
   func moveHelpers(from base: Int, _ moves: Moves) {
+    refusedCommands = Pairs()
     let old = helpers
     helpers = Pairs()
     for var helper in old.all {

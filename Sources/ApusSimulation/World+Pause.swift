@@ -58,6 +58,10 @@ extension World {
     var next = 0
     while next < asked.count {
       services[asked[next]].isStopAsked = true
+      // The stop is over with a command that runs alone; nothing else says so.
+      if services[asked[next]].alive == 0, hasHelper(asked[next]) {
+        services[asked[next]].mayStart = true
+      }
       for other in manifest.services.indices
       where needs(of: other).contains(asked[next]) && !asked.contains(other) {
         asked.append(other)
