@@ -8,12 +8,14 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "raw.h"
+
+/* The one with seconds and microseconds of a machine word, that every kernel knows. */
+#define OLD_SNDTIMEO 21
 
 enum { path_limit = 4096 };
 
@@ -178,8 +180,8 @@ int capus_client_connect(const uint8_t *path, uint32_t count, uint32_t timeout_m
   int fd = (int)raw3(SYS_socket, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (fd < 0)
     return fd;
-  struct timeval limit = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-  setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  const long limit[2] = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+  raw5(SYS_setsockopt, fd, SOL_SOCKET, OLD_SNDTIMEO, limit, sizeof limit);
   socklen_t length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + count + 1);
   do
     failed = (int)raw3(SYS_connect, fd, &address, length);

@@ -251,11 +251,11 @@ int32_t capus_threads_that_die_of(int32_t pid, int32_t number) {
   if (count <= 0 || number < 1 || number > 64)
     return 0;
   text[count] = 0;
-  const char *threads = strstr(text, "\nThreads:\t");
+  const char *threads = raw_find(text, "\nThreads:\t");
   if (!threads)
     return 0;
   for (size_t index = 0; index < sizeof masks / sizeof *masks; index++) {
-    const char *at = strstr(text, masks[index]);
+    const char *at = raw_find(text, masks[index]);
     uint64_t mask = 0;
     if (!at)
       return 0;

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -66,6 +67,13 @@ int64_t raw_number(const char **text) {
   for (; **text >= '0' && **text <= '9'; (*text)++)
     value = value * 10 + (**text - '0');
   return negative ? -value : value;
+}
+
+const char *raw_find(const char *text, const char *part) {
+  for (size_t length = strlen(part); *text; text++)
+    if (!strncmp(text, part, length))
+      return text;
+  return NULL;
 }
 
 int32_t capus_denied_call(int32_t pid) {

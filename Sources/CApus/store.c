@@ -36,7 +36,7 @@ static int is_prompt(int32_t fd) {
 static const char *type_of(const char *line, uint32_t major, uint32_t minor) {
   char device[24];
   raw_text(raw_decimal(raw_text(raw_decimal(raw_text(device, " "), major), ":"), minor), " ");
-  const char *at = strstr(line, device), *type = strstr(line, " - ");
+  const char *at = raw_find(line, device), *type = raw_find(line, " - ");
   return at && type && at < type ? type + 3 : NULL;
 }
 

@@ -3,12 +3,12 @@
  * when it has written what lies in there. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "include/closer.h"
 #include "include/loop.h"
@@ -188,7 +188,6 @@ void log_writer_close(struct ring *ring) {
 }
 
 void capus_log_end(void) {
-  const struct timespec moment = {.tv_nsec = 2000000};
   const int64_t deadline = capus_now() + END_US;
   if (log_current == NULL)
     return;
@@ -201,7 +200,7 @@ void capus_log_end(void) {
   for (uint32_t index = 0; index < log_current->count; index++) {
     struct ring *ring = log_ring(log_current, index);
     while (ring->file > 2 && look(ring->writer, WNOHANG) == 0 && capus_now() < deadline)
-      nanosleep(&moment, NULL);
+      poll(NULL, 0, 2);
     ring->file = 0;
   }
 }
