@@ -109,6 +109,7 @@ void capus_watchdog_resume(int32_t kept);
 
 /* Says in the record until when nobody supervises. */
 void capus_begin_pause(struct record *record, int64_t now);
+void capus_forget_impossible(struct record *record, int64_t now);
 void capus_fault_arm(void);
 /* True for the first argument of a program that follows another one in its process; its record's
  * number is then in capus_kept_fd. */

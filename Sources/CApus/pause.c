@@ -29,6 +29,19 @@ void capus_begin_pause(struct record *record, int64_t now) {
   record->pause_until = now + record->pause_us;
 }
 
+/* Moments that no program of this boot has written are forgotten: nothing is counted from them. */
+void capus_forget_impossible(struct record *record, int64_t now) {
+  for (int index = 0; index < CRASHES; index++)
+    if ((uint64_t)record->crashes[index] > (uint64_t)now)
+      record->crashes[index] = 0;
+  if ((uint64_t)record->well_since > (uint64_t)now)
+    record->well_since = now;
+  if ((uint64_t)record->pause_us > (uint64_t)(60 * minute_us))
+    record->pause_us = 0;
+  if ((uint64_t)record->pause_until > (uint64_t)(now + 60 * minute_us))
+    record->pause_until = now;
+}
+
 void capus_record_mute(void) {
   struct slot *board = slot_at(capus_kept, board_slot(capus_kept));
   if (capus_is_open(board->fd))

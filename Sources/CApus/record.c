@@ -249,6 +249,7 @@ static int is_sound(const struct record *record, size_t size) {
 
 static enum capus_resume judge(struct record *record) {
   const int64_t now = capus_now();
+  capus_forget_impossible(record, now);
   record->path[PATH_BYTES - 1] = 0;
   stage = record->signal == 0 ? record->asked : record->stage;
   /* A crash before there is another record: not once more. */
