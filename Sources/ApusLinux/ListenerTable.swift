@@ -140,10 +140,9 @@ extension LinuxKernel {
   }
 
   mutating func watch(_ index: UInt16) -> Outcome {
+    letIn(Int(index))
     guard var bound = listeners.listeners.at(Int(index)), !bound.isWatched else { return .done }
     if bound.fd < 0 { return .event(.watchFailed(listener: index, errno: .badDescriptor)) }
-    letIn(Int(index))
-    bound.isHeldOff = false
     bound.generation &+= 1
     let watch = Watch(.listener, index: index, generation: bound.generation)
     var events = CAPUS_READABLE

@@ -1,4 +1,4 @@
-/* The record as record.c and fault.c share it. */
+/* The record as those share it who write it, read it and keep it over a crash. */
 #ifndef CAPUS_RECORD_LAYOUT_H
 #define CAPUS_RECORD_LAYOUT_H
 
@@ -107,8 +107,13 @@ int32_t capus_watchdog_descriptor(void);
 /* Takes over the watchdog of the program before this one. */
 void capus_watchdog_resume(int32_t kept);
 
+/* What capus_record_stage tells. */
+extern uint32_t capus_stage;
+/* The record in a file of that size, NULL where it cannot be mapped. */
+void *capus_record_map(int32_t fd, size_t size);
 /* Says in the record until when nobody supervises. */
 void capus_begin_pause(struct record *record, int64_t now);
+/* Forgets moments that nobody of this boot can have written. */
 void capus_forget_impossible(struct record *record, int64_t now);
 void capus_fault_arm(void);
 /* True for the first argument of a program that follows another one in its process; its record's

@@ -61,6 +61,7 @@ static long counted_call(long number, long a, long b, long c, long d) {
 #include "../../Sources/CApus/pause.c"
 #undef minute_us
 #include "../../Sources/CApus/record.c"
+#include "../../Sources/CApus/resume.c"
 #undef mmap
 #undef munmap
 
@@ -194,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count) {
   capus_kept_logs = log_current = NULL;
   capus_kept_fd = current_fd = -1;
   state = CAPUS_FRESH;
-  stage = 0;
+  capus_stage = 0;
   make_record(SERVICES);
   make_logs(SERVICES);
   write_lines(bytes[1]);
