@@ -100,7 +100,8 @@ extension Verb {
       stopped    down, as asked or as declared
       failed     given up; apus start or apus reset brings it back
 
-      --json           {"supervisor":{"pid","version","uptimeUs","allocations"},
+      --json           {"supervisor":{"pid","version","uptimeUs","allocations",
+                       "boots":{"failed","limit","good","fallback"}},
                        "services":[{"name","state","sinceUs","mainPid",
                        "restarts","lastExit","nextStartUs","reason","status",
                        "memoryBytes"}]}

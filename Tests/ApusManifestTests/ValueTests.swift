@@ -17,7 +17,8 @@ let goodValues: [String] = [
   #""type": "oneshot", "remain": true"#, #""type": "forking", "pidFile": "/run/x.pid""#,
   #""start": "manual""#, #""maxConnections": 65535"#, #""maxConnectionsPerSource": 0"#,
   #""idleStop": "never""#, #""idleStop": "10min""#, #""reclaim": false"#,
-  #""ready": {}"#, #""ready": {"fd": 4, "timeout": "30s"}"#, #""ready": {"tcp": "127.0.0.1:80"}"#,
+  #""ready": {}"#, #""ready": {"timeout": "never"}"#,
+  #""ready": {"fd": 4, "timeout": "30s"}"#, #""ready": {"tcp": "127.0.0.1:80"}"#,
   #""ready": {"unix": "/run/x"}"#, #""ready": {"exec": ["/x"], "interval": "1s"}"#,
   #""restart": "always""#,
   #"""
