@@ -12,7 +12,7 @@ extension LinuxKernel {
   /// do without are refused later, each at its start.
   @inline(never)
   mutating func openGroups(_ start: Instant) {
-    let mark = options.role == .initProcess ? 0 : UInt64(bitPattern: start.microseconds)
+    let mark = options.role == .initProcess ? 0 : Self.groupMark(start, pid: own.pid)
     let failure = capus_cgroup_begin(mark)
     if failure < 0 {
       if !isResumed { log.write(.info, "no control groups", Errno(0 &- failure)) }
@@ -25,6 +25,15 @@ extension LinuxKernel {
     if answer < 0, !isResumed {
       log.write(.warning, "cannot enable a controller of control groups", Errno(0 &- answer))
     }
+  }
+
+  /// What distinguishes the groups of one apus from those of another that runs beside it; the same
+  /// for as long as it lives, over re-execution and crash.
+  ///
+  /// Two can be started within one microsecond, and then the process number tells them apart: with
+  /// one mark for both, the KILL of one's service would end the other's of that name.
+  static func groupMark(_ start: Instant, pid: Int32) -> UInt64 {
+    UInt64(bitPattern: start.microseconds) << 22 | UInt64(UInt32(bitPattern: pid) & 0x3f_ffff)
   }
 
   /// CAPUS_* of the controllers that the limits of a service need.
