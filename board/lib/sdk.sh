@@ -118,12 +118,13 @@ swift_options() {
 #   --lto-CGO1                       ARM code in the order of its source packs 3 % better
 #   -arm-promote-constant            constants beside the ARM code that uses them
 #   …-outliner…                      on ARM, what stands in many places once: 5 %
+#   -arm-load-store-opt=false        it would count r10 up, Swift's `self`, which callers want back
 linker_options() {
   printf '%s\n' "$1/lib/rcrt1.o" "-L$1/lib" -pie --no-dynamic-linker -z text -z relro -z now \
     -z noexecstack --gc-sections --icf=all --lto-CGO1 -mllvm -inline-threshold=0 \
     -mllvm -arm-promote-constant --build-id=none -lcap -lc -lgcc -lswiftUnicodeDataTables
   [ "$arch" != arm ] || printf '%s\n' -mllvm -enable-machine-outliner=always \
-    -mllvm -outliner-benefit-threshold=16
+    -mllvm -outliner-benefit-threshold=16 -mllvm -arm-load-store-opt=false
 }
 
 # The options of one architecture, as SwiftPM's toolset (swift-evolution 0387) wants them.
@@ -168,4 +169,10 @@ JSON
     done
     printf '\n  }\n}\n'
   } >"$1/swift-sdk.json"
+}
+
+# Prints the options that the architecture's toolset has for a tool, none of which holds a space.
+toolset_options() {
+  python3 -c 'import json, sys; print(*json.load(sys.stdin)[sys.argv[1]]["extraCLIOptions"])' "$1" \
+    <"$build/sdk/apus.artifactbundle/$arch/toolset.json"
 }

@@ -1,4 +1,5 @@
-# The Swift part of apus as assembly for GNU as. Needs common.sh and a build of the architecture.
+# The Swift part of apus as assembly for GNU as. Needs common.sh, sdk.sh and a build of the
+# architecture.
 
 # Usage: write_assembly ARCH FILE
 #
@@ -24,10 +25,4 @@ write_assembly() {
   logged "assembly-$arch" ld.lld "@$objects/list" -o "$objects/apus"
   python3 board/lib/release/assembly.py "$arch" "$objects/apus.lto.s" "$2"
   rm -rf "$objects"
-}
-
-# Prints the options that the architecture's toolset has for a tool, none of which holds a space.
-toolset_options() {
-  python3 -c 'import json, sys; print(*json.load(sys.stdin)[sys.argv[1]]["extraCLIOptions"])' "$1" \
-    <"$build/sdk/apus.artifactbundle/$arch/toolset.json"
 }
