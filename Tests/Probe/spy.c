@@ -19,6 +19,7 @@
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 int lease(const char *path);
@@ -51,6 +52,18 @@ static void give_up_everything(uid_t uid) {
     exit(7);
 }
 
+/* Until Linux 6.8 ptrace(2) waits for the end of an execve(2) under way: that is no success. */
+static int trace(pid_t pid) {
+  int status = 0;
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(1);
+    _exit(ptrace(PTRACE_SEIZE, pid, 0, 0) == 0);
+  }
+  waitpid(child, &status, 0);
+  return status == 1 << 8 ? 0 : -1;
+}
+
 int spy(char **arguments) {
   pid_t pid = atoi(arguments[1]);
   void *address = (void *)strtoul(arguments[2], NULL, 16);
@@ -74,7 +87,7 @@ int spy(char **arguments) {
   say("write", process_vm_writev(pid, &own, 1, &other, 1, 0));
   int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   say("take a descriptor", pidfd < 0 ? -1 : syscall(SYS_pidfd_getfd, pidfd, 0, 0));
-  say("trace", ptrace(PTRACE_SEIZE, pid, 0, 0));
+  say("trace", trace(pid));
   puts("done");
   return 0;
 }
