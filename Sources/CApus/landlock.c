@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "steps.h"
+#include "walk.h"
 
 /* The numbers and bits of landlock(7); the same on every architecture, and newer than some headers.
  */
@@ -17,12 +18,12 @@ CHILD uint64_t handled_by(long version) {
 }
 
 /* A path that is not there needs no rule. */
-CHILD long allow(long rules, const char *path, uint64_t access) {
+CHILD long allow(long rules, const char *path, enum walk_links links, uint64_t access) {
   struct {
     uint64_t access;
     int32_t fd;
   } __attribute__((packed)) rule = {access, 0};
-  long fd = raw4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+  long fd = capus_open_trusted(path, links);
   if (fd < 0)
     return fd == -ENOENT ? 0 : fd;
   rule.fd = (int32_t)fd;
@@ -53,10 +54,11 @@ CHILD_CODE long capus_landlock(struct capus_plan *plan) {
   long rules = raw3(NR_CREATE_RULESET, &handled, sizeof handled, 0);
   if (rules < 0)
     return rules;
+  const enum walk_links links = plan->identity == CAPUS_UNBORN ? WALK_LAST_LINK : WALK_ROOTS_LINK;
   long result = 0;
   for (int list = 0; list < 3; list++)
     for (char **path = plan->paths[CAPUS_PATHS_READ + list]; *path && result == 0; path++)
-      result = allow(rules, *path, access[list] & handled);
+      result = allow(rules, *path, links, access[list] & handled);
   if (result == 0)
     result = raw2(NR_RESTRICT_SELF, rules, 0);
   raw1(SYS_close, rules);

@@ -175,8 +175,12 @@ CHILD long make_read_only(const struct capus_plan *plan) {
     long result = 0;
     if (is_placed)
       result = set_read_only(AT_FDCWD, "/");
-    for (char **path = plan->paths[CAPUS_PATHS_WRITABLE]; *path && result >= 0; path++)
-      result = count == HOLES ? -E2BIG : hole(is_placed, AT_FDCWD, *path, &trees[count++]);
+    for (char **path = plan->paths[CAPUS_PATHS_WRITABLE]; *path && result >= 0; path++) {
+      const long node = result = capus_open_trusted(*path, WALK_LAST_LINK);
+      if (result >= 0)
+        result = count == HOLES ? -E2BIG : hole(is_placed, node, "", &trees[count++]);
+      raw1(SYS_close, node);
+    }
     for (uint32_t index = 0; index < plan->step_count && result >= 0; index++) {
       const struct capus_step *step = &plan->steps[index];
       if (step->operation != CAPUS_DIRECTORY)

@@ -9,15 +9,19 @@ CHILD_CODE bool capus_is_trusted(uint32_t uid) {
   return uid == 0 || uid == (uint32_t)raw0(SYS_geteuid);
 }
 
-CHILD bool is_own_directory(const struct raw_status *directory) {
-  return capus_is_trusted(directory->uid) && !(directory->mode & (S_IWGRP | S_IWOTH));
+CHILD bool is_of(uint32_t own, uint32_t uid) {
+  return uid == 0 || uid == own;
+}
+
+CHILD bool is_own_directory(uint32_t own, const struct raw_status *directory) {
+  return is_of(own, directory->uid) && !(directory->mode & (S_IWGRP | S_IWOTH));
 }
 
 /* Can nobody else put something in the place of what stands in the directory? */
-CHILD bool is_kept(const struct raw_status *directory, const struct raw_status *node) {
-  return capus_is_trusted(directory->uid) &&
-         (!(directory->mode & (S_IWGRP | S_IWOTH)) ||
-          (directory->mode & S_ISVTX && capus_is_trusted(node->uid)));
+CHILD bool is_kept(uint32_t own, const struct raw_status *directory,
+                   const struct raw_status *node) {
+  return is_of(own, directory->uid) && (!(directory->mode & (S_IWGRP | S_IWOTH)) ||
+                                        (directory->mode & S_ISVTX && is_of(own, node->uid)));
 }
 
 CHILD size_t length_of(const char *text) {
@@ -62,6 +66,7 @@ CHILD long enter(long directory, const char *name, int mode, struct raw_status *
 
 CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links links, int mode) {
   const size_t length = length_of(path);
+  const uint32_t own = links == WALK_ROOTS_LINK ? 0 : (uint32_t)raw0(SYS_geteuid);
   struct raw_status status, node;
   const char *at = walk->text;
   unsigned followed = 0;
@@ -80,7 +85,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
   /* While links are followed the culprit is the first of them. */
   uint32_t behind = 0;
   while (result >= 0) {
-    if (walk->stranger == 0 && !capus_is_trusted(status.uid))
+    if (walk->stranger == 0 && !is_of(own, status.uid))
       walk->stranger = status.uid;
     else if (walk->stranger == 0 && (status.mode & (S_ISVTX | S_IWOTH)) == S_IWOTH)
       walk->stranger = CAPUS_NOBODY;
@@ -107,9 +112,9 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
     const bool is_last = *end == 0;
     if (is_last) {
       walk->name = at;
-      walk->is_own = is_own_directory(&status);
+      walk->is_own = is_own_directory(own, &status);
       walk->status = status;
-      if (links != WALK_LAST_LINK)
+      if (links == WALK_TRUSTED_LINKS)
         break;
     }
     *end = 0;
@@ -126,7 +131,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
       raw1(SYS_close, result);
       result = 0;
       const bool is_followed =
-          walk->is_fixed && is_own_directory(&status) && capus_is_trusted(node.uid);
+          walk->is_fixed && is_own_directory(own, &status) && is_of(own, node.uid);
       if (!is_followed || followed++ == WALK_LINKS)
         result = -ELOOP;
       if (result < 0)
@@ -152,7 +157,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
       result = -ENOTDIR;
       break;
     }
-    if (walk->is_fixed && !is_up && !is_kept(&status, &node)) {
+    if (walk->is_fixed && !is_up && !is_kept(own, &status, &node)) {
       walk->is_fixed = false;
       walk->culprit = behind;
     }
@@ -212,6 +217,27 @@ CHILD_CODE long capus_open_node(const struct walk *walk, int flags, int mode,
     raw1(SYS_close, node);
     return result;
   }
+}
+
+CHILD_CODE long capus_open_trusted(const char *path, enum walk_links links) {
+  char trimmed[WALK_PATH];
+  struct walk walk;
+  size_t length = length_of(path);
+  if (length >= sizeof trimmed)
+    return -ENAMETOOLONG;
+  while (length > 1 && path[length - 1] == '/')
+    length--;
+  for (size_t index = 0; index < length; index++)
+    trimmed[index] = path[index];
+  trimmed[length] = 0;
+  long result = capus_walk(&walk, trimmed, links, -1);
+  if (result == -EINVAL)
+    return raw4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+  if (result < 0)
+    return result;
+  result = raw4(SYS_openat, walk.directory, walk.name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+  raw1(SYS_close, walk.directory);
+  return result;
 }
 
 CHILD_CODE void capus_link_path(char *path, long fd, const char *name) {

@@ -24,6 +24,8 @@ enum walk_links {
   WALK_TRUSTED_LINKS,
   /* The same, and in the last component too. */
   WALK_LAST_LINK,
+  /* So, but those of root alone: for a child that has become another user. */
+  WALK_ROOTS_LINK,
 };
 
 struct walk {
@@ -53,6 +55,10 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
  * name leads to: -EEXIST and -EMLINK; -ELOOP for a link, -EISDIR for a directory. */
 CHILD_CODE long capus_open_node(const struct walk *walk, int flags, int mode,
                                 struct raw_status *status);
+/* What a path of the manifest leads to, of any kind, as an O_PATH descriptor: through links that
+ * are to be trusted, also the last; -ELOOP through any other. The root, and a path with a `.` in
+ * it, as openat(2) sees them. */
+CHILD_CODE long capus_open_trusted(const char *path, enum walk_links links);
 /* Writes the path of a descriptor, or of a name in a directory it stands for, in /proc. */
 CHILD_CODE void capus_link_path(char *path, long fd, const char *name);
 

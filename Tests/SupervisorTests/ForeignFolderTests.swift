@@ -189,4 +189,28 @@ import Testing
     #expect(!board.command(["logs", "there"]).output.contains("secret"))
     #expect(names(secret) == ["out"])
   }
+
+  @Test("a sandbox opens nothing that a link of the service's user leads to")
+  func sandbox() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "defaults": {"user": 65534, "start": "manual", "restart": "no"}, "services": {
+        "landlock": {"exec": ["PROBE", "sleep"],
+          "sandbox": {"landlock": {"write": ["DIR/own/link/"]}}},
+        "write": {"exec": ["PROBE", "sleep"],
+          "sandbox": {"readOnly": true, "write": ["DIR/own/link"]}},
+        "below": {"exec": ["PROBE", "sleep"],
+          "sandbox": {"readOnly": true, "write": ["DIR/own/link/x"]}},
+        "roots": {"exec": ["PROBE", "sleep"],
+          "sandbox": {"readOnly": true, "write": ["/var/run/", "DIR/roots-link"],
+            "landlock": {"read": ["/"], "execute": ["/"],
+              "write": ["DIR/roots-link", "DIR/absent"]}}}}}
+      """#)
+    for folder in ["own", "target", "target/x"] { mkdir(board.path(folder), 0o777) }
+    chown(board.path("own"), Self.user, Self.user)
+    symlink(board.path("target"), board.path("own/link"))
+    symlink(board.path("target"), board.path("roots-link"))
+    for name in ["landlock", "write", "below"] { refuse(board, name, "ELOOP (40)") }
+    #expect(board.command(["start", "roots"]).code == 0, "\(board.log)")
+  }
 }
