@@ -108,6 +108,11 @@ struct ImageCheck {
       user(listener.user, "listen.user")
       group(listener.group, "listen.group")
     }
+    for index in service.directories.indices {
+      guard let directory = loaded.manifest.directories.at(index) else { continue }
+      user(directory.user, "directories.user")
+      group(directory.group, "directories.group")
+    }
   }
 
   // MARK: How
@@ -218,13 +223,10 @@ struct ImageCheck {
 
   /// True for a directory that apus makes for the service, and what is below.
   private func isMade(_ path: Bytes, _ service: Service) -> Bool {
-    let directories = loaded.manifest.directories(of: service)
-    let places: [(StaticString, TableRange)] = [
-      ("/run/", directories.runtime), ("/var/lib/", directories.state),
-      ("/var/cache/", directories.cache), ("/var/log/", directories.log),
-    ]
-    for (base, list) in places {
-      for index in list.indices where path.isBelow(Bytes(base).joined(text(index))) { return true }
+    for index in service.directories.indices {
+      guard let directory = loaded.manifest.directories.at(index) else { continue }
+      let base = Bytes(directory.place.path).with("/")
+      if path.isBelow(base.joined(bytes(directory.name))) { return true }
     }
     return false
   }

@@ -1,24 +1,6 @@
 public import ApusBase
 public import ApusManifest
 
-/// The places below which `directories` makes its entries.
-public enum DirectoryPlace: UInt8, Sendable {
-  case runtime
-  case state
-  case cache
-  case log
-
-  /// Where it is.
-  public var path: StaticString {
-    switch self {
-    case .runtime: "/run"
-    case .state: "/var/lib"
-    case .cache: "/var/cache"
-    case .log: "/var/log"
-    }
-  }
-}
-
 /// How a stream's file is opened.
 public enum OpenMode: UInt8, Sendable {
   case read
@@ -65,10 +47,12 @@ public struct SpawnPlan: Sendable {
   /// Fills in the plan of a service, which is to be in a control group or not, or of one of its
   /// commands, which `service` has as its program then; the first process of a start looks at the
   /// conditions. `isExposed` when memory that is shared with another identity could be looked into by
-  /// that one.
+  /// that one. `owners` are the user and the group of each entry of `Manifest.directories`, negative
+  /// where they are the service's.
   public mutating func build(
     _ service: Service, of manifest: Manifest, rights: Rights, surroundings: Surroundings,
-    hasGroup: Bool = false, isExposed: Bool = false, command: CommandID = CommandID(.none)
+    hasGroup: Bool = false, isExposed: Bool = false, command: CommandID = CommandID(.none),
+    owners: Rows<Int64> = Rows()
   ) {
     storage.removeAll()
     droppedBefore = storage.dropped
@@ -97,14 +81,14 @@ public struct SpawnPlan: Sendable {
       let number = UInt8(truncatingIfNeeded: index - Int(extras.environmentFiles.start))
       storage.append(.environment(number, manifest.texts.at(index) ?? .none))
     }
-    if !sandbox.contains(.root) { appendDirectories(service, of: manifest, rights) }
+    if !sandbox.contains(.root) { appendDirectories(service, rights, owners) }
     appendStreams(service, of: manifest)
     storage.append(.descriptors)
     append(.namespaces, where: !sandbox.isDisjoint(with: .mounts))
     append(.network, where: sandbox.contains(.privateNetwork))
     if sandbox.contains(.root) {
       append(.root, where: true)
-      appendDirectories(service, of: manifest, rights)
+      appendDirectories(service, rights, owners)
     }
     append(.processes, where: sandbox.contains(.privatePids))
     append(.readOnly, where: sandbox.contains(.readOnly))
@@ -159,13 +143,17 @@ public struct SpawnPlan: Sendable {
   }
 
   private mutating func appendDirectories(
-    _ service: Service, of manifest: Manifest, _ rights: Rights
+    _ service: Service, _ rights: Rights, _ owners: Rows<Int64>
   ) {
-    let directories = manifest.directories(of: service)
-    append(directories.runtime, .runtime, of: manifest, rights)
-    append(directories.state, .state, of: manifest, rights)
-    append(directories.cache, .cache, of: manifest, rights)
-    append(directories.log, .log, of: manifest, rights)
+    for index in service.directories.indices {
+      let user = owners.at(2 * index) ?? -1
+      let group = owners.at(2 * index + 1) ?? -1
+      storage.append(
+        .directory(
+          UInt32(truncatingIfNeeded: index),
+          uid: user < 0 ? rights.uid : UInt32(truncatingIfNeeded: user),
+          gid: group < 0 ? rights.gid : UInt32(truncatingIfNeeded: group)))
+    }
   }
 
   private mutating func appendStreams(_ service: Service, of manifest: Manifest) {
@@ -176,15 +164,6 @@ public struct SpawnPlan: Sendable {
       append(streams.error, 2)
     } else {
       storage.append(.terminal(service.terminal))
-    }
-  }
-
-  private mutating func append(
-    _ names: TableRange, _ place: DirectoryPlace, of manifest: Manifest, _ rights: Rights
-  ) {
-    for index in names.indices {
-      guard let name = manifest.texts.at(index) else { continue }
-      storage.append(.directory(place, name, uid: rights.uid, gid: rights.gid))
     }
   }
 

@@ -19,8 +19,8 @@ public enum SpawnStep: Equatable, Sendable {
   case score(Int16)
   /// The file mode creation mask.
   case umask(UInt16)
-  /// Make a directory and give it to the user.
-  case directory(DirectoryPlace, Text, uid: UInt32, gid: UInt32)
+  /// Make that entry of `Manifest.directories` and give it to its owner.
+  case directory(UInt32, uid: UInt32, gid: UInt32)
   /// Open a standard stream's file.
   case open(descriptor: UInt8, Text, OpenMode)
   /// Make a terminal the controlling one, and the three standard streams.

@@ -8,7 +8,11 @@ public import ApusManifest
 /// standard streams, a directory, a user or group, a limit, a capability. Above them stand the
 /// command, when it is not the main program, and its number. Of `.environment` all that is the file
 /// and the line.
-struct SpawnObject {
+public struct SpawnObject {
+  /// The user of the first directory among the names that are looked up, followed by its group and
+  /// those of the next one; before them stand the user, the group and the groups of the service.
+  public static let owners = 67
+
   var number = 0
   var role = HelperRole.none
   var command = 0
@@ -105,6 +109,10 @@ extension Reason {
     case .directories where object.number > 0:
       writer.text("make the directory ")
       manifest.writeDirectory(object.number, of: declared, into: &writer)
+    case .resolveUser where object.number >= SpawnObject.owners:
+      let number = object.number - SpawnObject.owners
+      writer.text(number & 1 == 0 ? "look up the user" : "look up the group")
+      manifest.writeOwner(number, of: declared, into: &writer)
     case .resolveUser where object.number > 0:
       writer.text(object.number == 1 ? "look up the user" : "look up the group")
       manifest.writePrincipal(object.number, of: declared, into: &writer)
@@ -217,20 +225,22 @@ extension Manifest {
   fileprivate func writeDirectory(
     _ number: Int, of service: Service, into writer: inout ByteWriter
   ) {
-    let directories = directories(of: service)
-    var index = number - 1
-    for place in 0..<4 {
-      let names =
-        place == 0
-        ? directories.runtime
-        : place == 1 ? directories.state : place == 2 ? directories.cache : directories.log
-      if index < Int(names.count) {
-        writer.text(DirectoryPlace(rawValue: UInt8(place))?.path ?? "")
-        writer.byte(UInt8(ascii: "/"))
-        return writer.text(texts.at(Int(names.start) + index) ?? .none, of: self)
-      }
-      index -= Int(names.count)
-    }
+    guard number <= Int(service.directories.count),
+      let directory = directories.at(Int(service.directories.start) + number - 1)
+    else { return }
+    writer.text(directory.place.path)
+    writer.byte(UInt8(ascii: "/"))
+    writer.text(directory.name, of: self)
+  }
+
+  /// Writes who a directory was to belong to, counted as `SpawnObject.owners` says.
+  fileprivate func writeOwner(
+    _ number: Int, of service: Service, into writer: inout ByteWriter
+  ) {
+    let directory = directories.at(Int(service.directories.start) + number / 2) ?? Directory()
+    write(number & 1 == 0 ? directory.user : directory.group, into: &writer)
+    writer.text(" of the directory ")
+    writeDirectory(number / 2 + 1, of: service, into: &writer)
   }
 
   /// Writes the user (1), the group (2) or one of the groups (from 3 on) of a service.

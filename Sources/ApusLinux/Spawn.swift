@@ -52,11 +52,11 @@ extension LinuxKernel {
       var process = table.process(id) ?? table.unused(id)
     else { throw SpawnRefusal(step: .clone, errno: .invalid) }
     guard process.pid == 0 else { throw SpawnRefusal(step: .clone, errno: .exists) }
-    if account.failure != nil {
+    if accounts.failure(of: service, account) != nil {
       resolveNames()
       account = accounts.account(of: service) ?? account
     }
-    if let failure = account.failure {
+    if let failure = accounts.failure(of: service, account) {
       throw SpawnRefusal(step: failure.step, errno: failure.errno)
     }
     let isMarked = isMain && NotifyChannels.reports(service, of: manifest)
@@ -116,7 +116,8 @@ extension LinuxKernel {
     defer { if group >= 0 { _ = capus_close(group) } }
     plan.build(
       service, of: manifest, rights: account.rights, surroundings: surroundings,
-      hasGroup: group >= 0, isExposed: capus_memory_is_exposed() == 1, command: command)
+      hasGroup: group >= 0, isExposed: capus_memory_is_exposed() == 1, command: command,
+      owners: accounts.owners)
     guard let memory = unsafe memory.plan(of: slot),
       let plan = unsafe encode(
         service, account, process, peer: table.peer(of: id.slot),

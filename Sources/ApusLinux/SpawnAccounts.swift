@@ -21,6 +21,9 @@ struct AccountTable {
   private(set) var accounts: Rows<Account> = Rows()
   private(set) var groups: Rows<UInt32> = Rows()
   private(set) var text: Bytes = Rows()
+  /// User and group of each entry of `Manifest.directories`: -1 for the service's, -2 for a name that
+  /// does not exist.
+  private(set) var owners: Rows<Int64> = Rows()
   private let own: Ownership
   private var database: UserDatabase
 
@@ -33,6 +36,18 @@ struct AccountTable {
       let account = resolve(credentials, of: manifest)
       accounts.append(account)
     }
+    owners.reserveCapacity(2 * manifest.directories.count)
+    for directory in manifest.directories {
+      let user: Int64 =
+        switch directory.user {
+        case .none: -1
+        case .id(let uid): Int64(uid)
+        case .name(let name): database.user(named: manifest.bytes(name)).map { Int64($0.uid) } ?? -2
+        }
+      owners.append(user)
+      let group = group(directory.group, of: manifest).map { Int64($0) }
+      owners.append(group ?? (directory.group == .none ? -1 : -2))
+    }
   }
 
   /// The same in memory of its own, without the database.
@@ -40,12 +55,23 @@ struct AccountTable {
     accounts = Rows(own: accounts)
     groups = Rows(own: groups)
     text = Rows(own: text)
+    owners = Rows(own: owners)
     database = UserDatabase(passwd: Rows(), group: Rows())
     return self
   }
 
   /// The account of a service.
   func account(of service: Service) -> Account? { accounts.at(Int(service.credentials)) }
+
+  /// Why a service cannot be started with the rights of an account.
+  func failure(of service: Service, _ account: Account) -> (step: SpawnStepKind, errno: Errno)? {
+    let start = 2 * Int(service.directories.start)
+    for index in start..<start + 2 * Int(service.directories.count)
+    where account.failure == nil && owners.at(index) == -2 {
+      return missing(SpawnObject.owners + index - start)
+    }
+    return account.failure
+  }
 
   private mutating func resolve(_ credentials: Credentials, of manifest: Manifest) -> Account {
     var account = Account(
@@ -88,7 +114,8 @@ struct AccountTable {
     var list: Rows<UInt32> = Rows()
     for index in credentials.groups.indices {
       guard let gid = group(manifest.principals.at(index) ?? .none, of: manifest) else {
-        account.failure = missing(3 + index - Int(credentials.groups.start))
+        let number = 3 + index - Int(credentials.groups.start)
+        account.failure = missing(min(number, SpawnObject.owners - 1))
         return
       }
       list.append(gid)

@@ -241,13 +241,19 @@ extension LinuxKernel {
     case .umask(let mask):
       operation = CAPUS_UMASK
       unsafe result.small = mask
-    case .directory(let place, let path, let uid, let gid):
+    case .directory(let index, let uid, let gid):
+      let directory = manifest.directories.at(Int(index)) ?? Directory()
       operation = CAPUS_DIRECTORY
-      unsafe result.base = UnsafeRawPointer(place.path.utf8Start)
+      unsafe result.base = UnsafeRawPointer(directory.place.path.utf8Start)
         .assumingMemoryBound(to: CChar.self)
-      unsafe result.text = UnsafePointer(pointer(path))
+      unsafe result.text = UnsafePointer(pointer(directory.name))
       unsafe result.first = UInt64(uid)
       unsafe result.second = UInt64(gid)
+      var small = UInt32(directory.mode ?? 0o755)
+      if directory.keepsMode { small |= CAPUS_KEEP_MODE.rawValue }
+      if directory.keepsOwner { small |= CAPUS_KEEP_OWNER.rawValue }
+      if directory.place == .config { small |= CAPUS_STAYS_READ_ONLY.rawValue }
+      unsafe result.small = UInt16(truncatingIfNeeded: small)
     case .open(let descriptor, let path, let mode):
       operation = CAPUS_OPEN
       unsafe result.small = UInt16(descriptor)
@@ -342,13 +348,8 @@ extension LinuxKernel {
       if manifest.extras(of: service).environmentFiles.count > 0 {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
       }
-      let directories = manifest.directories(of: service)
-      for kind in 0..<4 {
-        let range =
-          kind == 0
-          ? directories.runtime
-          : kind == 1 ? directories.state : kind == 2 ? directories.cache : directories.log
-        for index in range.indices { bytes += 16 + Int(manifest.texts.at(index)?.count ?? 0) }
+      for index in service.directories.indices {
+        bytes += 40 + Int(manifest.directories.at(index)?.name.count ?? 0)
       }
       bytes += sandboxBytes(service, of: manifest)
       most = max(most, bytes)

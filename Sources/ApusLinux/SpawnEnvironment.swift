@@ -110,33 +110,29 @@ extension LinuxKernel {
     }
   }
 
+  /// RUNTIME_DIRECTORY and its like: the paths of each place, with colons between them.
   private func addDirectories(
     of service: Service, _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
   ) {
-    let directories = manifest.directories(of: service)
-    addPlace("RUNTIME_DIRECTORY=", .runtime, directories.runtime, &list, &writer)
-    addPlace("STATE_DIRECTORY=", .state, directories.state, &list, &writer)
-    addPlace("CACHE_DIRECTORY=", .cache, directories.cache, &list, &writer)
-    addPlace("LOGS_DIRECTORY=", .log, directories.log, &list, &writer)
-  }
-
-  private func addPlace(
-    _ key: StaticString, _ place: DirectoryPlace, _ names: TableRange,
-    _ list: inout EnvironmentWriter, _ writer: inout PlanWriter
-  ) {
-    if names.count == 0 { return }
-    let start = unsafe writer.position
-    writer.text(key)
-    for index in names.indices {
-      if index > Int(names.start) { writer.byte(UInt8(ascii: ":")) }
-      writer.text(place.path)
-      writer.byte(UInt8(ascii: "/"))
-      if let text = manifest.texts.at(index), let name = unsafe pointer(text) {
-        unsafe writer.string(name)
+    var number: UInt8 = 0
+    while let place = DirectoryPlace(rawValue: number) {
+      number += 1
+      let start = unsafe writer.position
+      var isFirst = true
+      for index in service.directories.indices {
+        guard let directory = manifest.directories.at(index), directory.place == place
+        else { continue }
+        if isFirst { writer.text(place.variable) }
+        writer.byte(UInt8(ascii: isFirst ? "=" : ":"))
+        isFirst = false
+        writer.text(place.path)
+        writer.byte(UInt8(ascii: "/"))
+        if let name = unsafe pointer(directory.name) { unsafe writer.string(name) }
       }
+      if isFirst { continue }
+      writer.byte(0)
+      unsafe list.set(start)
     }
-    writer.byte(0)
-    unsafe list.set(start)
   }
 
   /// MAINPID for commands beside the main process; SERVICE_RESULT, EXIT_CODE and EXIT_STATUS for

@@ -86,18 +86,3 @@ public struct Streams: Equatable, Sendable {
   /// Every default.
   public init() {}
 }
-
-/// The `directories` key: relative names below four fixed places.
-public struct Directories: Equatable, Sendable {
-  /// Below /run; entries of `Manifest.texts`, as are the others.
-  public var runtime = TableRange.none
-  /// Below /var/lib.
-  public var state = TableRange.none
-  /// Below /var/cache.
-  public var cache = TableRange.none
-  /// Below /var/log.
-  public var log = TableRange.none
-
-  /// None.
-  public init() {}
-}

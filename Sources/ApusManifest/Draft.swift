@@ -10,7 +10,6 @@ struct Draft: Sendable {
   var stop = Stop()
   var credentials = Credentials()
   var streams = Streams()
-  var directories = Directories()
   var extras = Extras()
 
   /// A service that only has a name so far; one copy of the defaults serves all, for size.
@@ -66,7 +65,6 @@ extension Decoder {
     draft.service.stop = Decoder.share(draft.stop, &tables.stops)
     draft.service.credentials = Decoder.share(draft.credentials, &tables.credentials)
     draft.service.streams = Decoder.share(draft.streams, &tables.streams)
-    draft.service.directories = Decoder.share(draft.directories, &tables.directories)
     draft.service.extras = Decoder.share(draft.extras, &tables.extras)
     tables.services.append(draft.service)
     serviceSites.add(site)

@@ -42,8 +42,9 @@ enum ForeignWords {
     ttypath tty syslogidentifier log conditionpathexists conditions conditionpathexists exists \
     pathexists exists runtimedirectory directories runtimedirectory runtime \
     statedirectory directories statedirectory state cachedirectory directories \
-    cachedirectory cache logsdirectory directories logsdirectory log socketmode mode \
-    socketuser user socketgroup group owner user permissions mode runtimemaxsec runtimeMax \
+    cachedirectory cache logsdirectory directories logsdirectory log logs log \
+    configurationdirectory directories configurationdirectory config configuration config \
+    etc config path name dir name directory name socketmode mode socketuser user socketgroup group owner user permissions mode runtimemaxsec runtimeMax \
     startlimitaction restart service services units services unit services daemons services \
     version apus timeout stop remainafterexit remain cpuschedulingpolicy scheduler \
     unlessstopped always never no false no true always onerror on-failure daemon forking \

@@ -8,6 +8,8 @@ public enum ManifestLimits {
   public static let services = 1024
   /// Sockets of one service.
   public static let sockets = 64
+  /// Directories of one service.
+  public static let directories = 64
   /// Strings of one argv.
   public static let arguments = 256
   /// Commands of one of `pre`, `started` and `post`.

@@ -3,7 +3,7 @@ internal import ApusJSON
 
 /// What the strings of a list must be.
 enum TextRule {
-  case path, notEmpty, optionalPath, capability, module, relativePath, systemCall
+  case path, notEmpty, optionalPath, capability, module, systemCall
 }
 
 /// Lists and maps: each is decoded as far as it goes, after noting what is wrong.
@@ -54,13 +54,6 @@ extension Decoder {
     case .module:
       if Scalar.isName(bytes, most: 63, also: "_-") { return strings.keep(bytes) }
       error(node, "not a module name: ", bytes)
-    case .relativePath:
-      if !bytes.isEmpty, bytes.first != UInt8(ascii: "/"), bytes.last != UInt8(ascii: "/"),
-        !Scalar.climbs(bytes), bytes.count <= 255
-      {
-        return strings.keep(bytes)
-      }
-      error(node, "expected a relative path without \"..\", found ", bytes)
     }
     return nil
   }

@@ -29,8 +29,8 @@ public import ApusBase
   public var credentials: Rows<Credentials> = Rows(repeating: Credentials(), count: 1)
   /// Standard streams; entry 0 is the default.
   public var streams: Rows<Streams> = Rows(repeating: Streams(), count: 1)
-  /// Directories; entry 0 is the default.
-  public var directories: Rows<Directories> = Rows(repeating: Directories(), count: 1)
+  /// Lists of directories.
+  public var directories: Rows<Directory> = Rows()
   /// Keys few services use; entry 0 is the default.
   public var extras: Rows<Extras> = Rows(repeating: Extras(), count: 1)
   /// Commands of `pre`, `started` and `post`.
@@ -89,10 +89,6 @@ extension Manifest {
   /// The standard streams of a service.
   public func streams(of service: Service) -> Streams {
     streams.at(Int(service.streams)) ?? Streams()
-  }
-  /// The directories of a service.
-  public func directories(of service: Service) -> Directories {
-    directories.at(Int(service.directories)) ?? Directories()
   }
   /// The rarer keys of a service.
   public func extras(of service: Service) -> Extras {

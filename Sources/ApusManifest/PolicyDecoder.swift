@@ -219,21 +219,6 @@ extension Decoder {
     Words("infinity").number(of: text) != nil ? .max : Scalar.size(text)
   }
 
-  /// `directories`: names below /run, /var/lib, /var/cache and /var/log.
-  @inline(never) mutating func directories(_ node: JSONNode) {
-    draft.directories = Directories()
-    var cursor = object(node)
-    while let key = next(&cursor, Words("runtime state cache log")) {
-      let range = list(cursor.value, .relativePath)
-      switch key {
-      case 0: draft.directories.runtime = range
-      case 1: draft.directories.state = range
-      case 2: draft.directories.cache = range
-      default: draft.directories.log = range
-      }
-    }
-  }
-
   /// Where a standard stream goes.
   @inline(never) mutating func stream(_ node: JSONNode, isInput: Bool) -> StreamTarget? {
     guard let bytes = string(node) else { return nil }

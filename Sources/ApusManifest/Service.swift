@@ -107,8 +107,8 @@ public struct Service: Sendable {
   public var credentials: UInt16 = 0
   /// Index into `Manifest.streams`.
   public var streams: UInt16 = 0
-  /// Index into `Manifest.directories`.
-  public var directories: UInt16 = 0
+  /// Entries of `Manifest.directories`.
+  public var directories = TableRange.none
   /// Index into `Manifest.extras`: keys few services use.
   public var extras: UInt16 = 0
   /// Yes-or-no keys.

@@ -5,26 +5,35 @@
 
 /* Everything in this file runs in the child. */
 
-enum { NAME_LIMIT = 255 };
+enum { NAME_LIMIT = 255, ALL_BITS = 07777 };
 
-/* One directory below another, made with mode 0755 whatever the umask if it is not there; its
- * descriptor, or -errno. A symbolic link in the place of either is refused. */
-CHILD long enter(const struct capus_plan *plan, const struct capus_step *step, long parent,
+/* Whose a directory is to be, and its mode with enum capus_directory_flags. */
+struct wanted {
+  uint32_t user, group;
+  unsigned mode;
+};
+
+/* One directory below another, made whatever the umask if it is not there, and as it is wanted
+ * unless it was there and is to be left alone; its descriptor, or -errno. A symbolic link in its
+ * place is refused. */
+CHILD long enter(const struct capus_plan *plan, const struct wanted *wanted, long parent,
                  const char *name) {
   struct raw_status status;
   long result = raw_stat((int)parent, "", AT_EMPTY_PATH, &status);
   if (result < 0)
     return result;
+  const uint32_t user = plan->expected.uid;
   const bool is_others = !capus_is_trusted(status.uid);
-  const bool is_theirs = plan->expected.check_groups && capus_may_write(plan, &status);
-  const uint32_t user = (uint32_t)step->first, maker = is_others ? status.uid : user;
-  if (is_others || is_theirs) {
+  const bool is_foreign =
+      is_others || (plan->expected.check_groups && capus_may_write(plan, &status));
+  const uint32_t maker = is_others ? status.uid : user;
+  if (is_foreign) {
     if (plan->expected.check_groups)
       raw2(NR_SETGROUPS, plan->group_count, plan->groups);
-    capus_act_as(maker, is_others ? status.gid : (uint32_t)step->second);
+    capus_act_as(maker, is_others ? status.gid : plan->expected.gid);
   }
-  const long made = raw3(SYS_mkdirat, parent, name, 0755);
-  if (is_others || is_theirs)
+  const long made = raw3(SYS_mkdirat, parent, name, wanted->mode & 0755);
+  if (is_foreign)
     capus_act_as_self();
   if (made < 0 && made != -EEXIST)
     return made;
@@ -33,11 +42,20 @@ CHILD long enter(const struct capus_plan *plan, const struct capus_step *step, l
   if (directory < 0)
     return directory;
   result = raw_stat((int)directory, "", AT_EMPTY_PATH, &status);
-  /* Who may change names there may have put something else in its place. */
-  if (result == 0 && (is_others || is_theirs) && status.uid != user && status.uid != maker)
+  const unsigned keeps = made == 0 ? 0 : wanted->mode;
+  const bool is_given =
+      !(keeps & CAPUS_KEEP_OWNER) && (status.uid != wanted->user || status.gid != wanted->group);
+  const bool is_changed =
+      !(keeps & CAPUS_KEEP_MODE) && (status.mode & ALL_BITS) != (wanted->mode & ALL_BITS);
+  /* Who may change names there may have put something else in its place: what is neither's is
+   * taken as it is or not at all. */
+  if (result == 0 && is_foreign && status.uid != user && status.uid != maker &&
+      (status.uid != wanted->user || is_given || is_changed))
     result = -EPERM;
-  if (result == 0 && made == 0)
-    result = raw2(SYS_fchmod, directory, 0755);
+  if (result == 0 && is_given)
+    result = raw3(NR_FCHOWN, directory, wanted->user, wanted->group);
+  if (result == 0 && is_changed)
+    result = raw2(SYS_fchmod, directory, wanted->mode & ALL_BITS);
   if (result == 0)
     return directory;
   raw1(SYS_close, directory);
@@ -56,6 +74,8 @@ CHILD long next_name(const char **path, char *name) {
     name[length++] = *from++;
   }
   name[length] = 0;
+  while (*from == '/')
+    from++;
   *path = from;
   if (length == 0)
     return 0;
@@ -67,19 +87,22 @@ CHILD long next_name(const char **path, char *name) {
 /* The place itself may be reached through links of root's (/var/log on a tmpfs); what is below may
  * not. */
 CHILD_CODE long capus_make_directory(const struct capus_plan *plan, const struct capus_step *step) {
+  const unsigned kept = 0755 | CAPUS_KEEP_OWNER | CAPUS_KEEP_MODE;
+  const struct wanted place = {(uint32_t)raw0(SYS_geteuid), (uint32_t)raw0(SYS_getegid), kept};
+  const struct wanted way = {plan->expected.uid, plan->expected.gid, kept};
+  const struct wanted last = {(uint32_t)step->first, (uint32_t)step->second, step->small};
   char name[NAME_LIMIT + 1];
   const char *path = step->text;
-  struct raw_status status;
   struct walk walk;
   long result = capus_walk(&walk, step->base, WALK_LAST_LINK, 0755);
   if (result < 0)
     return result;
-  long directory = enter(plan, step, walk.directory, walk.name), more;
+  long directory = enter(plan, &place, walk.directory, walk.name), more;
   raw1(SYS_close, walk.directory);
   if (directory < 0)
     return directory;
   for (result = -EINVAL; (more = next_name(&path, name)) > 0; result = 0) {
-    const long inner = enter(plan, step, directory, name);
+    const long inner = enter(plan, *path ? &way : &last, directory, name);
     raw1(SYS_close, directory);
     if (inner < 0)
       return inner;
@@ -87,10 +110,6 @@ CHILD_CODE long capus_make_directory(const struct capus_plan *plan, const struct
   }
   if (more < 0)
     result = more;
-  if (result == 0)
-    result = raw_stat((int)directory, "", AT_EMPTY_PATH, &status);
-  if (result == 0 && (status.uid != step->first || status.gid != step->second))
-    result = raw3(NR_FCHOWN, directory, step->first, step->second);
   if (result == 0)
     return directory;
   raw1(SYS_close, directory);

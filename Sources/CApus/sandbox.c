@@ -183,7 +183,7 @@ CHILD long make_read_only(const struct capus_plan *plan) {
     }
     for (uint32_t index = 0; index < plan->step_count && result >= 0; index++) {
       const struct capus_step *step = &plan->steps[index];
-      if (step->operation != CAPUS_DIRECTORY)
+      if (step->operation != CAPUS_DIRECTORY || step->small & CAPUS_STAYS_READ_ONLY)
         continue;
       const long directory = result = capus_make_directory(plan, step);
       if (result >= 0)

@@ -30,9 +30,10 @@ CHILD_CODE long capus_take_right(struct capus_plan *plan, const struct capus_ste
 CHILD_CODE long capus_check_condition(const struct capus_step *step);
 /* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */
 CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
-/* Makes base/path with mode 0755 and gives its last directory to the user. Below a directory that
- * is another's, or that the user may write to, it is made by the rights of that one, and nothing is
- * given away that is neither's: -EPERM. Its descriptor. */
+/* Makes base/path as the step wants it, and what is missing on the way the service's with mode
+ * 0755. Below a directory that is another's, or that the service's user may write to, it is made by
+ * the rights of that one, and nothing is given away or changed that is neither's: -EPERM. Its
+ * descriptor. */
 CHILD_CODE long capus_make_directory(const struct capus_plan *plan, const struct capus_step *step);
 /* May the service's user change names in the directory? */
 CHILD_CODE bool capus_may_write(const struct capus_plan *plan, const struct raw_status *directory);

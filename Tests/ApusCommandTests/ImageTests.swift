@@ -101,6 +101,7 @@ import Testing
       "d": {"exec": ["/usr/bin/python"], "reload": {"exec": ["/usr/bin/short"]}},
       "e": {"exec": ["/usr/bin/loop"], "stop": {"exec": ["/usr"]}, "sandbox": {"landlock": {"read": ["/opt"]}}},
       "f": {"exec": ["/usr/bin/outside"], "listen": [{"stream": "/run/f", "group": "audio"}]},
+      "g": {"exec": ["/bin/sh"], "directories": {"config": [{"name": "g/a", "user": "none"}, {"name": "b", "group": "audio"}]}, "workingDirectory": "/etc/g/a/b"},
       "t@": {"exec": ["/bin/%i"], "instances": ["sh", "ksh"]}
       """#)
     let outcome = run(["apus", "check", "--root", folder.path])
@@ -128,10 +129,12 @@ import Testing
           "\(file):6:1: warning: services.e.sandbox.landlock: not in the image: /opt",
           "\(file):7:1: error: services.f.exec: not in the image: /usr/bin/outside",
           "\(file):7:1: error: services.f.listen.group: no such group in the image: audio",
-          "\(file):8:1: error: services.t@ksh.exec: not in the image: /bin/ksh",
+          "\(file):8:1: error: services.g.directories.user: no such user in the image: none",
+          "\(file):8:1: error: services.g.directories.group: no such group in the image: audio",
+          "\(file):9:1: error: services.t@ksh.exec: not in the image: /bin/ksh",
         ])
     let json = try parsed(run(["apus", "check", "--json", "--root", folder.path]).output)
-    #expect((json["diagnostics"] as? [Any])?.count == 17)
+    #expect((json["diagnostics"] as? [Any])?.count == 19)
   }
 
   @Test("a folder that is none, and an option without it, are told") func usage() throws {

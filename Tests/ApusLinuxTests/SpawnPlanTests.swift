@@ -48,9 +48,10 @@ import Testing
     var credentials = Credentials()
     credentials.limits = TableRange(start: 0, count: 1)
     manifest.credentials = [credentials]
-    var directories = Directories()
-    directories.runtime = TableRange(start: 1, count: 1)
-    manifest.directories = [directories]
+    var directory = Directory()
+    directory.name = manifest.texts[1]
+    manifest.directories = [directory]
+    service.directories = TableRange(start: 0, count: 1)
     var streams = Streams()
     streams.output = .append(Text(offset: 11, count: 6))
     manifest.streams = [streams]
@@ -350,15 +351,36 @@ import Testing
     #expect(step(rights(uid: 0, changes: false, nil)) == nil)
   }
 
+  @Test("a directory belongs to the service, but for the owner that its entry names")
+  func owners() {
+    var manifest = everything()
+    manifest.directories += Array(repeating: manifest.directories[0], count: 3)
+    // The last three: somebody else's before them.
+    manifest.services[0].directories = TableRange(start: 1, count: 3)
+    func directories(_ owners: [Int64]) -> [SpawnStep] {
+      var plan = SpawnPlan()
+      plan.build(
+        manifest.services[0], of: manifest, rights: rights(), surroundings: nothing, owners: owners)
+      return plan.steps.filter { $0.kind == .directories }
+    }
+    let (uid, gid) = (rights().uid, rights().gid)
+    let own = (UInt32(1)...3).map { SpawnStep.directory($0, uid: uid, gid: gid) }
+    #expect(directories([]) == own)
+    #expect(
+      directories([5, 5, -1, -1, 0, -1, -1, 0xffff_fffe]) == [
+        own[0], .directory(2, uid: 0, gid: gid), .directory(3, uid: uid, gid: 0xffff_fffe),
+      ])
+  }
+
   @Test("a plan that does not fit says so, and its storage works again afterwards")
   func overflow() {
     var manifest = everything()
-    manifest.texts += Array(repeating: manifest.texts[1], count: 200)
-    manifest.directories[0].state = TableRange(start: 2, count: 200)
+    manifest.directories += Array(repeating: manifest.directories[0], count: 200)
+    manifest.services[0].directories.count = 200
     var plan = SpawnPlan()
     plan.build(manifest.services[0], of: manifest, rights: rights(), surroundings: nothing)
     #expect(!plan.isComplete)
-    manifest.directories[0].state = .none
+    manifest.services[0].directories.count = 1
     plan.build(manifest.services[0], of: manifest, rights: rights(), surroundings: nothing)
     #expect(plan.isComplete)
   }

@@ -83,6 +83,9 @@ private let schemaFile = root.appending(
       #expect(
         expected(service(#""\#(key)": [\#(unknown)]"#)) == keys(find("service.\(key).[]")))
     }
+    #expect(
+      expected(service(#""directories": {"config": [\#(unknown)]}"#))
+        == keys(find("service.directories.config.[]")))
     for key in ["watchdog", "memoryPressure"] {
       let words = expected(system(#""\#(key)": \#(unknown)"#))
       #expect(words.count > 1 && words == keys(find("system.\(key)")), "\(key)")

@@ -64,6 +64,8 @@ let goodValues: [String] = [
   #""environment": {"A": "", "B_1": "x=y"}"#, #""environmentFile": "-/etc/default/x""#,
   #""environmentFile": ["/a", "/b"]"#, #""workingDirectory": "/var""#,
   #""directories": {"runtime": ["web", "web/a"], "state": [], "cache": ["c"], "log": ["l"]}"#,
+  #""directories": {"config": ["..web/.a", "a//b"], "description": "x"}"#,
+  #""directories": {"runtime": [{"name": "w/p", "mode": "0700", "user": "u", "group": 0, "x-a": 1}]}"#,
   #""stdin": "file:/x", "stdout": "append:/y", "stderr": "kmsg""#, #""stdin": "inherit""#,
   #""log": {"ring": "16K", "file": "/x", "fileMax": 262144, "keep": 2, "rate": "500/1s"}"#,
   #""tty": "/dev/tty1""#, #""override": false"#, #""main": true"#,
@@ -206,9 +208,61 @@ let badValues: [(String, String)] = [
     #"environment: expected an object like {"NAME": "value"}, found an array"#
   ),
   (#""workingDirectory": "var""#, "workingDirectory: expected an absolute path"),
-  (#""directories": {"runtime": ["../x"]}"#, "directories.runtime[0]: expected a relative path"),
-  (#""directories": {"runtime": ["/x"]}"#, "directories.runtime[0]: expected a relative path"),
-  (#""directories": {"runtime": "web"}"#, "directories.runtime: expected an array"),
+  (
+    #""directories": {"runtime": ["../x"]}"#,
+    #"directories.runtime[0]: expected a relative path without "." and "..", found "../x""#
+  ),
+  (
+    #""directories": {"runtime": ["a", "/run/x/y/"]}"#,
+    #"directories.runtime[1]: expected a relative path without "." and "..", found "/run/x/y/"; "#
+      + #"did you mean "x/y"?"#
+  ),
+  (
+    #""directories": {"config": [{"name": "/x"}]}"#,
+    #"directories.config[0].name: expected a relative path without "." and "..", found "/x"; "#
+      + #"did you mean "x"?"#
+  ),
+  (#""directories": {"state": ["a/./b"]}"#, "directories.state[0]: expected a relative path"),
+  (#""directories": {"state": ["."]}"#, "directories.state[0]: expected a relative path"),
+  (#""directories": {"state": [""]}"#, "directories.state[0]: expected a relative path"),
+  (#""directories": {"state": ["/"]}"#, "directories.state[0]: expected a relative path"),
+  (
+    #""directories": {"runtime": "web"}"#,
+    #"directories.runtime: expected an array, found a string; write ["web"]"#
+  ),
+  (
+    #""directories": {"log": [7]}"#,
+    #"directories.log[0]: expected a name or an object like {"name": "web", "mode": "0750"}, "#
+      + "found a number"
+  ),
+  (
+    #""directories": {"log": [{"mode": "0700"}]}"#,
+    #"directories.log[0]: the key "name" is missing"#
+  ),
+  (
+    #""directories": {"log": [{"name": "a", "mode": 750}]}"#,
+    #"directories.log[0].mode: expected an octal mode like "0660", found a number; write "0750""#
+  ),
+  (
+    #""directories": {"log": [{"name": "a", "mode": "0888"}]}"#,
+    #"directories.log[0].mode: expected an octal mode like "0660", found "0888""#
+  ),
+  (
+    #""directories": {"log": [{"name": "a", "user": "33"}]}"#,
+    #"directories.log[0].user: not a user or group name: "33" (an id is a number without quotes)"#
+  ),
+  (
+    #""directories": {"log": [{"name": "a", "group": true}]}"#,
+    "directories.log[0].group: expected a string"
+  ),
+  (
+    #""directories": {"log": [{"name": "a", "owner": "u"}]}"#,
+    #"directories.log[0].owner: unknown key; did you mean "user"?"#
+  ),
+  (
+    #""directories": {"log": [{"path": "a"}]}"#,
+    #"directories.log[0].path: unknown key; did you mean "name"?"#
+  ),
   (#""stdin": "log""#, "stdin: unknown word"), (#""stdin": "append:/x""#, "stdin: unknown word"),
   (#""stdout": "file:x""#, "stdout: expected an absolute path"),
   (#""stderr": "nul""#, #"stderr: unknown word "nul"; did you mean "null"?"#),
@@ -419,7 +473,9 @@ let badAddresses: [(String, String)] = [
     }
     #expect(loaded.text(path) == "/o")
     #expect(manifest.streams(of: web).error == .log)
-    #expect(manifest.strings(manifest.directories(of: web).state) == ["a", "b"])
+    #expect(
+      web.directories.indices.map { loaded.text(manifest.directories[$0].name) } == ["a", "b"])
+    #expect(manifest.directories[Int(web.directories.start)].place == .state)
     #expect(manifest.strings(web.environment) == ["K=v"])
     #expect(web.flags.contains(.critical))
     #expect(web.present & ServiceKey.umask.bit != 0)

@@ -38,7 +38,7 @@ let manifestCorpus: [String] = [
              "umask": "0027", "nice": -5, "oomScoreAdjust": 100, "cpuAffinity": "0-1,3",
              "rlimits": { "nofile": "1024:4096", "core": 0, "as": "64M" },
              "environment": { "A": "b", "PATH": "/bin" }, "environmentFile": "/etc/env",
-             "workingDirectory": "/tmp", "directories": { "runtime": ["c"], "state": ["c"] },
+             "workingDirectory": "/tmp", "directories": { "runtime": ["c"], "state": ["c", { "name": "c/d", "mode": "0700", "group": "w" }] },
              "stdin": "null", "stdout": "file:/tmp/o", "stderr": "console" }
     }
   }

@@ -145,6 +145,35 @@ import Testing
     }
   }
 
+  @Test("a directory whose group does not exist yet is named, and made once it does")
+  func unknownOwner() throws {
+    let sim = try simulate(
+      services: #"""
+        "web": {"exec": ["/w"], "directories": {"log": ["l"]}},
+        "db": {"exec": ["/d"], "directories": {"runtime": ["db"],
+          "state": [{"name": "db/in", "user": "pg", "group": "pgs"}]}}
+        """#)
+    let repaired = Instant(microseconds: 30_000_000)
+    let group = Int32(SpawnObject.owners + 3)
+    sim.world.faults = [
+      Fault(
+        .spawn(1, .resolveUser), Errno(group << 8 | Errno.noEntry.code), .always, until: repaired)
+    ]
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(0) == .ready && sim.state(1) == .backoff)
+    var line = ByteWriter(capacity: 256)
+    sim.reason(1).write(into: &line, manifest: sim.world.manifest, service: 1)
+    #expect(
+      String(decoding: line.bytes, as: UTF8.self)
+        == "look up the group pgs of the directory /var/lib/db/in: "
+        + "No such file or directory, ENOENT (2)")
+    // Each attempt waits for its pause.
+    #expect(sim.world.services[1].attempts.count < 6)
+    try sim.run(for: .minutes(2))
+    #expect(sim.state(1) == .ready && sim.starts(0) == 1)
+    #expect(sim.world.liveInstances.count == 2)
+  }
+
   @Test(
     "SPA-03: without descriptors for the report pipe nothing half made remains",
     arguments: [Errno.fileLimit, .systemFileLimit])

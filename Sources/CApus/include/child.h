@@ -29,11 +29,13 @@ enum capus_operation {
   /* text = path or scope, small = port, base = both halves of an address, first = family: 0 unix, 1
    * IPv4, 2 IPv6; ends with 0 once somebody listens there, or with 1 */
   CAPUS_CONNECT,
-  CAPUS_SESSION,   /* setsid; first = the mark of its tree, 0 for none, see tree.h */
-  CAPUS_GROUP,     /* the plan's control group, unless the child was born there */
-  CAPUS_SCORE,     /* first = oom_score_adj; small = 1: being refused it is no failure */
-  CAPUS_UMASK,     /* small = mask */
-  CAPUS_DIRECTORY, /* text = relative path, base = where, first = uid, second = gid */
+  CAPUS_SESSION, /* setsid; first = the mark of its tree, 0 for none, see tree.h */
+  CAPUS_GROUP,   /* the plan's control group, unless the child was born there */
+  CAPUS_SCORE,   /* first = oom_score_adj; small = 1: being refused it is no failure */
+  CAPUS_UMASK,   /* small = mask */
+  /* text = relative path, base = where, first = uid, second = gid, small = mode and enum
+   * capus_directory_flags */
+  CAPUS_DIRECTORY,
   CAPUS_OPEN, /* text = path, small = target, first = 0 read, 1 write, 2 append, second = mode */
   CAPUS_TERMINAL,     /* text = path; becomes 0, 1, 2 and the controlling terminal */
   CAPUS_DESCRIPTORS,  /* moves `sources` into place and closes everything else */
@@ -55,6 +57,13 @@ enum capus_operation {
   CAPUS_DIRECTORY_CHANGE, /* text = path */
   CAPUS_SANDBOX,          /* small = enum capus_sandbox_step */
   CAPUS_EXECUTE
+};
+
+/* Above the mode of a directory. */
+enum capus_directory_flags {
+  CAPUS_KEEP_MODE = 1 << 12, /* of one that is there */
+  CAPUS_KEEP_OWNER = 1 << 13,
+  CAPUS_STAYS_READ_ONLY = 1 << 14 /* CAPUS_SANDBOX_READ_ONLY leaves it read-only */
 };
 
 /* In the order in which they are taken. */
