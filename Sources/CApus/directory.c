@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "steps.h"
 #include "walk.h"
@@ -6,6 +7,82 @@
 /* Everything in this file runs in the child. */
 
 enum { NAME_LIMIT = 255, ALL_BITS = 07777 };
+
+/* As getdents64(2) writes it. */
+struct entry {
+  uint64_t inode;
+  int64_t position;
+  uint16_t length;
+  uint8_t type;
+  char name[];
+};
+
+CHILD bool is_dots(const char *name) {
+  return name[0] == '.' && (name[1] == 0 || (name[1] == '.' && name[2] == 0));
+}
+
+/* Can somebody who would gain by it have moved something of the owner's into the directory? */
+CHILD bool is_open(const struct capus_plan *plan, const struct raw_status *directory) {
+  return directory->mode & (S_IWGRP | S_IWOTH) &&
+         (capus_is_trusted(directory->uid) || capus_may_write(plan, directory));
+}
+
+/* Gives what is in a directory to its new owner, as far as it is the old one's, a file only if it
+ * has no other name: one of somebody else's or of another place is not given away. What is in a
+ * directory comes before that itself, so that one which is interrupted goes on the next time; what
+ * is in an open one, or deeper than LEVELS, stays as it is. */
+CHILD long give_contents(const struct capus_plan *plan, long top, const struct raw_status *old,
+                         uint32_t user, uint32_t group) {
+  enum { LEVELS = 32 };
+  long folders[LEVELS] = {top}, result = 0;
+  _Alignas(struct entry) char buffer[1024];
+  int depth = 0;
+  while (!is_open(plan, old)) {
+    const long count = raw3(SYS_getdents64, folders[depth], buffer, sizeof buffer);
+    if (count < 0)
+      result = count;
+    if (count <= 0 && depth == 0)
+      return result;
+    if (count <= 0) {
+      if (result == 0)
+        result = raw3(NR_FCHOWN, folders[depth], user, group);
+      raw1(SYS_close, folders[depth--]);
+      if (result < 0)
+        break;
+      /* Once more from the start: it is the other's no longer, and so passed over. */
+      raw3(SYS_lseek, folders[depth], 0, 0);
+      continue;
+    }
+    const int level = depth;
+    for (long at = 0; at < count && depth == level && result == 0;) {
+      const struct entry *entry = (const struct entry *)(buffer + at);
+      struct raw_status status;
+      at += entry->length;
+      const long node = is_dots(entry->name) ? -ENOENT
+                                             : raw4(SYS_openat, folders[depth], entry->name,
+                                                    O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+      if (node < 0)
+        continue;
+      if (raw_stat((int)node, "", AT_EMPTY_PATH, &status) == 0 && status.uid == old->uid &&
+          (status.uid != user || status.gid != group)) {
+        const bool is_directory = S_ISDIR(status.mode);
+        const long inner = is_directory && depth + 1 < LEVELS && !is_open(plan, &status)
+                               ? raw4(SYS_openat, node, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+                               : -ENOENT;
+        if (inner >= 0)
+          folders[++depth] = inner;
+        else if (!is_directory && status.links == 1)
+          result = raw5(SYS_fchownat, node, "", user, group, AT_EMPTY_PATH);
+      }
+      raw1(SYS_close, node);
+    }
+    if (result < 0)
+      break;
+  }
+  while (depth > 0)
+    raw1(SYS_close, folders[depth--]);
+  return result;
+}
 
 /* Whose a directory is to be, and its mode with enum capus_directory_flags. */
 struct wanted {
@@ -52,6 +129,8 @@ CHILD long enter(const struct capus_plan *plan, const struct wanted *wanted, lon
   if (result == 0 && is_foreign && status.uid != user && status.uid != maker &&
       (status.uid != wanted->user || is_given || is_changed))
     result = -EPERM;
+  if (result == 0 && is_given && made < 0 && !is_foreign)
+    result = give_contents(plan, directory, &status, wanted->user, wanted->group);
   if (result == 0 && is_given)
     result = raw3(NR_FCHOWN, directory, wanted->user, wanted->group);
   if (result == 0 && is_changed)
@@ -79,9 +158,7 @@ CHILD long next_name(const char **path, char *name) {
   *path = from;
   if (length == 0)
     return 0;
-  if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.')))
-    return -EINVAL;
-  return 1;
+  return is_dots(name) ? -EINVAL : 1;
 }
 
 /* The place itself may be reached through links of root's (/var/log on a tmpfs); what is below may

@@ -100,10 +100,57 @@ import Testing
       """#)
     #expect(board.command(["start", "x"]).code == 0, "\(board.log)")
     for (path, expected) in [
-      "/run/\(a)": "65534:65534 0755", "/run/\(a)/in": "0:0 0711",
+      "/run/\(a)": "65534:65534 0755", "/run/\(a)/in": "65534:65534 0711",
       "/var/lib/\(a)": "0:0 0700", "/var/lib/\(a)/in": "65534:65534 0750",
       "/etc/\(a)": "0:0 0700", "/etc/\(a)/in": "33:33 0700", "/etc/\(a)/stated": "65534:7 0500",
     ] { #expect(look(path) == expected, "\(path)") }
+  }
+
+  @Test("what is in one that gets another owner is given along, but nothing that is another's")
+  func contents() throws {
+    let name = Name()
+    let top = "/var/lib/" + name.text
+    let elsewhere = "/var/cache/" + name.text
+    make(elsewhere, 0o700, 0, 0)
+    make(top, 0o755, 33, 33)
+    func file(_ path: String, _ owner: uid_t, _ mode: mode_t = 0o640) {
+      #expect(FileManager.default.createFile(atPath: path, contents: nil))
+      chown(path, owner, owner)
+      chmod(path, mode)
+    }
+    for folder in ["a", "a/b", "a/b/c", "d", "closed"] { make("\(top)/\(folder)", 0o750, 33, 33) }
+    make(top + "/roots", 0o755, 0, 0)
+    make(top + "/open", 0o777, 33, 33)
+    for path in ["f", "a/f", "a/b/c/f", "roots/f", "open/f"] { file("\(top)/\(path)", 33) }
+    for number in 0..<200 { file("\(top)/d/\(number)-\(UUID().uuidString)", 33) }
+    file(top + "/program", 33, 0o4755)
+    file(top + "/a/roots", 0)
+    file(elsewhere + "/linked", 33)
+    link(elsewhere + "/linked", top + "/linked")
+    symlink(elsewhere, top + "/soft")
+    lchown(top + "/soft", 33, 33)
+    let board = try board(#""state": ["\#(name.text)"]"#)
+    #expect(board.command(["start", "x"]).code == 0, "\(board.log)")
+    func owner(_ path: String) -> uid_t? {
+      var status = stat()
+      return lstat(path, &status) == 0 ? status.st_uid : nil
+    }
+    let given = try FileManager.default.subpathsOfDirectory(atPath: top).filter {
+      owner("\(top)/\($0)") == Self.user
+    }
+    let names = try FileManager.default.contentsOfDirectory(atPath: top + "/d").map { "d/" + $0 }
+    #expect(names.count == 200)
+    #expect(
+      Set(given)
+        == Set(
+          ["a", "a/b", "a/b/c", "d", "closed", "f", "a/f", "a/b/c/f", "program", "soft"] + names))
+    #expect(owner(elsewhere) == 0 && owner(elsewhere + "/linked") == 33)
+    #expect(owner(top + "/a/roots") == 0 && owner(top + "/roots/f") == 33)
+    // Who may write there may have brought it from elsewhere.
+    #expect(owner(top + "/open") == 33 && owner(top + "/open/f") == 33)
+    var status = stat()
+    #expect(stat(top + "/program", &status) == 0 && status.st_mode & 0o7777 == 0o755)
+    #expect(look(top + "/a/b") == "65534:65534 0750")
   }
 
   @Test("below `readOnly` all but those of /etc can be written to")
