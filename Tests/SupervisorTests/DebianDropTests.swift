@@ -82,4 +82,52 @@ import Testing
     }
     #expect(try ask(questions[0]).contains("100000"), "\(board.log)")
   }
+
+  @Test("mpd takes its listener, is ready after it has dropped root, and plays on after its end")
+  func mpd() throws {
+    let board = try DebianRoot.board(
+      #"""
+      {"apus": 1, "services": {"mpd": {"type": "notify", "sandbox": "ROOT",
+        "exec": ["/usr/bin/mpd", "--systemd", "DIR/mpd.conf"],
+        "directories": {"state": [{"name": "mpd", "user": 107, "group": 29},
+          {"name": "mpd/music", "user": 107, "group": 29}]},
+        "listen": [{"stream": "DIR/mpd.sock", "mode": "0666", "passCredentials": true},
+          {"stream": "127.0.0.1:6600", "keepAlive": true}]}}}
+      """#,
+      files: [
+        "mpd.conf": """
+        music_directory "/var/lib/mpd/music"
+        db_file "/var/lib/mpd/tag_cache"
+        state_file "/var/lib/mpd/state"
+        playlist_directory "/var/lib/mpd"
+        user "mpd"
+        group "audio"
+        log_file "/dev/stderr"
+        audio_output {
+          type "null"
+          name "nothing"
+        }
+
+        """
+      ])
+    func ask(_ words: String) -> [String] {
+      Client.ask(.path(board.path("mpd.sock")), words + "\nclose\n")
+        .split(separator: "\n").map(String.init)
+    }
+    let first = ask("save kept\nlistplaylists\noutputs")
+    #expect(first.first?.hasPrefix("OK MPD ") == true, "\(first) \(board.log)")
+    #expect(first.contains("playlist: kept") && first.contains("outputname: nothing"), "\(first)")
+    try board.wait(for: "mpd", "ready")
+    let lines = "while read -r key uid rest; do [ $key = Uid: ] && echo $uid; done"
+    let uid = try board.debian("sh", "-c", "\(lines) </proc/\(board.pid("mpd"))/status").output
+    #expect(uid == "107\n")
+    let pid = try board.strike("mpd")
+    let second = ask("listplaylists")
+    #expect(second.contains("playlist: kept"), "\(second) \(board.log)")
+    try board.wait(for: "mpd", "ready")
+    #expect(try board.pid("mpd") != pid)
+    #expect(board.command(["stop", "mpd"]).code == 0)
+    let last = try #require(try board.service("mpd")["lastExit"] as? [String: Any])
+    #expect(last["code"] as? Int == 0, "\(last)")
+  }
 }

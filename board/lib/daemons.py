@@ -5,6 +5,7 @@ configured, with the accounts that their installation would have made. Tests/Cli
 a root of its own over it for each test.
 """
 
+import os
 import platform
 import shutil
 
@@ -12,10 +13,12 @@ import debian
 
 # The daemons, and beside them what they say they need that is no library.
 PACKAGES = [
-    "base-files", "base-passwd", "coreutils", "dash", "tzdata",
-    "chrony", "dbus-bin", "dbus-daemon", "dbus-system-bus-common", "gpg-agent", "gpgconf",
-    "haproxy", "mosquitto", "mosquitto-clients", "netbase", "nginx", "nginx-common",
-    "php8.2-common", "php8.2-fpm", "rpcbind",
+    "base-files", "base-passwd", "coreutils", "dash", "debianutils", "tzdata",
+    "chrony", "cups", "cups-client", "cups-daemon", "cups-server-common", "dbus-bin",
+    "dbus-daemon", "dbus-system-bus-common", "gpg-agent", "gpgconf", "haproxy", "ifupdown",
+    "iproute2", "mosquitto", "mosquitto-clients", "mpd", "netbase", "nginx", "nginx-common",
+    "node-acorn", "node-busboy", "node-cjs-module-lexer", "node-undici", "node-xtend", "nodejs",
+    "ocl-icd-libopencl1", "php8.2-common", "php8.2-fpm", "rpcbind", "samba-libs",
     "libperl5.36", "perl", "perl-base", "perl-modules-5.36", "postgresql-15",
     "postgresql-client-15", "postgresql-client-common", "postgresql-common",
 ]
@@ -24,7 +27,7 @@ UNUSED = ("libllvm14", "libz3-4")
 
 # The accounts their installation makes, by name, number and group.
 ACCOUNTS = [("messagebus", 101), ("_rpc", 102), ("mosquitto", 103), ("haproxy", 104),
-            ("postgres", 105), ("_chrony", 106)]
+            ("postgres", 105), ("_chrony", 106), ("mpd", 107), ("lpadmin", 108)]
 
 
 def accounts(folder):
@@ -47,4 +50,6 @@ def make(place):
     # Packages have folders in it, which hide that it is the other's name.
     shutil.rmtree(folder / "var/run", ignore_errors=True)
     (folder / "var/run").symlink_to("/run")
+    # As the installation of cups does for network printers.
+    os.link(folder / "usr/lib/cups/backend-available/socket", folder / "usr/lib/cups/backend/socket")
     (folder / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
