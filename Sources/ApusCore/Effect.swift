@@ -24,7 +24,8 @@ public enum PowerAction: UInt8, Sendable {
 ///
 /// None blocks; each can fail, and the failure comes back as an event of the next step.
 public enum Effect: Equatable, Sendable {
-  /// Make the listener's socket. Comes back as `bound` or `bindFailed`.
+  /// Make the listener's socket, or, where it has one, the links to that. Comes back as `bound` or
+  /// `bindFailed`.
   case bind(listener: UInt16)
   /// Report readiness of the listener. Comes back as `watchFailed` only when it fails.
   case watch(listener: UInt16)
@@ -35,6 +36,9 @@ public enum Effect: Equatable, Sendable {
   /// After an end of the service's process: drop what waits at its listeners that say `flush`, and
   /// look whether one was shut down. Comes back as `shutDownListener` when one was.
   case settle(service: UInt16)
+  /// Look whether the node of that listener is there, and those of the listeners that follow it of the
+  /// same service. Comes back as `nodeLost` of the first one that is not, or as `nodesSeen`.
+  case lookAtNodes(from: UInt16)
   /// Look what waits at a listener, and whether what waited first at an earlier look is gone. Comes
   /// back as `inspected`.
   case inspect(listener: UInt16, since: QueueMark?)
@@ -158,6 +162,8 @@ public struct Reason: Equatable, Sendable {
     /// A reload: READY=1 did not follow RELOADING=1 in time; with step 1 the service is in the state
     /// of the value. Number 34 was another one.
     case reload = 35
+    /// The node of a listener was removed or replaced, or a link to it; `step` says what is done.
+    case lostNode
   }
   /// What happened.
   public var kind: Kind
@@ -177,6 +183,12 @@ public struct Reason: Equatable, Sendable {
 
   /// Nothing to say.
   public static let none = Reason(.none)
+
+  /// Steps of `lostNode`: bound anew; waiting for the end of the service; a link is gone; made anew.
+  static let rebound: UInt8 = 1
+  static let lostWhileUp: UInt8 = 2
+  static let lostLink: UInt8 = 3
+  static let relinked: UInt8 = 4
 }
 
 /// A line of apus's own log, as data; `Message.write` turns it into text.

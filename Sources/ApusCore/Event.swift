@@ -71,6 +71,12 @@ public enum Event: Equatable, Sendable {
   case brokenListener(listener: UInt16)
   /// `settle` found that a service has shut its listener down (shutdown(2)).
   case shutDownListener(listener: UInt16)
+  /// The node of a listener, or a link to it, may be gone: its directory has changed.
+  case nodesChanged(listener: UInt16)
+  /// `lookAtNodes` has found that the node of a listener, or a link to it, is not there any more.
+  case nodeLost(listener: UInt16, LostNode)
+  /// `lookAtNodes` has found no more that is lost.
+  case nodesSeen(service: UInt16)
   /// What `inspect` has found: what waits at the listener now, and whether what was waiting first at
   /// the mark that came with it is gone.
   case inspected(listener: UInt16, QueueMark, isFirstGone: Bool)
@@ -132,6 +138,18 @@ public enum Event: Equatable, Sendable {
   case pressure
   /// The hardware watchdog is open and waits that long, whatever it was asked to.
   case watchdogTimeout(Interval)
+}
+
+/// What is lost of a listener in the file system.
+public enum LostNode: UInt8, Sendable {
+  /// Its node, removed or replaced.
+  case node
+  /// The same, with the directory it was in.
+  case folder
+  /// The same, while clients wait in its queue.
+  case awaited
+  /// Only a link to it, one of `symlinks`.
+  case link
 }
 
 /// What a look at a running service's connections has found.

@@ -69,6 +69,7 @@ extension Supervisor {
     if units[service].stopStage != .abandoned { lives -= 1 }
     if manifest.services[service].listeners.count > 0 {
       out.append(.settle(service: UInt16(truncatingIfNeeded: service)))
+      lookAgain(service)
     }
     if units[service].helper != .stop || units[service].alarm != .stop { clearAlarm(service) }
     units[service].isAlive = false

@@ -4,8 +4,8 @@ internal import ApusWire
 
 // Listeners: binding, watching, pausing; rule 4 of the supervisor.
 extension Supervisor {
-  private static let firstBindDelay = Interval.seconds(1)
-  private static let longestBindDelay = Interval.seconds(30)
+  static let firstBindDelay = Interval.seconds(1)
+  static let longestBindDelay = Interval.seconds(30)
   /// A daemon that ends well within this time ...
   static let shortRun = Interval.seconds(1)
   /// ... and whose listener is readable again this soon has not taken what woke it.
@@ -16,6 +16,7 @@ extension Supervisor {
     settleBind()
     listeners[listener].begin()
     deadlines.clear(deadlineKey(listener: listener))
+    if listeners[listener].reason != .none { tellLost(listener) }
     out.append(
       .log(
         Message(
@@ -50,13 +51,13 @@ extension Supervisor {
     wakeDependents(of: service)
   }
 
-  private func grownDelay(of listener: Int) -> Interval {
+  func grownDelay(of listener: Int) -> Interval {
     let last = listeners[listener].delay
     if last == .zero { return Self.firstBindDelay }
     return min(Self.longestBindDelay, last + last)
   }
 
-  private mutating func retry(_ listener: Int, _ reason: Reason, in delay: Interval) {
+  mutating func retry(_ listener: Int, _ reason: Reason, in delay: Interval) {
     listeners[listener].delay = delay
     listeners[listener].reason = reason
     deadlines.set(deadlineKey(listener: listener), to: now + delay)
@@ -111,8 +112,14 @@ extension Supervisor {
       out.append(.bind(listener: UInt16(truncatingIfNeeded: listener)))
       return
     }
+    let isLost = listeners[listener].lost != nil || listeners[listener].reason.kind == .lostNode
     listeners[listener].isPaused = false
     listeners[listener].reason = .none
+    if isLost {
+      listeners[listener].lost = nil
+      listeners[listener].isLookDue = true
+      lookAtNodes(from: listener)
+    }
     watchIfIdle(listener)
   }
 

@@ -13,6 +13,7 @@ extension Supervisor {
     }
     if rests(service) { return }
     setState(service, .starting, .none)
+    units[service].isLookedAt = false
     starts.push(service)
   }
 
@@ -111,6 +112,10 @@ extension Supervisor {
       return work.push(service)
     }
     unwatchAll(service)
+    if !units[service].isLookedAt, manifest.services[service].listeners.count > 0 {
+      units[service].isLookedAt = true
+      return lookAtNodes(from: manifest.services[service].listeners.indices.lowerBound)
+    }
     if units[service].helper == .none, startHelper(.pre, of: service) { return }
     guard units[service].helper == .none || units[service].helper == .preDone else { return }
     inFlight += 1

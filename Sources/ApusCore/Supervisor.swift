@@ -198,6 +198,10 @@ public struct Supervisor: Sendable {
       }
       broken(Int(listener))
     case .shutDownListener(let listener): broken(Int(listener))
+    case .nodesChanged(let listener):
+      if listeners.indices.contains(Int(listener)) { lookAtNodes(from: Int(listener)) }
+    case .nodeLost(let listener, let what): nodeLost(Int(listener), what)
+    case .nodesSeen(let service): nodesSeen(Int(service))
     case .inspected(let listener, let mark, let isGone): inspected(Int(listener), mark, isGone)
     case .networkChanged: networkChanged()
     case .bound(let listener): bound(Int(listener))
@@ -328,8 +332,10 @@ extension Supervisor {
     var state = ListenerState.paused
     var reason = listener.reason
     var until = deadlines.moment(of: deadlineKey(listener: index))
-    if !listener.isBound {
+    if !listener.isBound || listener.lost.map({ $0 != .link }) ?? false {
       state = .error
+    } else if listener.reason.kind == .lostNode, listener.isWatched || unit.isAlive {
+      state = listener.isWatched ? .listening : .active
     } else if listener.isWatched {
       state = .listening
       reason = .none

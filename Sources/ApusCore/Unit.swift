@@ -178,6 +178,8 @@ struct Unit: Sendable {
   var endedAt = Instant.zero
   /// How the last process ended.
   var lastExit: ExitReport?
+  /// The nodes of its listeners were looked at for the start that is due.
+  var isLookedAt = false
   /// Messages of its present run that were believed, refused for their sender, or none at all.
   var noticesHeard: UInt16 = 0
   var noticesOfStrangers: UInt16 = 0
@@ -253,6 +255,11 @@ struct ListenerUnit: Sendable {
   var triggers: UInt64 = 0
   var accepted: UInt64 = 0
   var lastTrigger = Instant.never
+  /// What of it is known to be gone from the file system, and when it was last bound anew for that.
+  var lost: LostNode?
+  var reboundAt = Instant.zero
+  /// The pause before it is bound anew is over.
+  var isLookDue = false
   /// Who connected last, of an `accept` service.
   var lastPeer = ConnectionSource(family: 0, key: 0)
 
@@ -261,6 +268,10 @@ struct ListenerUnit: Sendable {
   mutating func begin() {
     isBound = true
     isPaused = false
+    isLookDue = false
+    lost = nil
+    // One that is lost soon again is bound again more slowly, and what has happened to it stays said.
+    if reason.kind == .lostNode { return }
     delay = .zero
     reason = .none
   }

@@ -151,6 +151,16 @@ extension Reason {
     case .invalid: writer.text("its manifest entry is invalid")
     case .mask: writer.text("masked on the kernel command line")
     case .brokenListener: writer.text("the socket was shut down")
+    case .lostNode:
+      writeAddress(of: listener, manifest, into: &writer)
+      writer.text(
+        step < Reason.lostLink ? ": removed or replaced" : ": a link to it was removed or replaced")
+      switch step {
+      case Reason.rebound: writer.text(": bound anew")
+      case Reason.lostWhileUp: writer.text(" while the service runs: bound anew when it ends")
+      case Reason.relinked: writer.text(": made anew")
+      default: break
+      }
     case .unknownUser: writer.text("unknown user")
     case .notReady:
       writer.text("not ready in time")

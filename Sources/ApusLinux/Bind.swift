@@ -44,6 +44,7 @@ public func bindListener(
   _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner
 ) -> BindResult {
   var node = unsafe capus_node()
+  unsafe node.watch = -1
   return bindListener(index, of: manifest, owner: owner, node: &node)
 }
 
@@ -56,6 +57,11 @@ func bindListener(
   return .failed(BindStep(rawValue: node.step) ?? .resolve, Errno(0 &- answer))
 }
 
+/// Makes the links to a listener anew, but for those that are right.
+func makeLinks(_ index: ListenerIndex, of manifest: Manifest, node: inout capus_node) {
+  _ = bindOrUnbind(-2, index, of: manifest, owner: NodeOwner(), node: &node)
+}
+
 /// Closes a listener and, with `removeOnStop`, removes its node and the links to it unless somebody
 /// else is there by now.
 public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Manifest) {
@@ -63,8 +69,8 @@ public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Man
   _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), node: &node)
 }
 
-/// Hands a listener to the shim; -EINVAL for one that is not in the manifest. One function for both
-/// ways, for size.
+/// Hands a listener to the shim: one that is to be bound (-1), one that is to have its links (-2), or
+/// one that is to be closed; -EINVAL for one that is not in the manifest. One function, for size.
 @inline(never)
 private func bindOrUnbind(
   _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner,
@@ -72,6 +78,7 @@ private func bindOrUnbind(
 ) -> Int32 {
   guard let listener = manifest.listeners.at(index) else { return 0 - Errno.invalid.code }
   var result = unsafe capus_listener()
+  unsafe result.inotify = node.watch
   unsafe result.present = listener.present
   unsafe result.flags = listener.flags.rawValue
   let (user, group) = owner.numbers
@@ -121,7 +128,11 @@ private func bindOrUnbind(
       unsafe result.text = bytes + Int(text.offset)
       unsafe result.values = values.baseAddress.map { unsafe $0 + Int(options.start) }
       unsafe result.value_count = Int(options.count)
-      if fd < 0 { return unsafe capus_bind_listener(&result, &node) }
+      if fd == -1 { return unsafe capus_bind_listener(&result, &node) }
+      if fd == -2 {
+        unsafe capus_make_links(&result, &node)
+        return 0
+      }
       unsafe capus_unbind_listener(&result, fd)
       return 0
     }

@@ -50,6 +50,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var control: ControlSocket
   var channels: NotifyChannels
   var nodes: OwnNodes
+  var names: ListenerNodes
   /// For short texts of a start, made once.
   var scratch = ByteWriter(capacity: 256)
   /// What the helper that is being started is told of the main process; see `run`.
@@ -158,6 +159,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     control = ControlSocket(ownUid: own.uid)
     channels = NotifyChannels(manifest, controlPath: options.controlPath)
     nodes = OwnNodes(controlPath: options.controlPath)
+    names = ListenerNodes(manifest)
     now = Instant(microseconds: capus_now())
     signals.reserveCapacity(16)
   }
@@ -173,7 +175,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   public mutating func wait(
     until deadline: Instant?, into events: inout EventBuffer
   ) throws(Errno) {
-    let isPending = looksForEnds || !signals.isEmpty
+    let isPending = looksForEnds || !signals.isEmpty || nodes.isToBeLookedAt
     var deadline = earliestLook(deadline)
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }
     let closerDue = Instant(microseconds: capus_closer_look(now.microseconds))
@@ -205,6 +207,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .unbind(let listener): unbind(listener)
     case .dropFirst(let service): dropFirst(service)
     case .settle(let service): return settle(service)
+    case .lookAtNodes(let listener): return lookAtNodes(from: listener)
     case .inspect(let listener, let since): return inspect(listener, since)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): discard(id)

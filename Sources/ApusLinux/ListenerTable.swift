@@ -59,20 +59,27 @@ extension LinuxKernel {
   mutating func bind(_ index: UInt16) -> Outcome {
     if listeners.listeners.at(Int(index))?.isUnknownOwner == true { resolveNames() }
     guard let bound = listeners.listeners.at(Int(index)) else { return .done }
-    if bound.fd >= 0 { return .event(.bound(listener: index)) }
+    if bound.fd >= 0 {
+      relink(Int(index))
+      return .event(.bound(listener: index))
+    }
     if bound.isUnknownOwner {
       return .event(.bindFailed(listener: index, step: .owner, errno: .noEntry))
     }
+    if nodes.inotify < 0, names.count > 0 { unsafe watchNodes(below: nil) }
     var node = capus_node()
+    node.watch = nodes.inotify
     var result = bindListener(Int(index), of: manifest, owner: bound.owner, node: &node)
     if case .failed(_, let errno) = result, errno.isOfNetwork, watchNetwork() {
       // What it waits for may have come while nobody looked.
+      node.watch = nodes.inotify
       result = bindListener(Int(index), of: manifest, owner: bound.owner, node: &node)
     }
     switch result {
     case .bound(let fd):
       hold(listener: Int(index), fd)
       tell(index, node)
+      begin(nodeOf: Int(index), node)
       return .event(.bound(listener: index))
     case .failed(let step, let errno):
       return .event(
@@ -82,7 +89,7 @@ extension LinuxKernel {
   }
 
   /// Says what is wrong with the path of a listener that is bound all the same.
-  private mutating func tell(_ index: UInt16, _ node: capus_node) {
+  mutating func tell(_ index: UInt16, _ node: capus_node) {
     if node.is_shared != 0 {
       tell(index, Reason(.sharedPath, value: Int32(clamping: node.culprit)))
     }

@@ -30,16 +30,24 @@ extension LinuxKernel {
     _ = watches.add(nodes.inotify, Watch(.nodes), events: CAPUS_READABLE)
     let mounts: StaticString = "/proc/self/mountinfo"
     let fd = unsafe capus_open(mounts.cPath, 0)
-    if fd >= 0 { _ = watches.add(fd, Watch(.nodes), events: CAPUS_URGENT) }
+    if fd >= 0 { _ = watches.add(fd, Watch(.mounts), events: CAPUS_URGENT) }
   }
 
   /// Looks at the nodes where something has told that they may be gone.
   mutating func reportNodes(into events: inout EventBuffer) {
     let isDue = nodes.retryAt.map { $0 <= now } ?? false
-    guard nodes.isToBeLookedAt || isDue || isReady(.nodes) else { return }
+    if isReady(.mounts) { lookAtEverything() }
+    guard nodes.isToBeLookedAt || isDue || isReady(.nodes) else {
+      if names.isSaid, names.lookedAt + ListenerNodes.pause <= now {
+        names.lookedAt = now
+        reportLost(into: &events)
+      }
+      return
+    }
     nodes.isToBeLookedAt = false
     nodes.retryAt = nil
-    if nodes.inotify >= 0 { capus_nodes_read(nodes.inotify) }
+    _ = readChanges()
+    reportLost(into: &events)
     if options.controlPath.isEmpty { return }
     checkControl()
     checkChannels(into: &events)

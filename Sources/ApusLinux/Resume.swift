@@ -137,6 +137,8 @@ extension LinuxKernel {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
     }
+    if nodes.inotify < 0, names.count > 0 { unsafe watchNodes(below: nil) }
+    lookAtEverything()
     capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.
     looksForEnds = true
@@ -195,6 +197,7 @@ extension LinuxKernel {
     _ = supervisor.restore(slot: slot, from: &codec, held: HeldResources(isOpen: isOpen))
     if isOpen {
       hold(listener: slot - table.mainCount, held.fd)
+      adopt(nodeOf: slot - table.mainCount, identity: held.generation)
       capus_let_in(held.fd)
     }
   }

@@ -22,6 +22,7 @@ struct Watch: Equatable {
     case ready
     case stored
     case nodes
+    case mounts
   }
   var kind: Kind
   var index: UInt16

@@ -22,6 +22,12 @@ extension Checker {
       let isInert = !world.manifest.services[listener.service].flags.isDisjoint(with: [
         .invalid, .template, .masked,
       ])
+      let isHeld =
+        world.services[listener.service].alive > 0
+        && !world.manifest.services[listener.service].accepts
+      if listener.isNodeLost, world.watchesDirectories, !isHeld, listener.queue.isEmpty {
+        return Violation(19, "nobody finds listener \(index) any more")
+      }
       if !listener.isBound, !isInert {
         return Violation(6, "listener \(index) is still not bound")
       }

@@ -51,6 +51,7 @@ struct Checker {
         return Violation(14, "service \(process.service) is kept frozen")
       }
     }
+    if world.shutdownOrdered == nil, let broken = checkNodes(world) { return broken }
     if world.isReset { return Violation(15, "the watchdog has reset the machine") }
     if let ordered = world.shutdownOrdered, world.power == nil {
       let total = manifest.system.shutdownTimeout + world.suspendedDuringEnd
@@ -95,13 +96,17 @@ struct Checker {
       return Violation(2, "listener \(index) has no report")
     }
     if listener.isWatched {
+      // In the step that watches it, before anything can come.
+      if listener.isUnseen {
+        return Violation(19, "listener \(index) is watched, and nobody has looked for its node")
+      }
       if state != .listening {
         return Violation(2, "listener \(index) is watched, its service \(state)")
       }
       if !declared.accepts, world.services[service].alive > 0 {
         return Violation(2, "listener \(index) is watched and its service runs")
       }
-      if report.state != .listening {
+      if report.state != .listening, !listener.isNodeLost {
         return Violation(2, "listener \(index) is watched but shown as \(report.state)")
       }
       return nil
@@ -117,6 +122,23 @@ struct Checker {
       return Violation(2, "listener \(index) is shown as listening and not watched")
     }
     return due(report.pausedUntil, world, "unwatched listener \(index) of an idle service")
+  }
+
+  /// 19: what nobody finds any more is bound anew, without any start.
+  func checkNodes(_ world: World) -> Violation? {
+    for (index, listener) in world.listeners.enumerated()
+    where listener.isBound && listener.lost != nil && world.watchesDirectories {
+      let isUp = world.services[listener.service].alive > 0
+      if isUp, listener.isNodeLost, !manifest.services[listener.service].accepts { continue }
+      // Those that wait in its queue are served first.
+      if listener.isNodeLost, !listener.queue.isEmpty { continue }
+      let since = max(listener.lostSince, listener.takenAt, world.resumedAt)
+      let ended = world.services[listener.service].endHeardAt
+      if world.time - max(since, ended) > Self.longestPause {
+        return Violation(19, "listener \(index) is lost and is not bound anew")
+      }
+    }
+    return nil
   }
 
   private func due(_ moment: Instant?, _ world: World, _ what: String) -> Violation? {

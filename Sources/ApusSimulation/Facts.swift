@@ -59,6 +59,11 @@ public struct ListenerFacts: Sendable {
   public internal(set) var isWatched = false
   /// Only errors are reported: hung up, no data.
   public internal(set) var isBroken = false
+  /// What of it is gone from the file system, and since when.
+  public internal(set) var lost: LostNode?
+  var lostSince = Instant.never
+  /// Its service has ended, or is about to start, since its node was looked at.
+  var isUnseen = false
   /// Waiting connections, oldest first, as indexes of `World.connections`.
   public internal(set) var queue: [Int] = []
   /// When a connection was last taken out of the queue.

@@ -119,6 +119,7 @@ extension World {
     }
     watchesClock = false
     clockIsSet = false
+    lookAtEverything()
     for index in requests.indices where requests[index].answer == nil {
       requests[index].isGone = true
     }

@@ -128,6 +128,16 @@ extension ByteWriter {
     case .shutDownListener(let listener):
       text("shutDownListener")
       pair("l", listener)
+    case .nodesChanged(let listener):
+      text("nodesChanged")
+      pair("l", listener)
+    case .nodeLost(let listener, let what):
+      text("nodeLost")
+      pair("l", listener)
+      word(what)
+    case .nodesSeen(let service):
+      text("nodesSeen")
+      pair("s", service)
     case .inspected(let listener, let mark, let isFirstGone):
       text("inspected")
       pair("l", listener)
@@ -256,6 +266,9 @@ extension ByteWriter {
     case .settle(let service):
       text("settle")
       pair("s", service)
+    case .lookAtNodes(let listener):
+      text("lookAtNodes")
+      pair("l", listener)
     case .inspect(let listener, let since):
       text("inspect")
       pair("l", listener)

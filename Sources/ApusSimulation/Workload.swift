@@ -51,6 +51,7 @@ public final class Workload {
     simulation = Simulation(builder.manifest, seed: seed, mode: mode, traceLimit: traceLimit)
     self.random = random
     drawUp()
+    drawLosses()
     if applies { drawEdits(Variants(builder)) }
   }
 
@@ -159,6 +160,24 @@ public final class Workload {
       // And is ordered otherwise by somebody else.
       let other = random.pick([Request.Action.reboot, .poweroff, .halt])
       plan(moment + Interval(microseconds: random.time(0, 5_000_000))) { $0.request(other) }
+    }
+  }
+
+  /// Somebody removes nodes, once or again and again, and the kernel may not tell.
+  private func drawLosses() {
+    let world = simulation.world
+    let listeners = world.manifest.listeners.count
+    var random = Random(seed: seed ^ 0x10DE)
+    guard listeners > 0, random.chance(400) else { return }
+    if random.chance(200) { world.watchesDirectories = false }
+    for _ in 0..<(1 + random.below(12)) {
+      let moment = Instant(microseconds: 1_000_000 + random.time(0, Self.active.microseconds))
+      let listener = random.below(listeners)
+      let what = random.pick([LostNode.node, .folder, .link])
+      let times = random.chance(100) ? 100 : 1
+      for number in 0..<times {
+        plan(moment + Interval(microseconds: Int64(number) * 20_000)) { $0.lose(listener, what) }
+      }
     }
   }
 

@@ -76,6 +76,7 @@ extension World {
     moveInstances(next, moves, slots)
     listeners = newListeners
     manifest = next
+    lookAtEverything()
     moveHelpers(from: base, moves)
     for helper in helpers.all where helper.hasEnded {
       for exit in ended where exit.serial == helper.serial {

@@ -14,7 +14,7 @@ extension World {
       line.pair("count", count)
     }
     guard listeners.indices.contains(listener) else { return }
-    let isUp = listeners[listener].isBound
+    let isUp = listeners[listener].isBound && !listeners[listener].isNodeLost
     for _ in 0..<count {
       let peer = source ?? ConnectionSource(family: 1, key: UInt64(random.below(4)))
       connections.append(
@@ -53,7 +53,11 @@ extension World {
       violate(3, "bind of listener \(id), which does not exist")
       return .done
     }
-    if listeners[index].isBound { violate(3, "listener \(id) is bound twice") }
+    if listeners[index].isBound {
+      if listeners[index].lost != .link { violate(3, "listener \(id) is bound twice") }
+      listeners[index].lost = nil
+      return .event(.bound(listener: id))
+    }
     listeners[index].bindAttempts.append(time)
     var step = BindStep.bind
     let fault = strikes { place in
@@ -64,6 +68,7 @@ extension World {
     if let fault { return .event(.bindFailed(listener: id, step: step, errno: fault.errno)) }
     listeners[index].isBound = true
     listeners[index].isBroken = false
+    listeners[index].lost = nil
     return .event(.bound(listener: id))
   }
 
@@ -119,6 +124,7 @@ extension World {
     if listeners[index].isWatched { stopWatching(index) }
     listeners[index].isBound = false
     listeners[index].isBroken = false
+    listeners[index].isUnseen = false
     for connection in listeners[index].queue { connections[connection].fate = .reset }
     listeners[index].queue.removeAll()
     return .done

@@ -59,6 +59,7 @@ extension World {
     if manifest.services[service].flags.contains(.leaving) {
       violate(15, "service \(service) is started, and another manifest says otherwise")
     }
+    if isMain { checkLook(service) }
     if isMain, hasHelper(service) {
       violate(5, "service \(service) is started while one of its commands runs")
     }

@@ -52,7 +52,7 @@ extension World {
   func hasPending() -> Bool {
     if !notices.isEmpty { return true }
     if !exits.isEmpty || !reports.isEmpty || !control.isEmpty || !signals.isEmpty { return true }
-    if childlessIsDue || clockIsSet { return true }
+    if childlessIsDue || clockIsSet || !lostNodes.isEmpty { return true }
     for listener in listeners where listener.isWatched && listener.isBound {
       if listener.isBroken || !listener.queue.isEmpty { return true }
     }
@@ -84,6 +84,7 @@ extension World {
     }
     exits = keptExits
     deliver(&reports, into: &events)
+    collectNodes(into: &events)
     deliver(&control, into: &events)
     deliver(&signals, into: &events)
     if clockIsSet, !events.isFull {
@@ -198,6 +199,7 @@ extension World {
       if instance.isMain {
         services[instance.service].mayStart = false
         services[instance.service].endHeardAt = time
+        requireLook(instance.service)
       }
       let isOneshot = manifest.services[instance.service].type == .oneshot
       services[instance.service].isUp = isOneshot && !report.isSignal && report.number == 0

@@ -55,6 +55,8 @@ public final class World: Kernel {
 
   var agenda = Agenda()
   var clock: Int64 = 1_000_000
+  /// When the machine last went on after a suspend.
+  var resumedAt = Instant.zero
   var turns = 0
   /// How many calls of `wait` return with nothing, as after EINTR.
   public var interruptions = 0
@@ -109,6 +111,11 @@ public final class World: Kernel {
   /// For which life it was accepted.
   var heldGenerations = Pairs<Int, UInt32>()
   var recentlyUnwatched: [UInt16] = []
+  /// Directories of nodes are watched: what is lost of a listener is told.
+  public var watchesDirectories = true
+  /// Listeners of which that is to be told, and nobody has looked since.
+  var lostNodes: [ListenerIndex] = []
+  var isLookPlanned = false
   var recentlyReleased: [InstanceID] = []
 
   // Control and signals
@@ -208,6 +215,7 @@ public final class World: Kernel {
   /// Suspends the machine: the clock goes on, processes and their plans stand still.
   public func suspend(for interval: Interval) {
     clock += interval.microseconds
+    resumedAt = time
     if shutdownOrdered != nil { suspendedDuringEnd = suspendedDuringEnd + interval }
     petted = petted.map { $0 + interval }
     agenda.suspend(for: interval.microseconds)
@@ -248,6 +256,7 @@ public final class World: Kernel {
     case .unbind(let listener): return unbind(listener)
     case .dropFirst(let service): return dropFirst(Int(service))
     case .settle(let service): return settle(Int(service))
+    case .lookAtNodes(let listener): return lookAtNodes(from: Int(listener))
     case .inspect(let listener, let since): return inspect(listener, since)
     case .accept(let listener, let id): return accept(listener, id)
     case .discard(let id): return discard(id)

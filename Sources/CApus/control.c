@@ -5,7 +5,6 @@
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -87,30 +86,6 @@ uint64_t capus_node_identity(int32_t folder, const char *path) {
     return 0;
   const uint64_t device = (uint64_t)status.device[0] << 32 | status.device[1];
   return (status.inode ^ device * 0x9E3779B97F4A7C15) | 1;
-}
-
-int32_t capus_nodes_watch(int32_t *inotify, const char *path, int32_t is_folder) {
-  char parent[PATH_MAX];
-  size_t length = strlen(path);
-  if (*inotify < 0)
-    *inotify = (int32_t)raw1(SYS_inotify_init1, IN_CLOEXEC | IN_NONBLOCK);
-  if (*inotify < 0)
-    return *inotify;
-  if (length >= sizeof parent)
-    return -ENAMETOOLONG;
-  while (!is_folder && length > 1 && path[length] != '/')
-    length--;
-  memcpy(parent, path, length);
-  parent[length] = 0;
-  /* The same folder keeps its number. */
-  return (int32_t)raw3(SYS_inotify_add_watch, *inotify, *parent ? parent : ".",
-                       IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR);
-}
-
-void capus_nodes_read(int32_t inotify) {
-  char events[4096];
-  for (int round = 0; round < 64 && raw3(SYS_read, inotify, events, sizeof events) > 0; round++) {
-  }
 }
 
 int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {

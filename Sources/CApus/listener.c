@@ -93,7 +93,7 @@ static int make_node(const struct capus_listener *listener, const struct walk *w
 }
 
 /* Opens, with O_PATH, the node that was made, which must be what its name leads to. */
-static int open_made(const struct walk *walk, int fd) {
+static int open_made(const struct walk *walk, int fd, struct capus_node *node) {
   struct raw_status named, bound;
   int by_name =
       (int)raw4(SYS_openat, walk->directory, walk->name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
@@ -110,6 +110,7 @@ static int open_made(const struct walk *walk, int fd) {
       raw1(SYS_close, by_name);
     return result;
   }
+  node->identity = capus_identity(&named);
   return by_name;
 }
 
@@ -153,7 +154,7 @@ static int make_socket(const struct capus_listener *listener, unsigned form,
   /* Last, so that nobody who finds the node is refused. */
   if (result == 0 && walk) {
     node->step = CAPUS_OWNER;
-    int made = open_made(walk, fd);
+    int made = open_made(walk, fd, node);
     result = made < 0 ? made
                       : capus_own(made, S_IFSOCK, listener->mode, listener->user, listener->group);
     if (made >= 0)
@@ -176,7 +177,7 @@ static int make_fifo(const struct capus_listener *listener, const struct walk *w
   int result = make_node(listener, walk, -1, NULL, 0);
   if (result < 0)
     return result;
-  int fd = -1, made = open_made(walk, -1);
+  int fd = -1, made = open_made(walk, -1, node);
   result = made < 0 ? made : raw_stat(made, "", AT_EMPTY_PATH, &status);
   if (result == 0 && !S_ISFIFO(status.mode))
     result = -EEXIST;

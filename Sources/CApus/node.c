@@ -12,6 +12,13 @@ static uint32_t type_of(const struct capus_listener *listener) {
   return listener->kind == FIFO ? S_IFIFO : S_IFSOCK;
 }
 
+static bool is_right(const struct capus_listener *listener, const struct walk *walk) {
+  char target[WALK_PATH];
+  const long length = raw4(SYS_readlinkat, walk->directory, walk->name, target, sizeof target);
+  return length == (long)strlen(listener->text) &&
+         memcmp(target, listener->text, (size_t)length) == 0;
+}
+
 /* Makes the links to a node, or removes them. One that fails is no reason to go without the others,
  * nor without the socket. */
 static void set_links(const struct capus_listener *listener, bool is_wanted,
@@ -23,12 +30,13 @@ static void set_links(const struct capus_listener *listener, bool is_wanted,
     struct walk walk;
     long result =
         capus_walk(&walk, path, WALK_TRUSTED_LINKS, is_wanted ? (int)listener->directory_mode : -1);
-    if (result == 0) {
+    if (result == 0 && !(is_wanted && is_right(listener, &walk))) {
       result = capus_clear(&walk, path, S_IFLNK);
       if (result == 0 && is_wanted)
         result = raw3(SYS_symlinkat, listener->text, walk.directory, walk.name);
-      raw1(SYS_close, walk.directory);
     }
+    if (walk.directory >= 0)
+      raw1(SYS_close, walk.directory);
     if (result < 0 && node->link_error == 0)
       node->link_error = (int32_t)-result;
   }
@@ -43,11 +51,18 @@ int capus_bind_node(const struct capus_listener *listener, struct capus_node *no
   node->is_shared = !walk.is_fixed || !walk.is_own;
   if (fd < 0)
     return fd;
+  /* First, so that nothing happens to the node unseen. */
+  node->watch = capus_watch_directory(listener->inotify, &walk);
   fd = capus_bind_path(listener, &walk, node);
   raw1(SYS_close, walk.directory);
   if (fd >= 0)
     set_links(listener, true, node);
   return fd;
+}
+
+void capus_make_links(const struct capus_listener *listener, struct capus_node *node) {
+  *node = (struct capus_node){0};
+  set_links(listener, true, node);
 }
 
 int32_t capus_is_shared(const char *path, uint32_t *culprit) {

@@ -48,6 +48,11 @@ import Testing
       "inspected",
       { _ in .inspected(listener: 0, QueueMark(count: 1), isFirstGone: false) }, false
     ),
+    ("nodes changed", { _ in .nodesChanged(listener: 0) }, false),
+    ("node lost", { _ in .nodeLost(listener: 0, .node) }, false),
+    ("directory lost", { _ in .nodeLost(listener: 0, .folder) }, false),
+    ("link lost", { _ in .nodeLost(listener: 0, .link) }, false),
+    ("nodes seen", { _ in .nodesSeen(service: 1) }, false),
     ("network changed", { _ in .networkChanged }, false),
     ("bound again", { _ in .bound(listener: 0) }, false),
     (

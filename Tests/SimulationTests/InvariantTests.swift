@@ -55,6 +55,18 @@ import Testing
     }
   }
 
+  @Test("rule 19: nobody looks for the node of a listener, and one that is lost stays lost")
+  func nodes() throws {
+    #expect(
+      broken { effect, _ in if case .lookAtNodes = effect { [] } else { [effect] } } != nil)
+    let sim = simulate { $0.service("web") { $0.listen() } }
+    sim.tamper = { [unowned sim] effect in
+      if case .bind = effect, sim.world.time > .zero + .seconds(2) { [] } else { [effect] }
+    }
+    sim.world.after(3_000_000) { $0.lose(0) }
+    #expect(throws: Violation.self) { try sim.run(for: .minutes(5)) }
+  }
+
   @Test("without a bug the same board keeps every invariant")
   func sound() throws {
     let sim = board { effect, _ in [effect] }

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "board.h"
 #include "cgroup.h"
+#include "changes.h"
 #include "child.h"
 #include "client.h"
 #include "closer.h"

@@ -14,11 +14,6 @@ int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group);
 void capus_remove_own(int32_t folder, const char *path, int32_t is_folder);
 /* Tells one node from another that stands there later; 0 where there is none. */
 uint64_t capus_node_identity(int32_t folder, const char *path);
-/* Has inotify(7) tell when something is taken out of the folder of a path, which may be the path
- * itself, or that folder goes away; makes `*inotify` where it is -1. -errno when that fails. */
-int32_t capus_nodes_watch(int32_t *inotify, const char *path, int32_t is_folder);
-/* Reads what it has told, which says only that it is time to look. */
-void capus_nodes_read(int32_t inotify);
 
 struct capus_credentials {
   int32_t pid;

@@ -43,6 +43,7 @@ struct capus_listener {
   uint8_t kind;          /* with the numbers of ListenerKind */
   uint8_t form;          /* enum capus_form */
   uint8_t nonblocking;   /* apus itself accepts */
+  int32_t inotify;       /* tells of changes of the node's directory, -1 for nobody */
   const char *text;      /* path, abstract name or name of the scope's interface */
   const char *pool;      /* where texts of values begin */
   const int64_t *values; /* a key in the upper, a number or place of a text in the lower half */
@@ -54,6 +55,8 @@ struct capus_node {
   int32_t link_error; /* why the first of `symlinks` that could not be made was not, or 0 */
   uint32_t culprit;   /* bytes of the path up to the component that failed, or that others may put
                          something else in the place of; 0 without one */
+  uint32_t identity;  /* of the node, see changes.h */
+  int32_t watch;      /* of its directory */
   uint8_t step;       /* enum capus_bind_step */
   uint8_t is_shared;  /* others than root may change the path or the directory */
 };
@@ -62,6 +65,8 @@ struct capus_node {
    Never waits but for the file system. What stands at its path and is stale gives way, anything
    else is refused. `node->step` is the one that failed; nothing half made remains. */
 int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_node *node);
+/* Makes the links to it anew, but for those that are right. */
+void capus_make_links(const struct capus_listener *listener, struct capus_node *node);
 /* Closes it and, with removeOnStop, removes its node and links unless somebody else is there. */
 void capus_unbind_listener(const struct capus_listener *listener, int32_t fd);
 /* True when others than root, or who apus runs as, may have an absolute path lead elsewhere, or may
