@@ -82,10 +82,11 @@ record_origin() {
 }
 
 build_capability() {
-  local source=$1/libcap-$arch sysroot=$2
+  local source=$1/libcap-$arch sysroot=$2 thumb=
+  [ "$arch" != arm ] || thumb=-mthumb
   cp -r "$1/libcap" "$source"
   logged "libcap-$arch" make -C "$source/libcap" GOLANG=no PTHREADS=no USE_GPERF=no \
-    CC="clang --target=$triple $(c_options "$sysroot" | tr '\n' ' ')" AR=llvm-ar RANLIB=llvm-ranlib \
+    CC="clang --target=$triple $(c_options "$sysroot" | tr '\n' ' ') $thumb" AR=llvm-ar RANLIB=llvm-ranlib \
     BUILD_CC=gcc BUILD_CFLAGS="-O2 -I$source/libcap/include -I/usr/include" libcap.a
   cp "$source/libcap/libcap.a" "$sysroot/lib"
   mkdir -p "$sysroot/include/sys"
@@ -116,15 +117,18 @@ swift_options() {
 # (capus_seal_relocations) and no executable stack. Without --gc-sections it is three times as large.
 #   --icf=all, -inline-threshold=0   equal functions once, and inlined only what is no longer so: 1 %
 #   --lto-CGO1                       ARM code in the order of its source packs 3 % better
-#   -arm-promote-constant            constants beside the ARM code that uses them
-#   …-outliner…                      on ARM, what stands in many places once: 5 %
+#   -arm-promote-constant…           constants beside the ARM code that uses them
+#   -apply-ext-tsp-for-size          on ARM, blocks in the order of the most frequent way
+#   …-outliner…                      on ARM, what stands in many places once: 7 %
 #   -arm-load-store-opt=false        it would count r10 up, Swift's `self`, which callers want back
 linker_options() {
   printf '%s\n' "$1/lib/rcrt1.o" "-L$1/lib" -pie --no-dynamic-linker -z text -z relro -z now \
     -z noexecstack --gc-sections --icf=all --lto-CGO1 -mllvm -inline-threshold=0 \
     -mllvm -arm-promote-constant --build-id=none -lcap -lc -lgcc -lswiftUnicodeDataTables
   [ "$arch" != arm ] || printf '%s\n' -mllvm -enable-machine-outliner=always \
-    -mllvm -outliner-benefit-threshold=16 -mllvm -arm-load-store-opt=false
+    -mllvm -machine-outliner-reruns=1 -mllvm -apply-ext-tsp-for-size \
+    -mllvm -arm-promote-constant-max-size=256 -mllvm -arm-promote-constant-max-total=1024 \
+    -mllvm -arm-load-store-opt=false
 }
 
 # The options of one architecture, as SwiftPM's toolset (swift-evolution 0387) wants them.
