@@ -10,7 +10,12 @@
 #include "closer.h"
 #include "steps.h"
 
-/* Everything in this file but capus_spawn runs in the child. */
+/* Everything in this file but capus_spawn runs in the child. On 32-bit ARM it stays ARM code: as
+ * one large Thumb function it is more than the code generator can place constants in. */
+#if defined(__arm__)
+#undef CHILD_CODE
+#define CHILD_CODE __attribute__((no_stack_protector, target("arm")))
+#endif
 
 #define FIXED_CLONE_VM 0x00000100
 #define FIXED_CLONE_PIDFD 0x00001000

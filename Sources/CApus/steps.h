@@ -7,13 +7,8 @@
 #include "include/child.h"
 #include "raw.h"
 
-/* What runs in the child. On 32-bit ARM it stays ARM code: as one large Thumb function it is more
- * than the code generator can place constants in. */
-#if defined(__arm__)
-#define CHILD_CODE __attribute__((no_stack_protector, target("arm")))
-#else
+/* What runs in the child. */
 #define CHILD_CODE __attribute__((no_stack_protector))
-#endif
 #define CHILD CHILD_CODE static
 /* What several steps call stays one copy; the inliner does not see that as smaller. */
 #define SHARED __attribute__((noinline)) CHILD

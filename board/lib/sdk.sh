@@ -126,7 +126,7 @@ linker_options() {
     -z noexecstack --gc-sections --icf=all --lto-CGO1 -mllvm -inline-threshold=0 \
     -mllvm -arm-promote-constant --build-id=none -lcap -lc -lgcc -lswiftUnicodeDataTables
   [ "$arch" != arm ] || printf '%s\n' -mllvm -enable-machine-outliner=always \
-    -mllvm -machine-outliner-reruns=1 -mllvm -apply-ext-tsp-for-size \
+    -mllvm -apply-ext-tsp-for-size \
     -mllvm -arm-promote-constant-max-size=256 -mllvm -arm-promote-constant-max-total=1024 \
     -mllvm -arm-load-store-opt=false
 }
