@@ -119,7 +119,7 @@ swift_options() {
 #   --lto-CGO1                       ARM code in the order of its source packs 3 % better
 #   -arm-promote-constant…           constants beside the ARM code that uses them
 #   -apply-ext-tsp-for-size          on ARM, blocks in the order of the most frequent way
-#   …-outliner…                      on ARM, what stands in many places once: 7 %
+#   …-outliner…                      on ARM, what stands in many places once: 6 %
 #   -arm-load-store-opt=false        it would count r10 up, Swift's `self`, which callers want back
 linker_options() {
   printf '%s\n' "$1/lib/rcrt1.o" "-L$1/lib" -pie --no-dynamic-linker -z text -z relro -z now \
