@@ -59,7 +59,8 @@ extension Simulation {
       }
     }
     let inFlight = world.forgetSupervisor()
-    let bound = world.listeners.map { $0.isBound }
+    // What has lost its node is bound anew, which may fail.
+    let bound = world.listeners.map { $0.isBound && !$0.isNodeLost }
     world.move(to: next, moves, slots)
     checker.follow(world)
     supervisor = new
