@@ -184,11 +184,25 @@ public struct Reason: Equatable, Sendable {
   /// Nothing to say.
   public static let none = Reason(.none)
 
-  /// Steps of `lostNode`: bound anew; waiting for the end of the service; a link is gone; made anew.
-  static let rebound: UInt8 = 1
-  static let lostWhileUp: UInt8 = 2
-  static let lostLink: UInt8 = 3
-  static let relinked: UInt8 = 4
+  /// A node, or a link to it, was removed or replaced.
+  static func lost(_ step: LostNodeStep) -> Reason { Reason(.lostNode, step: step.rawValue) }
+}
+
+/// What is done about a node that was removed or replaced, or a link to it: the step of `lostNode`.
+enum LostNodeStep: UInt8 {
+  /// The node is bound anew after a pause.
+  case nodeWaits
+  /// The node is bound anew.
+  case bound
+  /// The node is bound anew when the service that holds its socket has ended.
+  case nodeWaitsForEnd
+  /// The link is made anew after a pause.
+  case linkWaits
+  /// The link is made anew.
+  case linked
+
+  /// True when only a link is lost.
+  var isOfLink: Bool { self == .linkWaits || self == .linked }
 }
 
 /// A line of apus's own log, as data; `Message.write` turns it into text.

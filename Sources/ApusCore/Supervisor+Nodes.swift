@@ -43,10 +43,10 @@ extension Supervisor {
     let isLink = what == .link
     listeners[index].isLookDue = false
     if units[service].isAlive, !manifest.services[service].accepts, !isLink {
-      return note(index, lost: what, Reason(.lostNode, step: Reason.lostWhileUp))
+      return note(index, lost: what, .lost(.nodeWaitsForEnd))
     }
     // The end of its pause looks again.
-    if listener.isPaused { return note(index, lost: what, Reason(.lostNode)) }
+    if listener.isPaused { return note(index, lost: what, .lost(.nodeWaits)) }
     var wait = phase == .binding ? Self.firstBindDelay : .zero
     let last = listener.reboundAt
     let isStarting = units[service].state == .starting
@@ -62,7 +62,7 @@ extension Supervisor {
     if what == .awaited, units[service].goal != .down { wait = grownDelay(of: index) }
     guard wait > .zero else { return renew(index, isLink: isLink) }
     if listener.lost == nil || deadlines.moment(of: deadlineKey(listener: index)) == nil {
-      note(index, lost: what, Reason(.lostNode, step: isLink ? Reason.lostLink : 0), in: wait)
+      note(index, lost: what, .lost(isLink ? .linkWaits : .nodeWaits), in: wait)
     }
   }
 
@@ -72,7 +72,7 @@ extension Supervisor {
     deadlines.clear(deadlineKey(listener: index))
     listeners[index].lost = nil
     listeners[index].reboundAt = now
-    listeners[index].reason = Reason(.lostNode, step: isLink ? Reason.relinked : Reason.rebound)
+    listeners[index].reason = .lost(isLink ? .linked : .bound)
     if isLink {
       tellLost(index)
     } else {

@@ -153,13 +153,14 @@ extension Reason {
     case .brokenListener: writer.text("the socket was shut down")
     case .lostNode:
       writeAddress(of: listener, manifest, into: &writer)
-      writer.text(
-        step < Reason.lostLink ? ": removed or replaced" : ": a link to it was removed or replaced")
+      let step = LostNodeStep(rawValue: step) ?? .nodeWaits
+      writer.text(step.isOfLink ? ": a link to it was" : ":")
+      writer.text(" removed or replaced")
       switch step {
-      case Reason.rebound: writer.text(": bound anew")
-      case Reason.lostWhileUp: writer.text(" while the service runs: bound anew when it ends")
-      case Reason.relinked: writer.text(": made anew")
-      default: break
+      case .nodeWaits, .linkWaits: break
+      case .bound: writer.text(": bound anew")
+      case .nodeWaitsForEnd: writer.text(" while the service runs: bound anew when it ends")
+      case .linked: writer.text(": made anew")
       }
     case .unknownUser: writer.text("unknown user")
     case .notReady:

@@ -52,28 +52,34 @@ public func bindListener(
 func bindListener(
   _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner, node: inout capus_node
 ) -> BindResult {
-  let answer = bindOrUnbind(-1, index, of: manifest, owner: owner, node: &node)
+  let answer = work(.bind, on: index, of: manifest, owner: owner, node: &node)
   guard answer < 0 else { return .bound(answer) }
   return .failed(BindStep(rawValue: node.step) ?? .resolve, Errno(0 &- answer))
 }
 
 /// Makes the links to a listener anew, but for those that are right.
 func makeLinks(_ index: ListenerIndex, of manifest: Manifest, node: inout capus_node) {
-  _ = bindOrUnbind(-2, index, of: manifest, owner: NodeOwner(), node: &node)
+  _ = work(.link, on: index, of: manifest, owner: NodeOwner(), node: &node)
 }
 
 /// Closes a listener and, with `removeOnStop`, removes its node and the links to it unless somebody
 /// else is there by now.
 public func unbindListener(_ fd: Int32, _ index: ListenerIndex, of manifest: Manifest) {
   var node = unsafe capus_node()
-  _ = bindOrUnbind(fd, index, of: manifest, owner: NodeOwner(), node: &node)
+  _ = work(.unbind(fd), on: index, of: manifest, owner: NodeOwner(), node: &node)
 }
 
-/// Hands a listener to the shim: one that is to be bound (-1), one that is to have its links (-2), or
-/// one that is to be closed; -EINVAL for one that is not in the manifest. One function, for size.
+/// What the shim is to do with a listener.
+private enum ListenerWork {
+  case bind
+  case link
+  case unbind(Int32)
+}
+
+/// Hands a listener to the shim; -EINVAL for one that is not in the manifest.
 @inline(never)
-private func bindOrUnbind(
-  _ fd: Int32, _ index: ListenerIndex, of manifest: Manifest, owner: NodeOwner,
+private func work(
+  _ work: ListenerWork, on index: ListenerIndex, of manifest: Manifest, owner: NodeOwner,
   node: inout capus_node
 ) -> Int32 {
   guard let listener = manifest.listeners.at(index) else { return 0 - Errno.invalid.code }
@@ -128,12 +134,11 @@ private func bindOrUnbind(
       unsafe result.text = bytes + Int(text.offset)
       unsafe result.values = values.baseAddress.map { unsafe $0 + Int(options.start) }
       unsafe result.value_count = Int(options.count)
-      if fd == -1 { return unsafe capus_bind_listener(&result, &node) }
-      if fd == -2 {
-        unsafe capus_make_links(&result, &node)
-        return 0
+      switch work {
+      case .bind: return unsafe capus_bind_listener(&result, &node)
+      case .link: unsafe capus_make_links(&result, &node)
+      case .unbind(let fd): unsafe capus_unbind_listener(&result, fd)
       }
-      unsafe capus_unbind_listener(&result, fd)
       return 0
     }
   }

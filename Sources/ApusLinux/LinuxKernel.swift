@@ -50,7 +50,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   var control: ControlSocket
   var channels: NotifyChannels
   var nodes: OwnNodes
-  var names: ListenerNodes
+  var listenerNodes: ListenerNodes
   /// For short texts of a start, made once.
   var scratch = ByteWriter(capacity: 256)
   /// What the helper that is being started is told of the main process; see `run`.
@@ -159,7 +159,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     control = ControlSocket(ownUid: own.uid)
     channels = NotifyChannels(manifest, controlPath: options.controlPath)
     nodes = OwnNodes(controlPath: options.controlPath)
-    names = ListenerNodes(manifest)
+    listenerNodes = ListenerNodes(manifest)
     now = Instant(microseconds: capus_now())
     signals.reserveCapacity(16)
   }

@@ -77,13 +77,15 @@ extension Listener {
 extension LinuxKernel {
   /// Has everything looked at in the next turn.
   mutating func lookAtEverything() {
-    for index in 0..<names.count { unsafe names.names?[index].is_dirty = 1 }
+    for index in 0..<listenerNodes.count { unsafe listenerNodes.names?[index].is_dirty = 1 }
     nodes.isToBeLookedAt = true
   }
 
   /// A listener was bound.
   mutating func begin(nodeOf listener: Int, _ node: capus_node) {
-    guard let at = names.first(of: listener), let name = unsafe names.names else { return }
+    guard let at = listenerNodes.first(of: listener), let name = unsafe listenerNodes.names else {
+      return
+    }
     unsafe name[at].watch = node.watch
     unsafe name[at].identity = node.identity
     unsafe name[at].is_dirty = 0
@@ -96,8 +98,8 @@ extension LinuxKernel {
 
   /// A listener was there before this program.
   mutating func adopt(nodeOf listener: Int, identity: UInt32) {
-    guard let at = names.first(of: listener) else { return }
-    unsafe names.names?[at].identity = identity
+    guard let at = listenerNodes.first(of: listener) else { return }
+    unsafe listenerNodes.names?[at].identity = identity
     capus_record_hold(
       UInt32(truncatingIfNeeded: table.mainCount + listener), listeners.listeners[listener].fd, 0,
       identity)
@@ -106,9 +108,9 @@ extension LinuxKernel {
   /// Links that have been made, or not: those are left alone until somebody changes their directory.
   @inline(never)
   private mutating func refuseLinks(_ first: Int) {
-    guard let name = unsafe names.names else { return }
+    guard let name = unsafe listenerNodes.names else { return }
     var at = first + 1
-    while at < names.count, unsafe name[at].is_link != 0 {
+    while at < listenerNodes.count, unsafe name[at].is_link != 0 {
       unsafe name[at].is_dirty = 1
       if look(at) != 0 {
         unsafe name[at].is_dirty = 0
@@ -120,8 +122,8 @@ extension LinuxKernel {
 
   /// Makes the links to a listener anew.
   mutating func relink(_ listener: Int) {
-    guard let at = names.first(of: listener), at + 1 < names.count,
-      unsafe names.names?[at + 1].is_link != 0
+    guard let at = listenerNodes.first(of: listener), at + 1 < listenerNodes.count,
+      unsafe listenerNodes.names?[at + 1].is_link != 0
     else { return }
     var node = capus_node()
     makeLinks(listener, of: manifest, node: &node)
@@ -131,7 +133,7 @@ extension LinuxKernel {
 
   @inline(never)
   private mutating func look(_ at: Int) -> Int32 {
-    guard let name = unsafe names.names,
+    guard let name = unsafe listenerNodes.names,
       let path = unsafe manifest.listeners.at(Int(name[at].listener))?.path
     else { return 0 }
     let result = unsafe capus_name_look(name + at, nodes.inotify, pointer(path))
@@ -142,11 +144,11 @@ extension LinuxKernel {
   /// What of a bound listener is lost.
   private mutating func lost(of listener: Int) -> LostNode? {
     guard let bound = listeners.listeners.at(listener), bound.fd >= 0,
-      let first = names.first(of: listener), let name = unsafe names.names
+      let first = listenerNodes.first(of: listener), let name = unsafe listenerNodes.names
     else { return nil }
     var found: LostNode?
     var at = first
-    while at < names.count, unsafe Int(name[at].listener) == listener {
+    while at < listenerNodes.count, unsafe Int(name[at].listener) == listener {
       defer { at += 1 }
       guard unsafe name[at].is_dirty != 0 || name[at].watch < 0 else { continue }
       let result = look(at)
@@ -164,10 +166,11 @@ extension LinuxKernel {
 
   /// Says once that a directory cannot be watched.
   private mutating func sayUnwatched(_ watch: Int32) {
-    guard watch < 0, Errno(0 &- watch) != .badDescriptor || nodes.inotify < 0, !names.isSaid else {
+    guard watch < 0, Errno(0 &- watch) != .badDescriptor || nodes.inotify < 0, !listenerNodes.isSaid
+    else {
       return
     }
-    names.isSaid = true
+    listenerNodes.isSaid = true
     log.write(
       .warning, "cannot watch the directory of a node, looking at starts and ends of its service",
       Errno(0 &- (nodes.inotify < 0 ? nodes.inotify : watch)))
@@ -191,14 +194,14 @@ extension LinuxKernel {
   @inline(never)
   func readChanges() -> Bool {
     guard nodes.inotify >= 0 else { return false }
-    return unsafe capus_nodes_read(nodes.inotify, names.names, names.count) != 0
+    return unsafe capus_nodes_read(nodes.inotify, listenerNodes.names, listenerNodes.count) != 0
   }
 
   /// Tells which nodes are lost of those that may have changed.
   mutating func reportLost(into events: inout EventBuffer) {
-    guard let name = unsafe names.names else { return }
+    guard let name = unsafe listenerNodes.names else { return }
     var at = 0
-    while at < names.count {
+    while at < listenerNodes.count {
       let listener = unsafe Int(name[at].listener)
       if unsafe name[at].is_dirty != 0 || name[at].watch < 0 {
         if events.isFull {
@@ -208,7 +211,9 @@ extension LinuxKernel {
         if lost(of: listener) != nil {
           events.append(.nodesChanged(listener: UInt16(truncatingIfNeeded: listener)))
         }
-        while at + 1 < names.count, unsafe Int(name[at + 1].listener) == listener { at += 1 }
+        while at + 1 < listenerNodes.count, unsafe Int(name[at + 1].listener) == listener {
+          at += 1
+        }
       }
       at += 1
     }

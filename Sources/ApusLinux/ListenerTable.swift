@@ -66,7 +66,7 @@ extension LinuxKernel {
     if bound.isUnknownOwner {
       return .event(.bindFailed(listener: index, step: .owner, errno: .noEntry))
     }
-    if nodes.inotify < 0, names.count > 0 { unsafe watchNodes(below: nil) }
+    if nodes.inotify < 0, listenerNodes.count > 0 { unsafe watchNodes(below: nil) }
     var node = capus_node()
     node.watch = nodes.inotify
     var result = bindListener(Int(index), of: manifest, owner: bound.owner, node: &node)

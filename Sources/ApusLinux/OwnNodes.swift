@@ -38,8 +38,8 @@ extension LinuxKernel {
     let isDue = nodes.retryAt.map { $0 <= now } ?? false
     if isReady(.mounts) { lookAtEverything() }
     guard nodes.isToBeLookedAt || isDue || isReady(.nodes) else {
-      if names.isSaid, names.lookedAt + ListenerNodes.pause <= now {
-        names.lookedAt = now
+      if listenerNodes.isSaid, listenerNodes.lookedAt + ListenerNodes.pause <= now {
+        listenerNodes.lookedAt = now
         reportLost(into: &events)
       }
       return

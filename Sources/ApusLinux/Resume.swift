@@ -137,7 +137,7 @@ extension LinuxKernel {
         _ = supervisor.restore(slot: supervisor.slotCount - 1, from: &codec, held: HeldResources())
       }
     }
-    if nodes.inotify < 0, names.count > 0 { unsafe watchNodes(below: nil) }
+    if nodes.inotify < 0, listenerNodes.count > 0 { unsafe watchNodes(below: nil) }
     lookAtEverything()
     capus_store_resume(watches.epoll, Watch(.stored).data)
     // Whatever has ended meanwhile is a zombie that waits.

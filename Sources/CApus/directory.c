@@ -37,7 +37,9 @@ CHILD long give_contents(const struct capus_plan *plan, long top, const struct r
   long folders[LEVELS] = {top}, result = 0;
   _Alignas(struct entry) char buffer[1024];
   int depth = 0;
-  while (!is_open(plan, old)) {
+  if (is_open(plan, old))
+    return 0;
+  for (;;) {
     const long count = raw3(SYS_getdents64, folders[depth], buffer, sizeof buffer);
     if (count < 0)
       result = count;

@@ -116,18 +116,19 @@ swift_options() {
 # with crti.o and crtn.o lld orders `.fini` wrongly), with its tables read-only from then on
 # (capus_seal_relocations) and no executable stack. Without --gc-sections it is three times as large.
 #   --icf=all, -inline-threshold=0   equal functions once, and inlined only what is no longer so: 1 %
-#   --lto-CGO1                       ARM code in the order of its source packs 3 % better
-#   -arm-promote-constant…           constants beside the ARM code that uses them
-#   -apply-ext-tsp-for-size          on ARM, blocks in the order of the most frequent way
-#   …-outliner…                      on ARM, what stands in many places once: 6 %
+# ARM code, which does not keep to the limits otherwise:
+#   --lto-CGO1                       in the order of its source it packs 3 % better
+#   -enable-machine-outliner=always  what stands in many places once: 6 % (a second round is unsound)
+#   -arm-promote-constant…           constants beside the code that uses them: 1 %
+#   -apply-ext-tsp-for-size          blocks in the order of the most frequent way packs 1 % better
 #   -arm-load-store-opt=false        it would count r10 up, Swift's `self`, which callers want back
 linker_options() {
   printf '%s\n' "$1/lib/rcrt1.o" "-L$1/lib" -pie --no-dynamic-linker -z text -z relro -z now \
-    -z noexecstack --gc-sections --icf=all --lto-CGO1 -mllvm -inline-threshold=0 \
-    -mllvm -arm-promote-constant --build-id=none -lcap -lc -lgcc -lswiftUnicodeDataTables
-  [ "$arch" != arm ] || printf '%s\n' -mllvm -enable-machine-outliner=always \
-    -mllvm -apply-ext-tsp-for-size \
-    -mllvm -arm-promote-constant-max-size=256 -mllvm -arm-promote-constant-max-total=1024 \
+    -z noexecstack --gc-sections --icf=all -mllvm -inline-threshold=0 --build-id=none \
+    -lcap -lc -lgcc -lswiftUnicodeDataTables
+  [ "$arch" != arm ] || printf '%s\n' --lto-CGO1 -mllvm -enable-machine-outliner=always \
+    -mllvm -arm-promote-constant -mllvm -arm-promote-constant-max-size=256 \
+    -mllvm -arm-promote-constant-max-total=1024 -mllvm -apply-ext-tsp-for-size \
     -mllvm -arm-load-store-opt=false
 }
 
