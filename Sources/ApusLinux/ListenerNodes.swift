@@ -157,7 +157,7 @@ extension LinuxKernel {
         found = found ?? .link
       } else {
         var queue = capus_queue()
-        unsafe capus_queue_look(bound.fd, 0, &queue)
+        unsafe capus_queue_look(bound.fd, nil, &queue)
         found = queue.count > 0 ? .awaited : result == 2 ? .folder : .node
       }
     }

@@ -83,9 +83,31 @@ static int look_unix(int fd, struct capus_queue *queue) {
   return found;
 }
 
-/* Connections that nobody has accepted have no inode. They come in no order: any one of them will
- * do, and it is gone once it is not among them. */
-static void look_tcp(const struct sockaddr_in *own, uint64_t before, struct capus_queue *queue) {
+/* The last cookie that this processor has given out; 0 before Linux 4.12. */
+static uint64_t last_cookie(void) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof cookie;
+  int fd = (int)raw3(SYS_socket, AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0)
+    return 0;
+  if (raw5(SYS_getsockopt, fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) < 0)
+    cookie = 0;
+  raw1(SYS_close, fd);
+  return cookie;
+}
+
+/* True for a cookie that this processor has given out after that one: it takes them in lots of
+ * 4,096 (gen_cookie_next() in Linux; before 5.9 all processors count together). */
+static int is_later(uint64_t cookie, uint64_t start) {
+  return start != 0 && cookie > start && (cookie - 1) >> 12 == (start - 1) >> 12;
+}
+
+/* Connections that nobody has accepted have no inode, and come in no order. The kernel gives each
+ * its cookie (SO_COOKIE in socket(7)) when it is first asked of it, so what has come since the last
+ * look has one that is given out within this one. A change of the processor meanwhile, or of the
+ * lot, makes one that has gone look as if it waited. */
+static void look_tcp(const struct sockaddr_in *own, const struct capus_queue *before,
+                     struct capus_queue *queue) {
   _Alignas(struct nlmsghdr) char answer[8192];
   struct {
     struct nlmsghdr head;
@@ -99,24 +121,33 @@ static void look_tcp(const struct sockaddr_in *own, uint64_t before, struct capu
                .idiag_states = WAITING,
                .id = {.idiag_sport = own->sin_port}},
   };
-  int diag = ask(&request, sizeof request), is_over = 0, is_there = 0;
+  const uint64_t start = last_cookie();
+  uint32_t count = 0, fresh = 0;
+  int diag = ask(&request, sizeof request), is_over = 0, is_there = 0, is_whole = 0;
   for (int round = 0; diag >= 0 && round < ROUNDS && !is_over; round++) {
     long size = raw6(SYS_recvfrom, diag, (long)answer, sizeof answer, MSG_DONTWAIT, 0, 0);
     const struct nlmsghdr *message = (const struct nlmsghdr *)answer;
     is_over = size <= 0;
     for (; !is_over && NLMSG_OK(message, size); message = NLMSG_NEXT(message, size)) {
       const struct inet_diag_msg *body = NLMSG_DATA(message);
+      is_whole = message->nlmsg_type == NLMSG_DONE;
       is_over = message->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
                 message->nlmsg_len < NLMSG_LENGTH(sizeof *body);
       if (is_over || body->idiag_inode != 0)
         continue;
       uint64_t peer = digest(body->id.idiag_dport, body->id.idiag_dst, sizeof body->id.idiag_dst);
+      uint64_t cookie = body->id.idiag_cookie[0] | (uint64_t)body->id.idiag_cookie[1] << 32;
       if (queue->first == 0)
         queue->first = peer;
-      is_there |= peer == before;
+      count++;
+      fresh += (uint32_t)is_later(cookie, start);
+      is_there |= peer == before->first;
     }
   }
-  queue->is_gone = before != 0 && diag >= 0 && !is_there;
+  if (is_whole) {
+    queue->count = count;
+    queue->is_gone = before->first != 0 && (!is_there || count - fresh < before->count);
+  }
   if (diag >= 0)
     raw1(SYS_close, diag);
 }
@@ -137,10 +168,13 @@ static void look_datagram(int fd, struct capus_queue *queue) {
                           from_size < sizeof from ? from_size : sizeof from);
 }
 
-void capus_queue_look(int32_t fd, uint64_t before, struct capus_queue *queue) {
+void capus_queue_look(int32_t fd, const struct capus_queue *before, struct capus_queue *queue) {
+  static const struct capus_queue none;
   struct sockaddr_storage own;
   struct tcp_info information;
   socklen_t size = sizeof information;
+  if (!before)
+    before = &none;
   memset(queue, 0, sizeof *queue);
   memset(&information, 0, sizeof information);
   if (raw5(SYS_getsockopt, fd, IPPROTO_TCP, TCP_INFO, &information, &size) >= 0) {
@@ -157,5 +191,5 @@ void capus_queue_look(int32_t fd, uint64_t before, struct capus_queue *queue) {
     look_unix(fd, queue);
   else
     look_datagram(fd, queue);
-  queue->is_gone = before != 0 && queue->first != before;
+  queue->is_gone = before->first != 0 && queue->first != before->first;
 }

@@ -90,4 +90,32 @@ import Testing
     #expect(capus_processor_time(getpid()) > first)
     #expect(capus_processor_time(4_190_000) < 0)
   }
+
+  /// What a look tells, after an earlier one.
+  private func look(_ fd: Int32, after before: capus_queue = capus_queue()) -> capus_queue {
+    var (before, queue) = (before, capus_queue())
+    capus_queue_look(fd, &before, &queue)
+    return queue
+  }
+
+  @Test(
+    "what a daemon has taken is told from what has come since", arguments: Kind.allCases,
+    [Int32(1), 2, 5, 30])
+  func taken(_ kind: Kind, _ waiting: Int32) throws {
+    let (listener, connect) = try listen(kind)
+    var clients = (0..<waiting).map { _ in connect() }
+    let before = look(listener)
+    #expect(before.count == waiting && before.first != 0 && before.is_gone == 0)
+    clients += (0..<5).map { _ in connect() }
+    let same = look(listener, after: before)
+    #expect(same.is_gone == 0 && same.count == waiting + 5, "only more have come")
+    for more in 1...3 {
+      let mark = look(listener)
+      close(accept(listener, nil, nil))
+      clients += (0..<more).map { _ in connect() }
+      #expect(look(listener, after: mark).is_gone != 0, "one was taken, \(more) have come")
+    }
+    for fd in clients { close(fd) }
+    close(listener)
+  }
 }

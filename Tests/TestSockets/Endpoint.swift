@@ -21,7 +21,7 @@ public enum Endpoint {
   public func listen(_ type: __socket_type = SOCK_STREAM) -> Int32 {
     open(type) { fd, address, size in
       let bound = Foundation.bind(fd, address, size)
-      return bound == 0 && type != SOCK_DGRAM ? Foundation.listen(fd, 8) : bound
+      return bound == 0 && type != SOCK_DGRAM ? Foundation.listen(fd, 128) : bound
     }
   }
 

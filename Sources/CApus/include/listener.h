@@ -81,15 +81,15 @@ uint32_t capus_listener_value(const struct capus_listener *listener, unsigned ke
 struct capus_queue {
   /* Connections, or bytes. */
   uint32_t count;
-  /* Whether what `before` named waits no more. */
+  /* Whether something that waited at an earlier look waits no more. */
   int32_t is_gone;
   /* Names one that waits: the first where the kernel tells the order; 0 where it tells nothing. */
   uint64_t first;
 };
 
-/* Looks what waits at a listener, and whether what an earlier look has named still does. Takes
- * nothing from it and waits for nothing. */
-void capus_queue_look(int32_t fd, uint64_t before, struct capus_queue *queue);
+/* Looks what waits at a listener, and whether all that waited at an earlier look
+ * (NULL, or of zeros, for none) still does. Takes nothing from it and waits for nothing. */
+void capus_queue_look(int32_t fd, const struct capus_queue *before, struct capus_queue *queue);
 
 /* What to wait for at a special file: /proc and /sys files change, others become readable. */
 uint32_t capus_special_events(const char *path);
