@@ -15,6 +15,11 @@
 #include "include/loop.h"
 #include "steps.h"
 
+/* ARMv6 has the instructions for this only as ARM code; libgcc brings 4 kB in their place. */
+#if defined(__arm__)
+#pragma clang attribute push(__attribute__((target("arm"))), apply_to = function)
+#endif
+
 enum {
   ENTRIES = 2048,
   CLOSERS = 64, /* of a yard */
@@ -304,3 +309,7 @@ int64_t capus_receive_only(int32_t fd, void *bytes, size_t capacity, int32_t fla
   }
   return count;
 }
+
+#if defined(__arm__)
+#pragma clang attribute pop
+#endif

@@ -82,11 +82,10 @@ record_origin() {
 }
 
 build_capability() {
-  local source=$1/libcap-$arch sysroot=$2 thumb=
-  [ "$arch" != arm ] || thumb=-mthumb
+  local source=$1/libcap-$arch sysroot=$2
   cp -r "$1/libcap" "$source"
   logged "libcap-$arch" make -C "$source/libcap" GOLANG=no PTHREADS=no USE_GPERF=no \
-    CC="clang --target=$triple $(c_options "$sysroot" | tr '\n' ' ') $thumb" AR=llvm-ar RANLIB=llvm-ranlib \
+    CC="clang --target=$triple $(c_options "$sysroot" | tr '\n' ' ')" AR=llvm-ar RANLIB=llvm-ranlib \
     BUILD_CC=gcc BUILD_CFLAGS="-O2 -I$source/libcap/include -I/usr/include" libcap.a
   cp "$source/libcap/libcap.a" "$sysroot/lib"
   mkdir -p "$sysroot/include/sys"
