@@ -60,6 +60,12 @@ extension Errno {
   public static let linkLoop = Errno(40)
   /// No such interface or address: one that comes up may mend it.
   public var isOfNetwork: Bool { self == .noDevice || self == .addressNotAvailable }
+  /// Too few processes, descriptors or pages at the moment: clone(2), pipe(2), mkdir(2) of a group.
+  @inline(never)
+  public var isShortage: Bool {
+    self == .again || self == .noMemory || self == .fileLimit || self == .systemFileLimit
+      || self == .noSpace || self == .noBuffers
+  }
   /// Address already in use.
   public static let addressInUse = Errno(98)
   /// Cannot assign requested address.

@@ -202,6 +202,7 @@ extension Driver where K: ~Copyable {
   private mutating func write(_ report: ConnectionReport) {
     let manifest = supervisor.manifest
     var record = ServiceRecord(state: report.state, since: report.since)
+    record.nextStart = report.nextStart
     record.mainPid = report.pid
     frame.serviceFrame(
       record,

@@ -35,6 +35,8 @@ public struct ConnectionReport: Sendable {
   public var state: ServiceState
   /// When it was accepted.
   public var since: Instant
+  /// When the next attempt is made to start its process.
+  public var nextStart: Instant?
   /// Its process, 0 for none.
   public var pid: Int32
   /// Its slot.

@@ -131,14 +131,25 @@ extension Supervisor {
       .spawn(instance(connection: index), service: connections[index].service))
   }
 
-  /// The connection is lost with the failed start, but never the listener.
-  mutating func connectionRefused(_ index: Int, _ reason: Reason) {
+  /// Without a process or a descriptor the connection is held and tried again, like a start; what
+  /// can never start loses it, but never the listener.
+  mutating func connectionRefused(_ index: Int, _ reason: Reason, _ errno: Errno) {
     let listener = Int(connections[index].listener)
     let service = Int(connections[index].service)
-    out.append(log(.startFailed, service, reason))
-    out.append(.discard(instance(connection: index)))
+    // Of many that are refused together one line is enough.
+    if !listeners[listener].isPaused || !errno.isShortage {
+      out.append(log(.startFailed, service, reason))
+    }
     landed(connection: index)
     rest(listener, reason)
+    if errno.isShortage {
+      connections[index].stage = .held
+      deadlines.set(
+        deadlineKey(connection: index),
+        to: now + max(.milliseconds(50), listeners[listener].delay))
+      return
+    }
+    out.append(.discard(instance(connection: index)))
     free(index)
   }
 
@@ -235,6 +246,10 @@ extension Supervisor {
   mutating func stopConnection(_ index: Int) {
     guard !connections[index].isStopping else { return }
     connections[index].isStopping = true
+    if connections[index].stage == .held {
+      connections[index].stage = .queued
+      deadlines.clear(deadlineKey(connection: index))
+    }
     guard connections[index].stage != .queued else {
       // Its turn ends it, also where it waits for a place.
       if connections[index].number > 0 { starts.push(units.count + index) }
@@ -250,6 +265,10 @@ extension Supervisor {
   /// A connection's process did not reach execve(2), or did not stop, in time.
   mutating func connectionDue(_ index: Int) {
     guard connections[index].stage != .free else { return }
+    if connections[index].stage == .held {
+      connections[index].stage = .queued
+      return starts.push(units.count + index)
+    }
     if connections[index].hasBeenKilled {
       let service = Int(connections[index].service)
       out.append(log(.leftBehind, service, Reason(.none, value: connections[index].pid)))

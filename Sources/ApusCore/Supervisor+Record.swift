@@ -173,7 +173,9 @@ extension Supervisor {
     guard connection.generation == held.generation else { return false }
     connections[index].pid = held.pid
     // Accepted, and its process not made yet: without the descriptor there is nothing to serve.
-    if held.pid == 0, held.isOpen {
+    if connection.stage == .held {
+      if !held.isOpen { connections[index].stage = .queued }
+    } else if held.pid == 0, held.isOpen {
       if connection.stage == .inFlight {
         inFlight -= 1
         units[service].connectionsInFlight &-= 1
@@ -209,6 +211,8 @@ extension Supervisor {
       let id = instance(connection: index)
       if connections[index].pid > 0 {
         if connections[index].stage != .running { handle(.executed(id)) }
+      } else if connections[index].stage == .held {
+        if deadlines.moment(of: deadlineKey(connection: index)) == nil { connectionDue(index) }
       } else if connections[index].stage != .queued || !starts.contains(units.count + index) {
         handle(.exited(id, Self.unseenEnd))
       }

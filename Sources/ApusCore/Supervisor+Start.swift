@@ -141,9 +141,9 @@ extension Supervisor {
     out.append(log(.started, service, Reason(.none, value: pid)))
   }
 
-  mutating func spawnRefused(_ id: InstanceID, _ reason: Reason) {
+  mutating func spawnRefused(_ id: InstanceID, _ reason: Reason, _ errno: Errno) {
     if let service = helper(id) { return helperEnded(service, nil, reason) }
-    if let connection = connection(id) { return connectionRefused(connection, reason) }
+    if let connection = connection(id) { return connectionRefused(connection, reason, errno) }
     guard let service = living(id) else { return }
     landed(service)
     lives -= 1

@@ -214,7 +214,7 @@ public struct Supervisor: Sendable {
     case .acceptFailed(let id, let listener, let errno): acceptFailed(id, Int(listener), errno)
     case .spawned(let id, let pid): spawned(id, pid)
     case .spawnRefused(let id, let step, let errno):
-      spawnRefused(id, startFailure(id, step, errno))
+      spawnRefused(id, startFailure(id, step, errno), errno)
     case .executed(let id): executed(id)
     case .notified(let id, let notice): notified(id, notice)
     case .noticesRefused(let id, let foreign, let malformed): refused(id, foreign, malformed)
@@ -313,12 +313,14 @@ extension Supervisor {
   @inline(never)
   public func report(connection index: Int) -> ConnectionReport? {
     guard let connection = connections.at(index), connection.stage != .free else { return nil }
+    let isHeld = connection.stage == .held
     return ConnectionReport(
       service: connection.service, number: connection.number,
       state: connection.isStopping
-        ? .stopping : connection.stage == .running ? .ready : .starting,
-      since: connection.since, pid: connection.pid, instance: instance(connection: index),
-      source: connection.source)
+        ? .stopping : connection.stage == .running ? .ready : isHeld ? .backoff : .starting,
+      since: connection.since,
+      nextStart: isHeld ? deadlines.moment(of: deadlineKey(connection: index)) : nil,
+      pid: connection.pid, instance: instance(connection: index), source: connection.source)
   }
 
   /// How many places for connections there are.

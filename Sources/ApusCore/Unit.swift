@@ -293,6 +293,8 @@ struct Connection: Sendable {
     /// Between clone3(2) and execve(2).
     case inFlight
     case running
+    /// Accepted, but there was no process or descriptor to be had: waits for its next try.
+    case held
   }
   var stage = Stage.free
   var isStopping = false

@@ -70,7 +70,14 @@ struct Checker {
     guard !supervisor.hasWork else { return nil }
     guard world.inFlight < Limits.spawnsInFlight else { return nil }
     for (slot, connection) in world.held.enumerated() where connection != nil {
-      let service = supervisor.report(connection: slot - manifest.services.count)?.service
+      let report = supervisor.report(connection: slot - manifest.services.count)
+      let service = report?.service
+      if report?.state == .backoff {
+        if let broken = due(report?.nextStart, world, "the connection held for slot \(slot)") {
+          return broken
+        }
+        continue
+      }
       // One whose step has failed keeps its place until it has ended, one that runs until that is told.
       let others = world.instances.reduce(0) { sum, other in
         guard let other, other.service == service.map({ Int($0) }) else { return sum }

@@ -108,6 +108,8 @@ public struct ConnectionFacts: Equatable, Sendable {
   public internal(set) var fate: Fate
   /// When apus accepted it.
   var heldAt = Instant.never
+  /// When there was last nothing to be had to start its process.
+  var shortAt: Instant?
   /// When it was served.
   public internal(set) var servedAt = Instant.never
   /// The process that had accepted it ended while it was open.

@@ -234,9 +234,20 @@ extension World {
   func discard(_ id: InstanceID) -> Outcome {
     if live(id) != nil { violate(3, "discard of \(id), which is alive") }
     guard let connection = heldConnection(id) else { return .done }
+    if connections[connection].shortAt != nil { checkGivenUp(connection) }
     connections[connection].fate = .discarded
     held[Int(id.slot)] = nil
     return .done
+  }
+
+  /// What could not be started for want of something is held until it can be, or its service ends.
+  private func checkGivenUp(_ connection: Int) {
+    let service = listeners[connections[connection].listener].service
+    let isMeant =
+      shutdownOrdered != nil || services[service].isStopAsked
+      || manifest.services[service].flags.contains(.leaving)
+    guard !isMeant else { return }
+    violate(3, "a connection of service \(service) is dropped for want of a process")
   }
 
   /// Whether a service's daemon accepts everything that comes; nil without one.

@@ -72,7 +72,11 @@ extension World {
     if isMain { checkCommandsBeforeStart(of: service) }
     checkOrder(service, slot: slot)
     checkPause(service)
-    services[service].attempts.append(time)
+    let short = accepts ? held[slot].flatMap { connections[$0].shortAt } : nil
+    if let short, time - short < .milliseconds(50), short > resumedAt {
+      violate(16, "a connection of service \(service) is tried again without its pause")
+    }
+    if short == nil { services[service].attempts.append(time) }
     if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= Limits.spawnsInFlight {
       violate(7, "more than \(Limits.spawnsInFlight) children before execve")
     }
@@ -80,6 +84,9 @@ extension World {
       violate(7, "more than \(Limits.connectionsInFlight) connections of \(service) before execve")
     }
     if let refusal = refusal(of: service) {
+      if accepts, let connection = held[slot] {
+        connections[connection].shortAt = refusal.errno.isShortage ? time : nil
+      }
       return .event(.spawnRefused(id, step: refusal.step, errno: refusal.errno))
     }
     generations[slot] = id.generation

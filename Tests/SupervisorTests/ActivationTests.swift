@@ -128,4 +128,38 @@ import Testing
     }
     #expect(Client.talk(port: port).hasSuffix(" late\n"))
   }
+
+  @Test("a connection for which there is no descriptor left is served once there is")
+  func held() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"one": {
+        "exec": ["PROBE", "inetd"], "accept": true, "stdio": "socket",
+        "listen": [{"stream": "DIR/one.sock"}]}}}
+      """#)
+    try board.wait(for: "one", "listening")
+    #expect(board.talk("one.sock").contains("-"))
+    try board.wait(for: "one", "listening")
+    // Room for the connection, and for nothing else.
+    let pid = board.process.pid
+    let taken = try Set(
+      FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").compactMap { UInt64($0) })
+    let first = try #require((0...).first { !taken.contains($0) })
+    try limit(pid, first + 1)
+    let client = try #require(Client.connect(unix: board.path("one.sock")))
+    try board.wait("two starts that fail") {
+      board.log.components(separatedBy: "make the report pipe: EMFILE").count > 2
+    }
+    try limit(pid, 1024)
+    #expect(Client.readAll(client).contains("-"))
+  }
+
+  /// Sets the soft limit of a process's descriptors, by prlimit(1).
+  private func limit(_ pid: pid_t, _ descriptors: UInt64) throws {
+    let process = try Process.run(
+      URL(fileURLWithPath: "/usr/bin/prlimit"),
+      arguments: ["--pid", "\(pid)", "--nofile=\(descriptors):"])
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
 }
