@@ -41,7 +41,7 @@ public enum SupervisorMode: UInt8, Sendable {
 ///    the process before is not taken for one of this.
 /// 11. A demand service that nobody is connected to is frozen, looked at once more, and stopped if
 ///    there is still nobody; see `Supervisor+Idle.swift`.
-/// 11. Every not-running service has a deadline, a watched listener, something it waits for, or a
+/// 12. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
 public struct Supervisor: Sendable {
   /// What the board is doing.
