@@ -43,6 +43,7 @@ extension World {
         processes[instance.process]?.isOrphan = true
       }
     }
+    overtaken.append(id)
     instance.id = next
     instance.process = found
     instance.serial = process.serial

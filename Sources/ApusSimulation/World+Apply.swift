@@ -88,6 +88,7 @@ extension World {
     control = []
     recentlyUnwatched = []
     recentlyReleased = []
+    overtaken = []
     handedOver = []
   }
 

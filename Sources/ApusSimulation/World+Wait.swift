@@ -168,6 +168,7 @@ extension World {
   public func note(_ event: Event) {
     noteCommand(event)
     switch event {
+    case .adopted(let id, _): overtaken.removeAll { $0 == id }
     case .request(let client, let request):
       if request.action == .apply { orders += 1 }
       if shutdownOrdered == nil, let index = requests.lastIndex(where: { $0.client == client }) {

@@ -88,6 +88,8 @@ public final class World: Kernel {
   public var commandBehaviour: ((ServiceIndex, CommandID, inout Random) -> CommandScript)?
   /// The lives of commands that were not to be made, by slot.
   var refusedCommands = Pairs<UInt16, InstanceID>()
+  /// Lives that another process has taken over, until the supervisor is told.
+  var overtaken: [InstanceID] = []
   /// How often something has come for which a service may be ended on its way, or wait.
   var orders = 0
   /// What the pid files of daemons say; without one, that there is none yet.
@@ -267,7 +269,8 @@ public final class World: Kernel {
       return .done
     case .adopt(let id, let pid): return adopt(id, pid)
     // In the step that has asked for it nobody knows yet.
-    case .signal(let id, _, _) where refusedCommands[id.slot] == id: return .done
+    case .signal(let id, _, _) where refusedCommands[id.slot] == id || overtaken.contains(id):
+      return .done
     case .signal(let id, let number, _) where helpers[id.slot] != nil:
       return signalHelper(id, number)
     case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)
