@@ -26,7 +26,19 @@ final class Board: @unchecked Sendable {
     ProcessInfo.processInfo.environment["APUS_CRASHING"]
       ?? products.appendingPathComponent("apus").path
   }
-  static var probe: String { products.appendingPathComponent("probe").path }
+  /// The test program. A copy where it would lie below /tmp or /var/tmp, which `privateTmp` hides.
+  static let probe: String = {
+    let built = products.appendingPathComponent("probe").path
+    guard isRoot, built.hasPrefix("/tmp/") || built.hasPrefix("/var/tmp/") else { return built }
+    let folder = "/var/lib/apus-tests-\(getpid())"
+    guard mkdir(folder, 0o755) == 0,
+      let copying = try? Process.run(
+        URL(filePath: "/bin/cp"), arguments: [built, folder])
+    else { return built }
+    copying.waitUntilExit()
+    atexit { try? FileManager.default.removeItem(atPath: "/var/lib/apus-tests-\(getpid())") }
+    return folder + "/probe"
+  }()
   static var isRoot: Bool { getuid() == 0 }
   /// True with CAP_SYS_RESOURCE.
   static var mayRaiseLimits: Bool {

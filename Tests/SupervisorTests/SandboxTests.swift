@@ -264,7 +264,8 @@ import Testing
 
   @Test("landlock leaves the files of its lists, also to root")
   func landlock() throws {
-    let places = #""/usr", "/opt", "/lib", "/lib64", "/bin", "\#(Board.products.path)""#
+    let programs = URL(filePath: Board.probe).deletingLastPathComponent().path
+    let places = #""/usr", "/opt", "/lib", "/lib64", "/bin", "\#(programs)""#
     let (board, results) = try attempt(
       #"""
       "landlock": {"read": ["/etc/ld.so.cache", "DIR/readable", "DIR/missing"],
