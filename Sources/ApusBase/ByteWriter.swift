@@ -36,12 +36,18 @@ public struct ByteWriter: Sendable {
     bytes.append(value)
   }
 
-  /// Appends a literal.
-  @inline(never)
-  public mutating func text(_ literal: StaticString) {
-    guard literal.hasPointerRepresentation else { return }
-    let start = unsafe literal.utf8Start
-    for index in 0..<literal.utf8CodeUnitCount { unsafe byte(start[index]) }
+  /// Appends a literal, which must have no NUL in it.
+  @inline(__always)
+  public mutating func text(_ literal: StaticString) { unsafe text(literal.utf8Start) }
+
+  /// Appends a literal's bytes up to the NUL behind them (`StaticString.utf8Start`).
+  @inline(never) @usableFromInline
+  mutating func text(_ start: UnsafePointer<UInt8>) {
+    var next = unsafe start
+    while unsafe next.pointee != 0 {
+      unsafe byte(next.pointee)
+      unsafe next += 1
+    }
   }
 
   /// Appends an array of bytes.

@@ -31,7 +31,7 @@ extension Verb {
   /// What follows the word.
   var synopsis: StaticString {
     switch self {
-    case .run: " [--manifest FILE] [--control PATH]"
+    case .run: " [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]"
     case .check: " [--json] [--security] [--root DIR] [FILE...]"
     case .status: " [--json] [SERVICE...]"
     case .listSockets: " [--json] [SERVICE...]"
@@ -57,6 +57,8 @@ extension Verb {
       no privilege that the services do not need; never mounts, never reboots.
 
       --manifest FILE  the manifest; /etc/apus.json without it
+      -- PROGRAM ARG   this program alone in place of a manifest, in this environment
+                       and folder; apus ends with its exit code
       --control PATH   the control socket; without it $XDG_RUNTIME_DIR/apus/control,
                        else /run/apus/control
       """

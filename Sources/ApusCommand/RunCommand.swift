@@ -56,6 +56,7 @@ private func perform(
     context.output.writer.text(")")
     context.output.endLine()
   case .run:
-    throw context.failure(.usage, "usage: apus run [--manifest FILE] [--control PATH]")
+    throw context.failure(
+      .usage, "usage: apus run [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]")
   }
 }

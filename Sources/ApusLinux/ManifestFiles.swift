@@ -6,9 +6,10 @@ internal import CApus
 ///
 /// The folder of drop-ins of `PATH/x.json` is `PATH/x.d`; a hidden file is none. Only at the start,
 /// where waiting for a file system is right.
-public func loadManifest(main path: Bytes) -> LoadedManifest {
+/// The text of `program` takes their place where there is one.
+public func loadManifest(main path: Bytes, program: Bytes = Rows()) -> LoadedManifest {
   apus_arena_scratch(true)
-  let loaded = readManifest(main: path)
+  let loaded = readManifest(main: path, program)
   apus_arena_scratch(false)
   let owned = loaded.owned()
   apus_arena_drop()
@@ -18,13 +19,13 @@ public func loadManifest(main path: Bytes) -> LoadedManifest {
 /// The manifest of the program before this one, of which everything has been said already; else that
 /// on the disk. When that is to be applied the record has both, what it changes is marked in the
 /// former, and a mistake in it leaves everything as it is.
-private func readManifest(main path: Bytes) -> LoadedManifest {
+private func readManifest(main path: Bytes, _ program: Bytes) -> LoadedManifest {
   _ = capus_record_begin()
   var place: UInt32 = 0
-  var loaded = readManifest(main: path, &place)
+  var loaded = readManifest(main: path, program, &place)
   if capus_record_stage() == 1 {
     record(file: Rows(), Rows(), nil)
-    let next = readManifest(main: path, &place)
+    let next = readManifest(main: path, program, &place)
     loaded.diagnostics = next.diagnostics
     if next.hasErrors { capus_record_stay() } else { loaded.manifest.leave(for: next.manifest) }
   }
@@ -34,7 +35,9 @@ private func readManifest(main path: Bytes) -> LoadedManifest {
 
 /// The next manifest of the record that is read, else that on the disk.
 @inline(never)
-private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedManifest {
+private func readManifest(
+  main path: Bytes, _ program: Bytes, _ place: inout UInt32
+) -> LoadedManifest {
   var loader = unsafe ManifestLoader(knowsCall: capus_filter_knows, callName: capus_call_name)
   var isKept = false
   var file = capus_file()
@@ -49,7 +52,13 @@ private func readManifest(main path: Bytes, _ place: inout UInt32) -> LoadedMani
       read(file.name_at, file.sizes.name), read(file.bytes_at, file.sizes.bytes),
       error == 0 ? nil : Errno(error), to: &loader)
   }
-  if !isKept { addFromDisk(path, to: &loader) }
+  if !isKept {
+    if program.isEmpty {
+      addFromDisk(path, to: &loader)
+    } else {
+      add(bytes("command line"), program, nil, to: &loader)
+    }
+  }
   var loaded = loader.finish()
   if isKept { loaded.diagnostics = Rows() }
   loaded.manifest.isFallback = isFallback

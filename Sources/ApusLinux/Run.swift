@@ -8,6 +8,8 @@ internal import CApus
 public struct SupervisorOptions: Sendable {
   /// The main manifest file.
   public var manifestPath: Bytes = bytes("/etc/apus.json")
+  /// The text of a manifest in place of one on the disk; empty for none.
+  public var program: Bytes = Rows()
   /// The control socket; empty for none.
   public var controlPath: Bytes = bytes("/run/apus/control")
 
@@ -30,7 +32,7 @@ public struct SupervisorEnd: Sendable {
 public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   if isCrashingOften { return endServices() }
   let start = startOfApus()
-  let loaded = loadManifest(main: options.manifestPath)
+  let loaded = loadManifest(main: options.manifestPath, program: options.program)
   for index in loaded.diagnostics.indices {
     var line = ByteWriter.room(1024)
     loaded.diagnostics[index].write(into: &line)

@@ -6,15 +6,16 @@ internal import CApus
 // One binary, many names. As PID 1 it is init; `apus run` supervises in the foreground; everything
 // else is an operator's command.
 
-/// The command line as bytes: the name apus was called by, then its arguments.
-func commandLine() -> Rows<Bytes> {
+/// The command line as bytes: the name apus was called by, then its arguments; or what the kernel
+/// puts behind it, the environment.
+func commandLine(environment: Bool = false) -> Rows<Bytes> {
   var count: Int32 = 0
   let words = unsafe capus_arguments(&count)
   var result: Rows<Bytes> = Rows()
-  for index in 0..<Int(count) {
-    if let words = unsafe words, let word = unsafe words[index] {
-      unsafe result.push(Bytes(string: word))
-    }
+  var index = environment ? Int(count) + 1 : 0
+  while let words = unsafe words, let word = unsafe words[index] {
+    unsafe result.push(Bytes(string: word))
+    index += 1
   }
   return result
 }
@@ -27,17 +28,27 @@ func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bo
     options.controlPath = ControlPath.session(in: folder)
   }
   var index = 2
-  while index + 1 < arguments.count {
-    if arguments[index].equals("--manifest") {
-      options.manifestPath = arguments[index + 1]
-    } else if arguments[index].equals("--control") {
-      options.controlPath = arguments[index + 1]
+  while index < arguments.count {
+    let word = arguments[index]
+    let next = arguments.at(index + 1)
+    index += 1
+    if let next, word.equals("--manifest") {
+      options.manifestPath = next
+    } else if let next, word.equals("--control") {
+      options.controlPath = next
+    } else if next != nil, word.equals("--") {
+      options.program = programManifest(
+        arguments.part(index), environment: commandLine(environment: true))
+      return true
+    } else if word.at(0) != UInt8(ascii: "-") {
+      options.manifestPath = word
+      continue
     } else {
       return false
     }
-    index += 2
+    index += 1
   }
-  return index == arguments.count
+  return true
 }
 
 func run() -> Int32 {
@@ -71,7 +82,7 @@ func supervise(_ arguments: Rows<Bytes>) -> Int32 {
 /// How `apus run` is called.
 enum Usage {
   static var text: StaticString {
-    "apus: usage: apus run [--manifest FILE] [--control PATH]\n"
+    "apus: usage: apus run [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]\n"
   }
   static var refusal: StaticString {
     "apus: refuses to run: set-user-ID, set-group-ID or file capabilities on the program\n"

@@ -72,7 +72,10 @@ func word(_ verb: Verb) -> String { verb.word.description }
       (["start", "a\u{1b}[2J"], "not a service name: a\\x1b[2J"),
       (["status", "../x"], "not a service name: ../x"),
       (["a\nb"], "unknown command a\\x0ab"),
-      (["run", "--manifest"], "usage: apus run [--manifest FILE] [--control PATH]"),
+      (
+        ["run", "--manifest"],
+        "usage: apus run [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]"
+      ),
     ])
   func usage(words: [String], message: String) {
     let outcome = run(["apus"] + words, control: "/nonexistent/control")
