@@ -56,6 +56,9 @@ public enum Effect: Equatable, Sendable {
   case adopt(InstanceID, pid: Int32)
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
+  /// Say at which step a process is that has not reached execve(2) in time. Comes back as
+  /// `executionFailed` with `timedOut`, unless it has reached it or not taken its first step.
+  case tellStep(InstanceID)
   /// Keep every process of the instance from running, or let them run again.
   case freeze(InstanceID, Bool)
   /// Look whether anybody is connected to the service or waits for it. Comes back as `idle`.

@@ -99,6 +99,9 @@ extension Reason {
     }
     switch step {
     case .environment: return writeEnvironment(of: declared, manifest, into: &writer)
+    case .condition:
+      writer.text(step.word)
+      manifest.write(condition: object.number - 1, of: declared, into: &writer)
     case .streams where object.number > 0:
       writer.text(object.number == 255 ? "make the notify socket" : "open ")
       writer.text(manifest.file(object.number, of: declared), of: manifest)
@@ -199,6 +202,15 @@ extension Reason {
 }
 
 extension Manifest {
+  /// Writes what a condition is about, where that is a text.
+  func write(condition number: Int, of service: Service, into writer: inout ByteWriter) {
+    guard number >= 0, Manifest.isText(condition: number),
+      let text = condition(extras(of: service), number)
+    else { return }
+    writer.text(": ")
+    writer.text(Text(packed: text), of: self)
+  }
+
   /// The program of a command; nothing for one of apus's own.
   fileprivate func program(_ object: SpawnObject, of service: Service) -> Text {
     guard let command = command(object.id, of: service)?.exec, command.count > 0

@@ -161,19 +161,18 @@ extension Supervisor {
       }
       units[service].forcedEnd = .timeout
       units[service].reason = Reason(.startTimeout)
+      out.append(.tellStep(instance(service)))
       out.append(.signal(instance(service), number: 9, scope: .main))
       setAlarm(service, .kill, in: .seconds(10))
     case .abort:
       out.append(.signal(instance(service), number: 9, scope: .all))
       setAlarm(service, .kill, in: .seconds(10))
     case .helper:
-      units[service].alarm = .helperKilled
-      out.append(.signal(helperInstance(service), number: 9, scope: .all))
+      killHelper(service)
     case .stop:
       if !units[service].isAlive {
         // Only the command of the stop is left.
-        units[service].alarm = .helperKilled
-        out.append(.signal(helperInstance(service), number: 9, scope: .all))
+        killHelper(service)
       } else if isStoppedIdle(service) {
         freeze(service)
       } else {
@@ -183,6 +182,13 @@ extension Supervisor {
     case .reloadSignal: reloaded(service)
     case .reload: reloaded(service, Reason(.reload))
     }
+  }
+
+  /// A command of a service has taken too long.
+  private mutating func killHelper(_ service: Int) {
+    units[service].alarm = .helperKilled
+    if units[service].isHelperInFlight { out.append(.tellStep(helperInstance(service))) }
+    out.append(.signal(helperInstance(service), number: 9, scope: .all))
   }
 
   /// The present life of a service's slot.

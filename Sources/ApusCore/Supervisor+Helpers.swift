@@ -160,8 +160,8 @@ extension Supervisor {
       let index = Int(units[service].helperIndex)
       value |= SpawnObject(role: units[service].helper, command: index).bits
     }
-    return Reason(
-      step == .condition ? .condition : .spawnFailed, step: step.rawValue, value: value)
+    let isUnmet = step == .condition && errno.code & 0xff != Errno.timedOut.code
+    return Reason(isUnmet ? .condition : .spawnFailed, step: step.rawValue, value: value)
   }
 
   /// Looks once more whether the service is ready, after the interval of `ready`.
@@ -236,9 +236,9 @@ extension Supervisor {
   private mutating func counts(_ failure: Reason, _ role: HelperRole, of service: Int) -> Reason? {
     guard failure.kind != .none else { return nil }
     let id = CommandID(role, units[service].helperIndex)
-    // Why it did not reach its program was kept, unless it was killed on the way.
+    // Why it did not reach its program was kept.
     let kept = units[service].reason
-    let why = kept.kind == .none || failure.step == 2 ? failure : kept
+    let why = kept.kind == .none ? failure : kept
     guard why.kind != .condition,
       manifest.command(id, of: manifest.services[service])?.mayFail == true
     else { return why }

@@ -190,7 +190,7 @@ extension Supervisor {
     if connection(id) != nil { return connectionExecutionFailed(reason, id) }
     guard let service = living(id) else { return }
     units[service].reason = reason
-    units[service].forcedEnd = .uncleanExit
+    units[service].forcedEnd = units[service].forcedEnd ?? .uncleanExit
   }
 
   /// The life is past execve(2), or over.

@@ -160,6 +160,7 @@ extension Supervisor {
     out.append(log(.leftBehind, service, Reason(.none, value: units[service].pid)))
     if units[service].stopStage != .abandoned { lives -= 1 }
     units[service].stopStage = .abandoned
+    if units[service].state == .starting { setState(service, .stopping, units[service].reason) }
     answerWaiters(of: service)
     wakeDependents(of: service)
     wakeAfterAbandon(service)

@@ -179,12 +179,8 @@ extension Reason {
       writer.text("condition ")
       Manifest.write(condition: number, into: &writer)
       writer.text(" is not met")
-      if Manifest.isText(condition: number), let service,
-        let declared = manifest.services.at(Int(service)),
-        let text = manifest.condition(manifest.extras(of: declared), number)
-      {
-        writer.text(": ")
-        writer.text(Text(packed: text), of: manifest)
+      if let service, let declared = manifest.services.at(Int(service)) {
+        manifest.write(condition: number, of: declared, into: &writer)
       }
     case .helperFailed: writeHelper(into: &writer, manifest, service)
     case .noReload: writer.text("has no reload")

@@ -218,6 +218,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       return run(id, service: service, command, after: end)
     case .adopt(let id, let pid): return adopt(id, pid)
     case .signal(let id, let number, let scope): signal(id, number: number, scope: scope)
+    case .tellStep(let id): return tellStep(id)
     case .release(let id): release(id)
     case .emptyStore(let service):
       unsafe capus_store_remove(UInt32(service), nil, 0, watches.epoll)

@@ -209,12 +209,29 @@ extension LinuxKernel {
       unsafe capus_cgroup_spend(pointer(service.name))
     }
   }
+
+  /// Tells at which step a child is that takes too long.
+  func tellStep(_ id: InstanceID) -> Outcome {
+    guard let slot = table.process(id)?.flight, let flight = table.flights.at(Int(slot)),
+      let plan = unsafe memory.plan(of: slot)?.assumingMemoryBound(to: capus_plan.self)
+    else { return .done }
+    unsafe capus_hear(plan, flight.pipe)
+    let stage = unsafe plan.pointee.stage
+    guard unsafe stage < plan.pointee.step_count else { return .done }
+    let errno = unsafe Errno(Errno.timedOut.code | LinuxKernel.object(of: stage, plan.pointee))
+    let kind = unsafe SpawnStepKind(rawValue: plan.pointee.steps[Int(stage)].kind) ?? .execute
+    return .event(.executionFailed(id, step: kind, errno: errno))
+  }
+
   /// Which of its files, directories or limits the step was at, above the errno: see `SpawnObject`.
   private static func object(of stage: UInt32, _ plan: capus_plan) -> Int32 {
     guard unsafe stage < plan.step_count, let steps = unsafe plan.steps else { return 0 }
     let step = unsafe steps[Int(stage)]
     switch unsafe SpawnStepKind(rawValue: step.kind) {
     case .limits: return unsafe Int32(step.small &+ 1) << 8
+    // One that is not met is the error itself.
+    case .condition where unsafe plan.error == 0: return unsafe Int32(step.small &+ 1) << 8
+    case .environment: return unsafe Int32(truncatingIfNeeded: step.first << 8)
     case .streams, .directories:
       var number: Int32 = 1
       for earlier in 0..<Int(stage) where unsafe steps[earlier].kind == step.kind { number += 1 }

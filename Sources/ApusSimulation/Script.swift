@@ -21,6 +21,8 @@ public struct Script: Sendable {
   public var failure: Failure?
   /// Never reaches execve(2): a dead network path.
   public var isStuckBeforeExec = false
+  /// Where it is stuck.
+  public var stuckStep = SpawnStepKind.execute
   /// Says READY=1 so soon that it is heard before the report of execve(2).
   public var saysReady = false
   /// How long it runs after execve(2); nil for ever.

@@ -280,6 +280,9 @@ extension ByteWriter {
     case .discard(let id):
       text("discard")
       instance(id)
+    case .tellStep(let id):
+      text("tellStep")
+      instance(id)
     case .spawn(let id, let service):
       text("spawn")
       instance(id)

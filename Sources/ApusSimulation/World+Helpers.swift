@@ -9,6 +9,7 @@ struct Helper: Sendable {
   /// Tells it from all others, whatever slot it moves to.
   let serial: UInt64
   let command: CommandID
+  var stuckStep: SpawnStepKind?
   var hasEnded = false
   /// The supervisor was told that it is before execve(2) no more.
   var hasLanded = false
@@ -22,6 +23,8 @@ public struct CommandScript: Sendable {
   public var code: UInt8 = 0
   /// The step that fails on its way.
   public var failure: Script.Failure?
+  /// The step at which it stays for ever on its way.
+  public var stuckStep: SpawnStepKind?
 
   /// One that ends well at once.
   public init() {}
@@ -59,6 +62,10 @@ extension World {
         }
         world.endHelper(serial, ExitReport(isSignal: false, number: 127))
       }
+      return .event(.spawned(id, pid: pid))
+    }
+    if let step = script.stuckStep {
+      helpers[id.slot]?.stuckStep = step
       return .event(.spawned(id, pid: pid))
     }
     after(100, freezes: true) { $0.reportHelper(serial) { .executed($0) } }
@@ -109,6 +116,23 @@ extension World {
       helper.id.slot = UInt16(helperBase + to)
       helpers[helper.id.slot] = helper
     }
+  }
+
+  /// Says where a child is that has not reached execve(2).
+  func tellStep(_ id: InstanceID) -> Outcome {
+    var step: SpawnStepKind?
+    if let helper = helpers[id.slot] {
+      if helper.id != id { violate(4, "the step of a helper of an earlier life is asked for") }
+      step = helper.stuckStep
+    } else if let instance = live(id) {
+      let process = process(instance.process, instance.serial)
+      if let process, process.stage == .beforeExec, process.script.isStuckBeforeExec {
+        step = process.script.stuckStep
+      }
+    } else {
+      violate(4, "the step of \(id) is asked for, which is not alive")
+    }
+    return step.map { .event(.executionFailed(id, step: $0, errno: .timedOut)) } ?? .done
   }
 
   func signalHelper(_ id: InstanceID, _ number: UInt8) -> Outcome {

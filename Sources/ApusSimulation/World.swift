@@ -273,6 +273,7 @@ public final class World: Kernel {
       return .done
     case .signal(let id, let number, _) where helpers[id.slot] != nil:
       return signalHelper(id, number)
+    case .tellStep(let id): return tellStep(id)
     case .release(let id) where helpers[id.slot] != nil: return releaseHelper(id)
     case .signal(let id, let number, let scope): return signal(id, number, scope)
     case .release(let id): return release(id)

@@ -102,8 +102,7 @@ CHILD long set_score(const struct capus_step *step) {
   return step->small ? 0 : result;
 }
 
-/* What the parent reads of a child with memory of its own: at its beginning, before it changes its
- * identity and before execve(2), and after a failure. */
+/* What the parent reads of a child with memory of its own: before each step, and after a failure. */
 SHARED void tell(const struct capus_plan *plan) {
   if (plan->is_apart)
     raw3(SYS_write, plan->report, &plan->stage, REPORT_BYTES);
@@ -176,8 +175,7 @@ CHILD void run(void *argument) {
     write_pidfd_inode(plan->pidfd_digits);
   for (uint32_t index = 0; index < plan->step_count; index++) {
     plan->stage = index;
-    if (index == 0 || index == plan->identity || index + 1 == plan->step_count)
-      tell(plan);
+    tell(plan);
     long result = take_step(plan, &plan->steps[index]);
     if (result < 0) {
       plan->error = (int32_t)-result;

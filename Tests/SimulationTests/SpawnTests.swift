@@ -268,6 +268,52 @@ import Testing
     #expect(sim.world.services[0].signals.first?.number == 9)
   }
 
+  @Test(
+    "a child that is stuck is named with its step, as a start that took too long; in D state, too")
+  func stuckStep() throws {
+    for killDelay in [50, Int64.max] {
+      let sim = simulate { $0.service("web") { $0.restart.policy = .onAbnormal } }
+      sim.world.behaviour = { _, _, _ in
+        Script().with {
+          $0.isStuckBeforeExec = true
+          $0.stuckStep = .directories
+          $0.killDelay = killDelay
+        }
+      }
+      try sim.run(for: .milliseconds(30_050))
+      let reason = Reason(
+        .spawnFailed, step: SpawnStepKind.directories.rawValue, value: Errno.timedOut.code)
+      #expect(sim.reason(0) == reason)
+      try sim.run(for: .seconds(11))
+      // In D state it is what it is, and no more `starting`.
+      #expect(sim.state(0) == (killDelay == 50 ? .starting : .stopping))
+      if killDelay != 50 { #expect(sim.reason(0) == reason) }
+      #expect(sim.starts(0) == (killDelay == 50 ? 2 : 1))
+      #expect(
+        sim.world.messages.contains { $0.kind == .startFailed && $0.reason == reason }
+          == (killDelay == 50))
+      sim.world.signalSelf(15)
+      try sim.run(for: .seconds(60))
+      #expect(sim.world.power == .reboot)
+    }
+  }
+
+  @Test("a command that is stuck before its program is named with its step")
+  func stuckCommand() throws {
+    let sim = try simulate(
+      services: #""a": {"exec": ["/a"], "restart": "no", "pre": [{"exec": ["/x"], "timeout": "3s"}]}"#)
+    sim.world.commandBehaviour = { _, _, _ in
+      var script = CommandScript()
+      script.stuckStep = .workingDirectory
+      return script
+    }
+    try sim.run(for: .seconds(4))
+    #expect(sim.state(0) == .failed)
+    #expect(sim.reason(0).kind == .spawnFailed)
+    #expect(sim.reason(0).step == SpawnStepKind.workingDirectory.rawValue)
+    #expect(sim.reason(0).value & 0xff == Errno.timedOut.code)
+  }
+
   @Test("SPA-04: an execve that succeeds after the start timeout comes too late")
   func lateExec() throws {
     let sim = simulate { $0.service("web") { $0.restart.policy = .no } }
