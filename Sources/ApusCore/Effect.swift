@@ -57,7 +57,7 @@ public enum Effect: Equatable, Sendable {
   /// Send a signal.
   case signal(InstanceID, number: UInt8, scope: SignalScope)
   /// Say at which step a process is that has not reached execve(2) in time. Comes back as
-  /// `executionFailed` with `timedOut`, unless it has reached it or not taken its first step.
+  /// `executionFailed` with `timedOut`, unless it has reached it or taken no step yet.
   case tellStep(InstanceID)
   /// Keep every process of the instance from running, or let them run again.
   case freeze(InstanceID, Bool)

@@ -80,7 +80,8 @@ public enum Event: Equatable, Sendable {
   /// What `inspect` has found: what waits at the listener now, and whether what was waiting first at
   /// the mark that came with it is gone.
   case inspected(listener: UInt16, QueueMark, isFirstGone: Bool)
-  /// A network interface or address came or went while a bind had failed for want of one.
+  /// A network interface or address came or went while a bind had failed for want of one, or what a
+  /// bind has waited for in vain has answered.
   case networkChanged
   /// `bind` succeeded.
   case bound(listener: UInt16)

@@ -275,9 +275,7 @@ extension Supervisor {
       return
     }
     connections[index].hasBeenKilled = true
-    if connections[index].stage == .inFlight, !connections[index].isStopping {
-      out.append(.tellStep(instance(connection: index)))
-    }
+    if !connections[index].isStopping { out.append(.tellStep(instance(connection: index))) }
     out.append(.signal(instance(connection: index), number: 9, scope: .all))
     deadlines.set(deadlineKey(connection: index), to: now + .seconds(10))
   }

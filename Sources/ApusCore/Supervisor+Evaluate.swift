@@ -187,7 +187,7 @@ extension Supervisor {
   /// A command of a service has taken too long.
   private mutating func killHelper(_ service: Int) {
     units[service].alarm = .helperKilled
-    if units[service].isHelperInFlight { out.append(.tellStep(helperInstance(service))) }
+    out.append(.tellStep(helperInstance(service)))
     out.append(.signal(helperInstance(service), number: 9, scope: .all))
   }
 

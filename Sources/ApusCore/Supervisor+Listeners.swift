@@ -80,13 +80,14 @@ extension Supervisor {
     retry(listener, Reason(.brokenListener), in: grownDelay(of: listener))
   }
 
-  /// What lacked an interface or an address is tried again at once.
+  /// What lacked an interface, an address or an answer is tried again at once.
   mutating func networkChanged() {
     for index in listeners.indices
     where !listeners[index].isBound && listeners[index].reason.kind == .bindFailed
-      && Errno(listeners[index].reason.value & 0xffff).isOfNetwork
       && phase.rawValue <= Phase.running.rawValue
     {
+      let errno = Errno(listeners[index].reason.value & 0xffff)
+      guard errno.isOfNetwork || errno == .timedOut else { continue }
       deadlines.set(deadlineKey(listener: index), to: now)
     }
   }

@@ -84,6 +84,7 @@ private func work(
 ) -> Int32 {
   guard let listener = manifest.listeners.at(index) else { return 0 - Errno.invalid.code }
   var result = unsafe capus_listener()
+  unsafe result.index = UInt16(truncatingIfNeeded: index)
   unsafe result.inotify = node.watch
   unsafe result.present = listener.present
   unsafe result.flags = listener.flags.rawValue

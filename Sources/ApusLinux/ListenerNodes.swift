@@ -203,7 +203,7 @@ extension LinuxKernel {
     var at = 0
     while at < listenerNodes.count {
       let listener = unsafe Int(name[at].listener)
-      if unsafe name[at].is_dirty != 0 || name[at].watch < 0 {
+      if unsafe name[at].is_dirty != 0 || name[at].watch < 0 && name[at].is_far == 0 {
         if events.isFull {
           nodes.isToBeLookedAt = true
           return

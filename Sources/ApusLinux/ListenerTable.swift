@@ -82,6 +82,9 @@ extension LinuxKernel {
       begin(nodeOf: Int(index), node)
       return .event(.bound(listener: index))
     case .failed(let step, let errno):
+      // Once, whatever has copies of it.
+      let events = CAPUS_READABLE | CAPUS_ONCE
+      if node.channel > 0 { _ = watches.add(node.channel, Watch(.path), events: events) }
       return .event(
         .bindFailed(
           listener: index, step: step, errno: errno, place: UInt16(clamping: node.culprit)))
@@ -214,6 +217,7 @@ extension LinuxKernel {
         _ = capus_close(listeners.network)
         listeners.network = -1
       }
+      if watch.kind == .path { events.append(.networkChanged) }
       guard watch.kind == .listener,
         let bound = listeners.listeners.at(Int(watch.index)), bound.isWatched,
         bound.generation == watch.generation

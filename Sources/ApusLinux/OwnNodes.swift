@@ -36,7 +36,10 @@ extension LinuxKernel {
   /// Looks at the nodes where something has told that they may be gone.
   mutating func reportNodes(into events: inout EventBuffer) {
     let isDue = nodes.retryAt.map { $0 <= now } ?? false
-    if isReady(.mounts) { lookAtEverything() }
+    if isReady(.mounts) {
+      capus_forget_mounts()
+      lookAtEverything()
+    }
     guard nodes.isToBeLookedAt || isDue || isReady(.nodes) else {
       if listenerNodes.isSaid, listenerNodes.lookedAt + ListenerNodes.pause <= now {
         listenerNodes.lookedAt = now

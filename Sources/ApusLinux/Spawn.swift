@@ -177,8 +177,6 @@ extension LinuxKernel {
     let stage = unsafe plan.pointee.stage
     let error = unsafe plan.pointee.error
     let count = unsafe plan.pointee.step_count
-    let kind = unsafe stage < count ? plan.pointee.steps[Int(stage)].kind : 0
-    let object = unsafe LinuxKernel.object(of: stage, plan.pointee)
     // Children on their way to execve(2) have copies of the pipe: closing ours would not take it out
     // of the epoll set, and it would be reported for as long as one of them is there (epoll(7)).
     watches.remove(flight.pipe)
@@ -195,13 +193,11 @@ extension LinuxKernel {
       capus_put_away(process.connection)
       process.connection = -1
     }
-    let errno = flight.verdict ?? (error != 0 ? Errno(error | object) : nil)
-    process.hasFailed = errno != nil
+    let errno = flight.verdict?.code ?? error
+    process.hasFailed = errno != 0
     table.set(flight.instance.slot, process)
-    if let errno {
-      events.append(
-        .executionFailed(
-          flight.instance, step: SpawnStepKind(rawValue: kind) ?? .execute, errno: errno))
+    if errno != 0 {
+      events.append(unsafe LinuxKernel.failure(flight.instance, plan, errno))
     } else if stage &+ 1 == count {
       events.append(.executed(flight.instance))
     } else if stage == CAPUS_UNBORN, let service = manifest.services.at(Int(process.service)) {
@@ -212,31 +208,40 @@ extension LinuxKernel {
 
   /// Tells at which step a child is that takes too long.
   func tellStep(_ id: InstanceID) -> Outcome {
-    guard let slot = table.process(id)?.flight, let flight = table.flights.at(Int(slot)),
-      let plan = unsafe memory.plan(of: slot)?.assumingMemoryBound(to: capus_plan.self)
-    else { return .done }
-    unsafe capus_hear(plan, flight.pipe)
-    let stage = unsafe plan.pointee.stage
-    guard unsafe stage < plan.pointee.step_count else { return .done }
-    let errno = unsafe Errno(Errno.timedOut.code | LinuxKernel.object(of: stage, plan.pointee))
-    let kind = unsafe SpawnStepKind(rawValue: plan.pointee.steps[Int(stage)].kind) ?? .execute
-    return .event(.executionFailed(id, step: kind, errno: errno))
+    for slot in table.flights.indices {
+      let flight = table.flights[slot]
+      guard flight.pipe >= 0, flight.instance == id,
+        let plan = unsafe memory.plan(of: UInt8(slot))?.assumingMemoryBound(to: capus_plan.self)
+      else { continue }
+      unsafe capus_hear(plan, flight.pipe)
+      if unsafe plan.pointee.stage == CAPUS_UNBORN { break }
+      return .event(unsafe LinuxKernel.failure(id, plan, Errno.timedOut.code))
+    }
+    return .done
   }
 
-  /// Which of its files, directories or limits the step was at, above the errno: see `SpawnObject`.
-  private static func object(of stage: UInt32, _ plan: capus_plan) -> Int32 {
-    guard unsafe stage < plan.step_count, let steps = unsafe plan.steps else { return 0 }
-    let step = unsafe steps[Int(stage)]
-    switch unsafe SpawnStepKind(rawValue: step.kind) {
-    case .limits: return unsafe Int32(step.small &+ 1) << 8
-    // One that is not met is the error itself.
-    case .condition where unsafe plan.error == 0: return unsafe Int32(step.small &+ 1) << 8
-    case .environment: return unsafe Int32(truncatingIfNeeded: step.first << 8)
-    case .streams, .directories:
-      var number: Int32 = 1
-      for earlier in 0..<Int(stage) where unsafe steps[earlier].kind == step.kind { number += 1 }
-      return number << 8
-    default: return 0
+  /// The step that a child has failed at, and which of its files, directories, limits or conditions
+  /// that was about, above the errno: see `SpawnObject`.
+  @inline(never)
+  private static func failure(
+    _ id: InstanceID, _ plan: UnsafePointer<capus_plan>, _ errno: Int32
+  ) -> Event {
+    let stage = unsafe Int(min(plan.pointee.stage, plan.pointee.step_count &- 1))
+    guard let steps = unsafe plan.pointee.steps else {
+      return .executionFailed(id, step: .execute, errno: Errno(errno))
     }
+    let step = unsafe steps[stage]
+    let kind = unsafe SpawnStepKind(rawValue: step.kind) ?? .execute
+    var object: Int32 = 0
+    switch kind {
+    case .limits: object = unsafe Int32(step.small &+ 1)
+    // One that is not met is the error itself.
+    case .condition where unsafe plan.pointee.error == 0: object = unsafe Int32(step.small &+ 1)
+    case .environment: object = unsafe Int32(truncatingIfNeeded: step.first)
+    case .streams, .directories:
+      for earlier in 0...stage where unsafe steps[earlier].kind == step.kind { object += 1 }
+    default: break
+    }
+    return .executionFailed(id, step: kind, errno: Errno(errno | object << 8))
   }
 }

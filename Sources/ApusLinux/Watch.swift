@@ -23,6 +23,7 @@ struct Watch: Equatable {
     case stored
     case nodes
     case mounts
+    case path
   }
   var kind: Kind
   var index: UInt16

@@ -42,6 +42,14 @@ extension World {
     control.append(.networkChanged)
   }
 
+  /// The file system answers of a path that a bind has waited for in vain.
+  public func answerPaths() {
+    faults.removeAll { fault in
+      if case .bind = fault.place { fault.errno == .timedOut } else { false }
+    }
+    control.append(.networkChanged)
+  }
+
   /// Fates of the connections made so far, by count.
   public func count(_ fate: ConnectionFacts.Fate) -> Int {
     connections.reduce(0) { $0 + ($1.fate == fate ? 1 : 0) }

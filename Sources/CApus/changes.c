@@ -6,7 +6,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-#include "node.h"
+#include "errand.h"
 
 enum {
   /* The same for everybody: a directory has one watch, with the events of the last who asked. */
@@ -99,17 +99,24 @@ int32_t capus_nodes_read(int32_t inotify, struct capus_name *names, size_t count
   return has_read;
 }
 
-int32_t capus_name_look(struct capus_name *name, int32_t inotify, const char *target) {
+int32_t capus_look_at(struct capus_name *name, int32_t inotify, const char *target,
+                      unsigned links) {
   char text[sizeof((struct walk *)0)->text];
   struct walk walk;
   struct raw_status status;
   const bool was_dirty = name->is_dirty;
   bool is_lost = false;
   name->is_dirty = 0;
+  name->is_far = links == WALK_TRUSTED_LINKS;
   if (name->is_refused && !was_dirty)
     return 0;
   name->is_refused = 0;
-  long result = capus_walk(&walk, name->path, WALK_TRUSTED_LINKS, -1);
+  long result = capus_walk(&walk, name->path, links, -1);
+  if (result == -EXDEV) {
+    name->watch = -EBADF;
+    name->is_far = 1;
+    return -EXDEV;
+  }
   if (result < 0) {
     /* Without memory or descriptors nobody can tell. */
     is_lost = result == -ENOENT || result == -ENOTDIR || result == -ELOOP;
@@ -122,7 +129,7 @@ int32_t capus_name_look(struct capus_name *name, int32_t inotify, const char *ta
     result = raw4(SYS_readlinkat, walk.directory, walk.name, text, sizeof text);
     is_lost = result != (long)strlen(target) || memcmp(text, target, (size_t)result) != 0;
   } else {
-    result = raw_stat((int)walk.directory, walk.name, AT_SYMLINK_NOFOLLOW, &status);
+    result = raw_stat_now((int)walk.directory, walk.name, AT_SYMLINK_NOFOLLOW, &status);
     if (result == 0 && name->identity == 0)
       name->identity = capus_identity(&status);
     is_lost = result == -ENOENT || (result == 0 && name->identity != capus_identity(&status));
@@ -130,4 +137,15 @@ int32_t capus_name_look(struct capus_name *name, int32_t inotify, const char *ta
   raw1(SYS_close, walk.directory);
   name->is_dirty = is_lost;
   return is_lost;
+}
+
+int32_t capus_name_look(struct capus_name *name, int32_t inotify, const char *target) {
+  struct errand errand = {.kind = ERRAND_LOOK,
+                          .index = name->listener,
+                          .name = name,
+                          .inotify = inotify,
+                          .target = target};
+  const int32_t result = capus_errand(&errand);
+  /* Without an answer nobody can tell. */
+  return result < 0 ? 0 : result;
 }

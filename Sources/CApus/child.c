@@ -102,7 +102,8 @@ CHILD long set_score(const struct capus_step *step) {
   return step->small ? 0 : result;
 }
 
-/* What the parent reads of a child with memory of its own: before each step, and after a failure. */
+/* What the parent reads of a child with memory of its own: before each step, and after a failure.
+ */
 SHARED void tell(const struct capus_plan *plan) {
   if (plan->is_apart)
     raw3(SYS_write, plan->report, &plan->stage, REPORT_BYTES);

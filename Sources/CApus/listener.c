@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "node.h"
+#include "errand.h"
 #include "place.h"
 #include "raw.h"
 
@@ -207,12 +207,15 @@ static int make_fifo(const struct capus_listener *listener, const struct walk *w
   return result;
 }
 
-static int open_special(const char *path) {
+static int open_special(const struct capus_listener *listener, struct capus_node *node) {
+  const char *path = listener->text;
   struct raw_status status;
   struct walk walk;
-  int fd = (int)capus_walk(&walk, path, WALK_LAST_LINK, -1);
+  int fd = (int)capus_walk(&walk, path, listener->links | WALK_LAST_LINK, -1);
+  node->culprit = walk.culprit;
   if (fd < 0)
     return fd;
+  node->culprit = 0;
   fd = (int)capus_open_node(&walk, O_RDWR | O_NONBLOCK, 0, &status);
   if (fd < 0)
     fd = (int)capus_open_node(&walk, O_RDONLY | O_NONBLOCK, 0, &status);
@@ -243,11 +246,10 @@ int capus_bind_path(const struct capus_listener *listener, const struct walk *wa
   return is_fifo ? make_fifo(listener, walk, node) : make_socket(listener, CAPUS_PATH, walk, node);
 }
 
-int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_node *node) {
-  *node = (struct capus_node){0};
+int32_t capus_bind_any(const struct capus_listener *listener, struct capus_node *node) {
   if (listener->kind == SPECIAL) {
     node->step = CAPUS_BIND;
-    return open_special(listener->text);
+    return open_special(listener, node);
   }
   if (listener->form == CAPUS_PATH)
     return capus_bind_node(listener, node);
@@ -259,7 +261,32 @@ int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_
   return fd;
 }
 
-void capus_unbind_listener(const struct capus_listener *listener, int32_t fd) {
+static int32_t errand(enum errand_kind kind, struct capus_listener *listener,
+                      struct capus_node *node) {
+  struct errand errand = {
+      .kind = (uint8_t)kind, .index = listener->index, .listener = listener, .node = node};
+  *node = (struct capus_node){0};
+  return capus_errand(&errand);
+}
+
+void capus_make_links(struct capus_listener *listener, struct capus_node *node) {
+  const int32_t result = errand(ERRAND_LINK, listener, node);
+  if (result < 0 && node->link_error == 0)
+    node->link_error = -result;
+}
+
+int32_t capus_bind_listener(struct capus_listener *listener, struct capus_node *node) {
+  const int32_t fd = errand(ERRAND_BIND, listener, node);
+  struct capus_node links;
+  if (fd >= 0 && listener->form == CAPUS_PATH && listener->kind != SPECIAL) {
+    capus_make_links(listener, &links);
+    node->link_error = links.link_error;
+  }
+  return fd;
+}
+
+void capus_unbind_listener(struct capus_listener *listener, int32_t fd) {
+  struct capus_node node;
   int domain = 0;
   socklen_t size = sizeof domain;
   /* What waits in a unix socket's queue may hold descriptors. */
@@ -267,5 +294,5 @@ void capus_unbind_listener(const struct capus_listener *listener, int32_t fd) {
     capus_put_away_soon(fd);
   else
     raw1(SYS_close, fd);
-  capus_remove_node(listener);
+  errand(ERRAND_REMOVE, listener, &node);
 }

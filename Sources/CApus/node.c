@@ -19,17 +19,15 @@ static bool is_right(const struct capus_listener *listener, const struct walk *w
          memcmp(target, listener->text, (size_t)length) == 0;
 }
 
-/* Makes the links to a node, or removes them. One that fails is no reason to go without the others,
- * nor without the socket. */
-static void set_links(const struct capus_listener *listener, bool is_wanted,
-                      struct capus_node *node) {
+void capus_set_links(const struct capus_listener *listener, bool is_wanted,
+                     struct capus_node *node) {
   for (size_t index = 0; index < listener->value_count; index++) {
     if (listener->values[index] >> 32 != CAPUS_KEY_SYMLINKS)
       continue;
     const char *path = listener->pool + (uint32_t)listener->values[index];
     struct walk walk;
     long result =
-        capus_walk(&walk, path, WALK_TRUSTED_LINKS, is_wanted ? (int)listener->directory_mode : -1);
+        capus_walk(&walk, path, listener->links, is_wanted ? (int)listener->directory_mode : -1);
     if (result == 0 && !(is_wanted && is_right(listener, &walk))) {
       result = capus_clear(&walk, path, S_IFLNK);
       if (result == 0 && is_wanted)
@@ -37,7 +35,9 @@ static void set_links(const struct capus_listener *listener, bool is_wanted,
     }
     if (walk.directory >= 0)
       raw1(SYS_close, walk.directory);
-    if (result < 0 && node->link_error == 0)
+    if (result == -EXDEV)
+      node->is_far = 1;
+    else if (result < 0 && node->link_error == 0)
       node->link_error = (int32_t)-result;
   }
 }
@@ -45,8 +45,7 @@ static void set_links(const struct capus_listener *listener, bool is_wanted,
 int capus_bind_node(const struct capus_listener *listener, struct capus_node *node) {
   struct walk walk;
   node->step = CAPUS_MAKE_DIRECTORY;
-  int fd =
-      (int)capus_walk(&walk, listener->text, WALK_TRUSTED_LINKS, (int)listener->directory_mode);
+  int fd = (int)capus_walk(&walk, listener->text, listener->links, (int)listener->directory_mode);
   node->culprit = walk.culprit;
   node->is_shared = !walk.is_fixed || !walk.is_own;
   if (fd < 0)
@@ -55,14 +54,7 @@ int capus_bind_node(const struct capus_listener *listener, struct capus_node *no
   node->watch = capus_watch_directory(listener->inotify, &walk);
   fd = capus_bind_path(listener, &walk, node);
   raw1(SYS_close, walk.directory);
-  if (fd >= 0)
-    set_links(listener, true, node);
   return fd;
-}
-
-void capus_make_links(const struct capus_listener *listener, struct capus_node *node) {
-  *node = (struct capus_node){0};
-  set_links(listener, true, node);
 }
 
 int32_t capus_is_shared(const char *path, uint32_t *culprit) {
@@ -74,15 +66,16 @@ int32_t capus_is_shared(const char *path, uint32_t *culprit) {
   return result == -ELOOP || !walk.is_fixed || (result == 0 && !walk.is_own);
 }
 
-void capus_remove_node(const struct capus_listener *listener) {
-  struct capus_node links = {0};
+void capus_remove_node(const struct capus_listener *listener, struct capus_node *node) {
   struct walk walk;
   if (!(listener->flags >> CAPUS_KEY_REMOVE_ON_STOP & 1) || listener->form != CAPUS_PATH ||
       listener->kind == SPECIAL)
     return;
-  if (capus_walk(&walk, listener->text, WALK_TRUSTED_LINKS, -1) < 0)
+  const long result = capus_walk(&walk, listener->text, listener->links, -1);
+  node->is_far = result == -EXDEV;
+  if (result < 0)
     return;
   if (capus_clear(&walk, listener->text, type_of(listener)) == 0)
-    set_links(listener, false, &links);
+    capus_set_links(listener, false, node);
   raw1(SYS_close, walk.directory);
 }

@@ -54,7 +54,8 @@ static int probe(const struct walk *walk, const char *path, uint32_t type) {
 
 int capus_clear(const struct walk *walk, const char *path, uint32_t type) {
   struct raw_status status;
-  int result = raw_stat((int)walk->directory, walk->name, AT_SYMLINK_NOFOLLOW, &status);
+  /* Something may be mounted there. */
+  int result = raw_stat_now((int)walk->directory, walk->name, AT_SYMLINK_NOFOLLOW, &status);
   uint32_t found = status.mode & S_IFMT;
   if (result < 0)
     return result == -ENOENT ? 0 : result;

@@ -152,6 +152,9 @@ struct raw_status {
 /* Writes what stands at a path; an empty one with AT_EMPTY_PATH is the descriptor itself. */
 __attribute__((no_stack_protector)) int raw_stat(int directory, const char *path, int flags,
                                                  struct raw_status *status);
+/* The same without asking a network or another process, as far as the kernel can tell. */
+__attribute__((no_stack_protector)) int raw_stat_now(int directory, const char *path, int flags,
+                                                     struct raw_status *status);
 
 /* Signals as the kernel takes them: bit 0 is number 1. Every one but those of a fault (ILL, TRAP,
  * ABRT, BUS, FPE, SEGV, SYS), which blocked would end the process without its handler, and but

@@ -45,12 +45,18 @@ CHILD const char *follow(struct walk *walk, long directory, const char *name, co
   return walk->text;
 }
 
-/* Opens a component, or makes it; a link is opened itself. */
-CHILD long enter(long directory, const char *name, int mode, struct raw_status *node) {
+/* Opens a component, or makes it; a link is opened itself. With `root`, that of the way, nothing
+ * that may never answer is asked. */
+CHILD long enter(long directory, const char *name, int mode, struct raw_status *node,
+                 const struct raw_status *root) {
   for (int pass = 0;; pass++) {
     long fd = raw4(SYS_openat, directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
     if (fd != -ENOENT || pass > 0 || mode < 0) {
-      long result = fd < 0 ? fd : raw_stat((int)fd, "", AT_EMPTY_PATH, node);
+      long result = fd < 0 ? fd
+                    : root ? raw_stat_now((int)fd, "", AT_EMPTY_PATH, node)
+                           : raw_stat((int)fd, "", AT_EMPTY_PATH, node);
+      if (result == 0 && root && !capus_is_local(node, root))
+        result = -EXDEV;
       if (result < 0 && fd >= 0)
         raw1(SYS_close, fd);
       return result < 0 ? result : fd;
@@ -66,8 +72,10 @@ CHILD long enter(long directory, const char *name, int mode, struct raw_status *
 
 CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links links, int mode) {
   const size_t length = length_of(path);
+  const bool is_local = links & WALK_LOCAL;
+  links &= ~(unsigned)WALK_LOCAL;
   const uint32_t own = links == WALK_ROOTS_LINK ? 0 : (uint32_t)raw0(SYS_geteuid);
-  struct raw_status status, node;
+  struct raw_status status = {0}, node, root;
   const char *at = walk->text;
   unsigned followed = 0;
   walk->is_fixed = true;
@@ -82,6 +90,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
     walk->text[index] = path[index];
   long directory = raw_open("/", O_PATH | O_DIRECTORY);
   long result = directory < 0 ? directory : raw_stat((int)directory, "", AT_EMPTY_PATH, &status);
+  root = status;
   /* While links are followed the culprit is the first of them. */
   uint32_t behind = 0;
   while (result >= 0) {
@@ -118,7 +127,7 @@ CHILD_CODE long capus_walk(struct walk *walk, const char *path, enum walk_links 
         break;
     }
     *end = 0;
-    result = enter(directory, at, is_last ? -1 : mode, &node);
+    result = enter(directory, at, is_last ? -1 : mode, &node, is_local ? &root : NULL);
     if (is_last && (result == -ENOENT || (result >= 0 && !S_ISLNK(node.mode)))) {
       if (result >= 0)
         raw1(SYS_close, result);

@@ -26,6 +26,9 @@ enum walk_links {
   WALK_LAST_LINK,
   /* So, but those of root alone: for a child that has become another user. */
   WALK_ROOTS_LINK,
+  /* With one of those: -EXDEV where the way leads into a file system that may never answer, before
+   * it is asked anything. */
+  WALK_LOCAL = 4,
 };
 
 struct walk {
@@ -43,6 +46,9 @@ struct walk {
   char text[WALK_PATH];
 };
 
+/* Does the file system of a node answer by itself, whatever a network or another process does? That
+ * of the root counts as one: nothing would go on without it. Not for children that share memory. */
+bool capus_is_local(const struct raw_status *status, const struct raw_status *root);
 /* Root, or who apus runs as: nobody it could be protected from. */
 CHILD_CODE bool capus_is_trusted(uint32_t uid);
 /* Opens the directory of an absolute path, making directories that are missing with exactly that

@@ -69,6 +69,41 @@ import Testing
     }
   }
 
+  @Test("a bind whose path does not answer holds nobody up, and is done as soon as it answers")
+  func deadPath() throws {
+    let sim = simulate {
+      $0.service("dead") { $0.listen() }
+      $0.service("web") { $0.listen() }
+      $0.service("plain")
+    }
+    sim.world.faults = [Fault(.bind(0, .probe), .timedOut, .always)]
+    try sim.run(for: .seconds(20))
+    #expect(sim.state(2) == .ready)
+    sim.world.connect(1)
+    try sim.run(for: .milliseconds(10))
+    #expect(sim.world.count(.served) == 1)
+    #expect(sim.supervisor.report(listener: 0)?.state == .error)
+    #expect(
+      sim.supervisor.report(listener: 0)?.reason
+        == Reason(
+          .bindFailed, step: BindStep.probe.rawValue, value: Errno.timedOut.code))
+    // After 0, 1, 3, 7 and 15 seconds: the next one would be due after 31.
+    #expect(sim.world.listeners[0].bindAttempts.count == 5)
+    sim.world.answerPaths()
+    try sim.run(for: .milliseconds(10))
+    #expect(sim.world.listeners[0].isBound)
+    sim.world.connect(0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.count(.served) == 2)
+    // Never: the board ends all the same.
+    let other = simulate { $0.service("dead") { $0.listen() } }
+    other.world.faults = [Fault(.bind(0, .probe), .timedOut, .always)]
+    try other.run(for: .minutes(5))
+    other.world.signalSelf(15)
+    try other.run(for: .seconds(30))
+    #expect(other.world.power == .reboot)
+  }
+
   @Test(
     "SOC-09: an address or interface that comes up is bound at once; a busy port is not hurried")
   func network() throws {

@@ -301,7 +301,8 @@ import Testing
   @Test("a command that is stuck before its program is named with its step")
   func stuckCommand() throws {
     let sim = try simulate(
-      services: #""a": {"exec": ["/a"], "restart": "no", "pre": [{"exec": ["/x"], "timeout": "3s"}]}"#)
+      services:
+        #""a": {"exec": ["/a"], "restart": "no", "pre": [{"exec": ["/x"], "timeout": "3s"}]}"#)
     sim.world.commandBehaviour = { _, _, _ in
       var script = CommandScript()
       script.stuckStep = .workingDirectory

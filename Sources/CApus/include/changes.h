@@ -13,6 +13,7 @@ struct capus_name {
   uint32_t identity; /* tells the node from another; 0 while that is not known */
   uint16_t listener;
   uint8_t is_link;
+  uint8_t is_far;     /* where it may never be answered, and is not watched */
   uint8_t is_dirty;   /* to be looked at */
   uint8_t is_refused; /* a link that could not be made: left alone until its directory changes */
 };
@@ -25,6 +26,8 @@ void capus_name_begin(struct capus_name *name, const char *path, uint32_t listen
  * has to lead to `target`. */
 int32_t capus_name_look(struct capus_name *name, int32_t inotify, const char *target);
 
+/* What is mounted may have changed: which file systems answer by themselves is looked up again. */
+void capus_forget_mounts(void);
 /* Has inotify(7) tell when something is taken out of the folder of a path, which may be the path
  * itself, or that folder goes away; makes `*inotify` where it is -1. -errno when that fails. */
 int32_t capus_nodes_watch(int32_t *inotify, const char *path, int32_t is_folder);

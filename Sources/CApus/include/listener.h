@@ -43,6 +43,8 @@ struct capus_listener {
   uint8_t kind;          /* with the numbers of ListenerKind */
   uint8_t form;          /* enum capus_form */
   uint8_t nonblocking;   /* apus itself accepts */
+  uint8_t links;         /* enum walk_links; the shim's */
+  uint16_t index;        /* tells it from the others */
   int32_t inotify;       /* tells of changes of the node's directory, -1 for nobody */
   const char *text;      /* path, abstract name or name of the scope's interface */
   const char *pool;      /* where texts of values begin */
@@ -57,18 +59,22 @@ struct capus_node {
                          something else in the place of; 0 without one */
   uint32_t identity;  /* of the node, see changes.h */
   int32_t watch;      /* of its directory */
+  int32_t channel;    /* becomes readable when what has timed out has come to its end; or 0 */
   uint8_t step;       /* enum capus_bind_step */
   uint8_t is_shared;  /* others than root may change the path or the directory */
+  uint8_t is_far;     /* a link is on a file system that may never answer */
 };
 
 /* Makes it: bound, listening, with its options, mode and owner, close-on-exec, and the links to it.
-   Never waits but for the file system. What stands at its path and is stale gives way, anything
-   else is refused. `node->step` is the one that failed; nothing half made remains. */
-int32_t capus_bind_listener(const struct capus_listener *listener, struct capus_node *node);
+   What stands at its path and is stale gives way, anything else is refused. `node->step` is the one
+   that failed; nothing half made remains. Of these functions none waits for a file system that may
+   never answer: a process of its own does, which gets a moment. -ETIMEDOUT where that is not
+   enough; it goes on, and the same call tells later what has become of it. */
+int32_t capus_bind_listener(struct capus_listener *listener, struct capus_node *node);
 /* Makes the links to it anew, but for those that are right. */
-void capus_make_links(const struct capus_listener *listener, struct capus_node *node);
+void capus_make_links(struct capus_listener *listener, struct capus_node *node);
 /* Closes it and, with removeOnStop, removes its node and links unless somebody else is there. */
-void capus_unbind_listener(const struct capus_listener *listener, int32_t fd);
+void capus_unbind_listener(struct capus_listener *listener, int32_t fd);
 /* True when others than root, or who apus runs as, may have an absolute path lead elsewhere, or may
    write to its directory; `*culprit` as in struct capus_node. Makes nothing. */
 int32_t capus_is_shared(const char *path, uint32_t *culprit);

@@ -11,7 +11,8 @@ enum {
   CAPUS_URGENT = 2,
   CAPUS_WRITABLE = 4,
   CAPUS_BROKEN = 8,
-  CAPUS_HUNG_UP = 16
+  CAPUS_HUNG_UP = 16,
+  CAPUS_ONCE = 1 << 30 /* and not again */
 };
 
 struct capus_readiness {
