@@ -45,11 +45,13 @@ extension Supervisor {
     if units[service].isAlive, !manifest.services[service].accepts, !isLink {
       return note(index, lost: what, .lost(.nodeWaitsForEnd))
     }
+    let isStarting = units[service].state == .starting
+    // It is bound for the start that comes before the end of its pause, which would find it running.
+    let isOverdue = isStarting && listener.lost != nil
     // The end of its pause looks again.
-    if listener.isPaused { return note(index, lost: what, .lost(.nodeWaits)) }
+    if listener.isPaused, !isOverdue { return note(index, lost: what, .lost(.nodeWaits)) }
     var wait = phase == .binding ? Self.firstBindDelay : .zero
     let last = listener.reboundAt
-    let isStarting = units[service].state == .starting
     let hasRun = (isStarting || units[service].endedAt >= last) && !isLink
     if last == .zero || hasRun || now - last >= Self.longestBindDelay {
       listeners[index].delay = .zero
@@ -57,7 +59,7 @@ extension Supervisor {
       wait = grownDelay(of: index)
     }
     // Whoever has removed the directory may be about to make it.
-    if what == .folder, !listener.isLookDue { wait = max(wait, Self.firstBindDelay) }
+    if what == .folder, !listener.isLookDue, !isOverdue { wait = max(wait, Self.firstBindDelay) }
     // Clients that are in its queue are served first.
     if what == .awaited, units[service].goal != .down { wait = grownDelay(of: index) }
     guard wait > .zero else { return renew(index, isLink: isLink) }

@@ -56,6 +56,23 @@ import Testing
     #expect(binds(sim) == before + 1)
   }
 
+  @Test("one that starts again before its directory was waited for long enough finds it bound")
+  func overtaken() throws {
+    let sim = try listener {
+      $0.service.type = .notify
+      $0.restart.delay = .milliseconds(500)
+      $0.restart.maxDelay = .milliseconds(500)
+    }
+    // It is never ready, and ended for that.
+    sim.world.connect(0)
+    try sim.run(for: .seconds(10))
+    #expect(sim.starts(0) == 1)
+    sim.world.lose(0, .folder)
+    try sim.run(for: .seconds(25))
+    #expect(sim.starts(0) == 2)
+    #expect(!sim.world.listeners[0].isNodeLost && binds(sim) == 2)
+  }
+
   @Test("a daemon that removes its node when it ends finds it bound anew, without a pause")
   func removedByDaemon() throws {
     for isTold in [true, false] {
