@@ -62,7 +62,7 @@ public enum Effect: Equatable, Sendable {
   /// Keep every process of the instance from running, or let them run again.
   case freeze(InstanceID, Bool)
   /// Look whether anybody is connected to the service or waits for it. Comes back as `idle`.
-  case lookIdle(InstanceID, service: UInt16, isFrozen: Bool)
+  case lookIdle(InstanceID, service: UInt16, IdleLook)
   /// Reap the ended main process and forget the instance.
   case release(InstanceID)
   /// Take the first connection or message out of a listener's queue and drop it, of the first listener

@@ -163,6 +163,17 @@ public enum Idleness: UInt8, Sendable {
   case unfrozen
 }
 
+/// How a look at a service's connections is made.
+public enum IdleLook: UInt8, Sendable {
+  /// It runs.
+  case running
+  /// It is frozen, and is asked to end if it is idle: by its command, which may talk to it, else by
+  /// its signal.
+  case frozen
+  /// It is frozen, and the signal comes next. Before that clients are held off where they can be.
+  case last
+}
+
 /// What a control client can ask the supervisor to do; listings are the driver's.
 public struct Request: Equatable, Sendable {
   /// The deed.

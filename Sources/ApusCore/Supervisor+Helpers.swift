@@ -117,7 +117,7 @@ extension Supervisor {
         return mainEnded(service)
       }
       if role == .stop {
-        signalStop(service)
+        if isStoppedIdle(service) { signalIdle(service) } else { signalStop(service) }
       } else if units[service].stopStage == .signalled {
         askToStop(service)
       }

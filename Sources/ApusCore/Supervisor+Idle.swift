@@ -53,10 +53,10 @@ extension Supervisor {
   /// The next look is due.
   mutating func idleDue(_ service: Int) {
     lookIdle(service, in: .never)
+    var look = units[service].stopStage == .none ? IdleLook.frozen : .last
+    if units[service].frozenUntil == .never { look = .running }
     out.append(
-      .lookIdle(
-        instance(service), service: UInt16(truncatingIfNeeded: service),
-        isFrozen: units[service].frozenUntil != .never))
+      .lookIdle(instance(service), service: UInt16(truncatingIfNeeded: service), look))
   }
 
   /// What a look has found.
@@ -74,12 +74,12 @@ extension Supervisor {
   }
 
   private func isIdle(_ service: Int, for limit: Interval) -> Bool {
-    units[service].idleSince != .never && limit != .never
+    units[service].idleSince != .never && limit != .never && units[service].helper == .none
       && now - units[service].idleSince >= limit
   }
 
-  /// Has a service kept still for a look: it is idle, or its stop signal has not ended it in time
-  /// and KILL comes next unless it has found work.
+  /// Has a service kept still for a look: it is idle, or the command of its stop has not ended it and
+  /// the signal comes next, or that has not in time and KILL does; not if it has found work.
   mutating func freeze(_ service: Int) {
     units[service].frozenUntil = now + Self.longestFreeze
     out.append(.freeze(instance(service), true))
@@ -99,12 +99,17 @@ extension Supervisor {
       return lookIdle(service, in: Self.freezeTime)
     }
     if units[service].stopStage == .signalled {
-      if found == .idle { return escalate(service) }
+      if found == .idle {
+        if !isSignalDue(service) { return escalate(service) }
+        signalStop(service)
+      }
       // It goes on serving: that is no reason to cut its connections.
       thaw(service)
-      return setAlarm(service, .stop, in: manifest.stop(of: manifest.services[service]).timeout)
+      return setStopAlarm(service)
     }
-    guard found == .idle, units[service].state == .ready, isUndisturbed(service) else {
+    guard found == .idle, units[service].state == .ready, isUndisturbed(service),
+      units[service].helper == .none
+    else {
       thaw(service)
       units[service].idleSince = .never
       return watchIdle(service)
@@ -116,7 +121,7 @@ extension Supervisor {
   }
 
   /// True while the service is being stopped only for being idle.
-  func isStoppedIdle(_ service: Int) -> Bool {
+  public func isStoppedIdle(_ service: Int) -> Bool {
     units[service].stopStage == .signalled && units[service].goal != .down && !units[service].cycle
       && units[service].reason.isIdle
   }

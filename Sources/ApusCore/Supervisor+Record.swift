@@ -253,15 +253,14 @@ extension Supervisor {
     backOff(service, .none, in: manifest.restart(of: manifest.services[service]).delay)
   }
 
-  /// Looks begin anew; what was frozen goes on, and is asked to end once more if it was.
+  /// Looks begin anew; what was frozen goes on, unless it is to end if nobody is there.
   private mutating func resumeIdle(_ service: Int) {
     guard units[service].isAlive else {
       units[service].frozenUntil = .never
       return
     }
     if units[service].frozenUntil != .never, units[service].stopStage == .signalled {
-      signalStop(service)
-      setAlarm(service, .stop, in: manifest.stop(of: manifest.services[service]).timeout)
+      return freeze(service)
     }
     thaw(service)
     if units[service].state == .ready { watchIdle(service) }

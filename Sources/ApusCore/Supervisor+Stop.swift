@@ -30,7 +30,12 @@ extension Supervisor {
   /// A living service that is to end: the next thing to do about it.
   mutating func proceedStop(_ service: Int) {
     switch units[service].stopStage {
-    case .signalled, .killed, .abandoned: return
+    case .signalled:
+      guard isSignalDue(service), !isStoppedIdle(service) else { return }
+      signalStop(service)
+      thaw(service)
+      return setStopAlarm(service)
+    case .killed, .abandoned: return
     case .none, .ordered: break
     }
     setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
@@ -54,6 +59,12 @@ extension Supervisor {
       out.append(.signal(helperInstance(service), number: 9, scope: .all))
     }
     thaw(service)
+    setStopAlarm(service)
+  }
+
+  /// From now on it has the time of a stop to end in.
+  @inline(never)
+  mutating func setStopAlarm(_ service: Int) {
     setAlarm(service, .stop, in: manifest.stop(of: manifest.services[service]).timeout)
   }
 
@@ -62,8 +73,20 @@ extension Supervisor {
     if !startHelper(.stop, of: service) { signalStop(service) }
   }
 
+  /// The command of a stop for being idle has ended: the signal follows a look that finds nobody.
+  mutating func signalIdle(_ service: Int) {
+    units[service].helperIndex = 1
+    freeze(service)
+  }
+
+  /// True after that, until the signal is sent.
+  func isSignalDue(_ service: Int) -> Bool {
+    units[service].helper == .none && units[service].helperIndex > 0
+  }
+
   /// Sends the stop signal.
   mutating func signalStop(_ service: Int) {
+    units[service].helperIndex = 0
     sendStop(service)
     // The first process of a pid namespace does not get a signal that it has no handler for yet.
     guard manifest.sandbox(of: manifest.services[service]).contains(.privatePids) else { return }

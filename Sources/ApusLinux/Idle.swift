@@ -38,15 +38,17 @@ extension LinuxKernel {
 
   /// Looks at the queues and connections of a service's listeners. Where a socket has no
   /// connections, processor time used since the last look is traffic.
-  mutating func lookIdle(_ id: InstanceID, service: UInt16, isFrozen: Bool) -> Outcome {
+  mutating func lookIdle(_ id: InstanceID, service: UInt16, _ look: IdleLook) -> Outcome {
     guard let process = table.process(id), let declared = manifest.services.at(Int(service))
     else { return .done }
+    let isFrozen = look != .running
     var found = Idleness.idle
     if isFrozen, !isStill(id, process.pid) { found = .unfrozen }
     // A daemon that handles the stop signal may still accept a connection, and never serve it.
-    let stop = Int32(manifest.stop(of: declared).signal)
+    let stop = manifest.stop(of: declared)
     let holdsOff =
-      isFrozen && found == .idle && capus_threads_that_die_of(process.pid, stop) == 0
+      (look == .last || isFrozen && stop.exec.count == 0) && found == .idle
+      && capus_threads_that_die_of(process.pid, Int32(stop.signal)) == 0
     for index in declared.listeners.indices where found == .idle {
       guard let bound = listeners.listeners.at(index), bound.fd >= 0 else { continue }
       if holdsOff, capus_hold_off(bound.fd) == 1 { listeners.listeners[index].isHeldOff = true }

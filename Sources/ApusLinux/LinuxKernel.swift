@@ -223,8 +223,8 @@ public struct LinuxKernel: ~Copyable, Kernel {
     case .emptyStore(let service):
       unsafe capus_store_remove(UInt32(service), nil, 0, watches.epoll)
     case .freeze(let id, let isFrozen): freeze(id, isFrozen)
-    case .lookIdle(let id, let service, let isFrozen):
-      return lookIdle(id, service: service, isFrozen: isFrozen)
+    case .lookIdle(let id, let service, let look):
+      return lookIdle(id, service: service, look)
     case .signalEveryone(let number): signalEveryone(number)
     // The driver encodes answers and hands the frame to `send`.
     case .answer, .replaceProgram: break

@@ -198,7 +198,11 @@ extension LinuxKernel {
     if isOpen {
       hold(listener: slot - table.mainCount, held.fd)
       adopt(nodeOf: slot - table.mainCount, identity: held.generation)
-      capus_let_in(held.fd)
+      if supervisor.isStoppedIdle(Int(manifest.listeners[slot - table.mainCount].service)) {
+        listeners.listeners[slot - table.mainCount].isHeldOff = true
+      } else {
+        capus_let_in(held.fd)
+      }
     }
   }
 

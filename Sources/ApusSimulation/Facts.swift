@@ -33,6 +33,10 @@ public struct ServiceFacts: Sendable {
   var commands = CommandFacts()
   /// The main process has said READY=1.
   var hasSaidReady = false
+  /// It is being stopped for being idle; how many requests there had been by then, until its stop
+  /// signal comes.
+  var isStoppedIdle = false
+  var requestsBeforeSignal: Int?
   /// How often what it had parked was closed.
   public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.
@@ -77,6 +81,8 @@ public struct ListenerFacts: Sendable {
   public internal(set) var bindAttempts: [Instant] = []
   /// Successive reports of readiness that the supervisor did not act upon.
   var ignoredReports = 0
+  /// Clients are kept out of its queue, and try again.
+  public internal(set) var isHeldOff = false
 }
 
 /// What became of a client's connection.
@@ -97,6 +103,8 @@ public struct ConnectionFacts: Equatable, Sendable {
     case dropped
     /// Its listener was closed while it waited.
     case reset
+    /// Its listener holds clients off: it tries again.
+    case heldOff
   }
   /// Which listener it went to.
   public internal(set) var listener: Int
@@ -163,6 +171,8 @@ struct Process {
   /// Signals that wait until it goes on.
   var pending: [UInt8] = []
   var isDraining = false
+  /// What it accepts it drops.
+  var isLingering = false
 }
 
 /// A live instance: from `spawn` to `release`.

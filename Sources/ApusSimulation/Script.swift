@@ -13,6 +13,8 @@ public struct Script: Sendable {
     case ignores
     /// It accepts nothing more and ends with its last connection.
     case drains
+    /// It goes on accepting for that time and drops what it accepts; then it ends.
+    case lingers(after: Int64)
   }
 
   /// From `spawn` to the report of execve(2).
@@ -91,6 +93,11 @@ public struct Script: Sendable {
     var script = Script()
     script.failure = Failure(step, errno)
     return script
+  }
+
+  /// A stop signal has not its default action.
+  var handlesStop: Bool {
+    if case .dies = manners { false } else { true }
   }
 
   /// This script with changes.

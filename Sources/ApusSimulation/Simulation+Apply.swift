@@ -58,7 +58,9 @@ extension Simulation {
         place += 1
       }
     }
-    let inFlight = world.forgetSupervisor()
+    let inFlight = world.forgetSupervisor { service in
+      moves.services[service].map { new.isStoppedIdle($0) } == true
+    }
     // What has lost its node is bound anew, which may fail.
     let bound = world.listeners.map { $0.isBound && !$0.isNodeLost }
     world.move(to: next, moves, slots)

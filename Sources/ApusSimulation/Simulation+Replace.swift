@@ -36,7 +36,7 @@ extension Simulation {
       _ = new.restore(slot: slot, from: &codec, held: world.held(slot: slot))
     }
     world.forgetHelpers(new, isTorn: isTorn)
-    let inFlight = world.forgetSupervisor()
+    let inFlight = world.forgetSupervisor { new.isStoppedIdle($0) }
     supervisor = new
     try deliver(.begin)
     try settle()
@@ -110,13 +110,14 @@ extension World {
   }
 
   /// Watches and clients go with the program, and children on their way are waited for no more.
-  /// Says whose they are.
-  func forgetSupervisor() -> [Int] {
+  /// Says whose they are. Clients are let in but for services that are being stopped for being idle.
+  func forgetSupervisor(keepsOff: (ServiceIndex) -> Bool) -> [Int] {
     var inFlight: [Int] = []
     for index in listeners.indices where listeners[index].isWatched {
       listeners[index].isWatched = false
       listeners[index].unwatchedSince = time
     }
+    for service in services.indices where !keepsOff(service) { letIn(service) }
     watchesClock = false
     clockIsSet = false
     lookAtEverything()

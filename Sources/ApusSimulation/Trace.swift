@@ -311,10 +311,10 @@ extension ByteWriter {
     case .freeze(let id, let isFrozen):
       text(isFrozen ? "freeze" : "thaw")
       instance(id)
-    case .lookIdle(let id, _, let isFrozen):
+    case .lookIdle(let id, _, let look):
       text("lookIdle")
       instance(id)
-      if isFrozen { text(" frozen") }
+      if look != .running { text(" frozen") }
     case .signalEveryone(let number):
       text("signalEveryone")
       pair("number", number)

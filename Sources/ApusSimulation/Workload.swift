@@ -67,6 +67,7 @@ public final class Workload {
     script.kilobytes = UInt32(random.below(100_000))
     if random.chance(100) { script.manners = .drains }
     script.saysReady = random.chance(700)
+    if random.chance(100) { script.manners = .lingers(after: random.time(0, 2_000_000)) }
   }
 
   private static func script(_ random: inout Random) -> Script {
@@ -107,6 +108,8 @@ public final class Workload {
   private func drawUp() {
     let world = simulation.world
     for moment in 0..<10 { world.after(Int64(moment) * 5_000_000) { $0.press() } }
+    var kinds = Random(seed: seed ^ 0x7C9)
+    world.holdsOff = kinds.chance(700)
     world.behaviour = { _, _, random in Self.script(&random) }
     world.commandBehaviour = { _, _, random in
       var script = CommandScript()

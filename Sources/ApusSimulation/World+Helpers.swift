@@ -68,7 +68,11 @@ extension World {
       helpers[id.slot]?.stuckStep = step
       return .event(.spawned(id, pid: pid))
     }
-    after(100, freezes: true) { $0.reportHelper(serial) { .executed($0) } }
+    after(100, freezes: true) { world in
+      world.reportHelper(serial) { .executed($0) }
+      guard command.role == .stop, let helper = world.helper(serial) else { return }
+      world.checkStopCommand(of: Int(helper.id.slot) - world.helperBase)
+    }
     after(life, freezes: true) { $0.endHelper(serial, ExitReport(isSignal: false, number: code)) }
     return .event(.spawned(id, pid: pid))
   }

@@ -51,17 +51,58 @@ extension World {
   }
 
   /// What the kernel can say of a service's connections.
-  func lookIdle(_ id: InstanceID, service: ServiceIndex, isFrozen: Bool) -> Outcome {
+  func lookIdle(_ id: InstanceID, service: ServiceIndex, _ look: IdleLook) -> Outcome {
     guard let instance = live(id), let process = process(instance.process, instance.serial)
     else { return .done }
     looks += 1
     var found = Idleness.idle
-    if isFrozen, !process.isFrozen {
+    if look != .running, !process.isFrozen {
       found = .unfrozen
     } else if !process.open.isEmpty || hasQueue(service) {
       found = .busy
     }
+    let isSignalNext =
+      look == .last || manifest.stop(of: manifest.services[service]).exec.count == 0
+    if found != .idle || look == .running {
+      letIn(service)
+    } else if isSignalNext, holdsOff, process.script.handlesStop {
+      for index in manifest.services[service].listeners.indices {
+        listeners[index].isHeldOff = true
+      }
+    }
     return .event(.idle(id, found, kilobytes: process.script.kilobytes))
+  }
+
+  /// Clients that were held off find the queues of a service at their next try.
+  func letIn(_ service: ServiceIndex) {
+    for index in manifest.services[service].listeners.indices {
+      listeners[index].isHeldOff = false
+    }
+  }
+
+  /// A command that asks a service to end can talk to it.
+  func checkStopCommand(of service: ServiceIndex) {
+    guard services[service].isStoppedIdle else { return }
+    if main(service)?.freezesSince != nil {
+      violate(14, "the stop command of service \(service) finds it frozen")
+    }
+    for index in manifest.services[service].listeners.indices where listeners[index].isHeldOff {
+      violate(14, "the stop command of service \(service) is held off at listener \(index)")
+    }
+  }
+
+  /// The stop signal of a service that is stopped for being idle finds no connection.
+  func checkIdleSignal(_ service: ServiceIndex, _ number: UInt8) {
+    guard let before = services[service].requestsBeforeSignal, number == stopSignal(of: service)
+    else { return }
+    services[service].requestsBeforeSignal = nil
+    // What is ordered meanwhile asks for nobody's connections.
+    let isOrdered =
+      before != requests.count || services[service].isStopAsked || shutdownOrdered != nil
+      || manifest.services[service].flags.contains(.leaving)
+    if !isOrdered, openConnections(service) > 0 {
+      violate(14, "service \(service) gets its signal for being idle and has connections")
+    }
   }
 
   private func hasQueue(_ service: ServiceIndex) -> Bool {
@@ -76,6 +117,8 @@ extension World {
       let service = message.service.map({ Int($0) })
     else { return }
     idleStops.append(service)
+    services[service].isStoppedIdle = true
+    services[service].requestsBeforeSignal = requests.count
     if main(service)?.isFrozen != true { violate(14, "service \(service) is stopped unfrozen") }
     if openConnections(service) > 0 || hasQueue(service) {
       violate(14, "service \(service) is stopped for being idle and has connections")
@@ -105,6 +148,13 @@ extension World {
     guard let process = process(index, serial), process.isDraining, process.open.isEmpty
     else { return }
     die(index, serial, ExitReport(isSignal: false, number: 0))
+  }
+
+  /// A daemon that was asked to end takes a connection and does nothing for it.
+  func drop(_ connection: Int, of service: ServiceIndex) {
+    connections[connection].isCut = true
+    guard services[service].isStoppedIdle, holdsOff else { return }
+    violate(14, "service \(service), stopped for being idle, takes a connection and drops it")
   }
 
   /// Connections that end with their process.

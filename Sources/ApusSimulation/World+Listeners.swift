@@ -20,9 +20,23 @@ extension World {
       connections.append(
         ConnectionFacts(
           listener: listener, source: peer, made: time, fate: isUp ? .queued : .refused))
-      guard isUp else { continue }
-      listeners[listener].queue.append(connections.count - 1)
+      if isUp { knock(connections.count - 1) }
     }
+  }
+
+  /// A client's first packet, or the same sent again: it waits in the queue, unless it is held off.
+  private func knock(_ connection: Int) {
+    let listener = connections[connection].listener
+    guard listener >= 0, listeners[listener].isBound else {
+      connections[connection].fate = .refused
+      return
+    }
+    if listeners[listener].isHeldOff {
+      connections[connection].fate = .heldOff
+      return after(1_000_000) { $0.knock(connection) }
+    }
+    connections[connection].fate = .queued
+    listeners[listener].queue.append(connection)
     let service = listeners[listener].service
     guard let instance = instances.at(service) ?? nil, instance.isMain else { return }
     acceptSoon(instance.process, instance.serial)
@@ -98,6 +112,7 @@ extension World {
       return .event(.watchFailed(listener: id, errno: fault.errno))
     }
     listeners[index].isWatched = true
+    listeners[index].isHeldOff = false
     listeners[index].watches.append(time)
     listeners[index].ignoredReports = 0
     return .done
@@ -133,6 +148,7 @@ extension World {
     listeners[index].isBound = false
     listeners[index].isBroken = false
     listeners[index].isUnseen = false
+    listeners[index].isHeldOff = false
     for connection in listeners[index].queue { connections[connection].fate = .reset }
     listeners[index].queue.removeAll()
     return .done
@@ -153,6 +169,7 @@ extension World {
 
   func settle(_ service: Int) -> Outcome {
     var outcome = Outcome.done
+    letIn(service)
     for index in manifest.services[service].listeners.indices where listeners[index].isBound {
       if manifest.listeners[index].flags.contains(.flush) {
         if !listeners[index].queue.isEmpty { listeners[index].takenAt = time }
@@ -287,7 +304,11 @@ extension World {
         connections[connection].fate = .served
         connections[connection].servedAt = time
         processes[index]?.accepted += 1
-        keepOpen(connection, by: index, serial)
+        if process.isLingering {
+          drop(connection, of: process.service)
+        } else {
+          keepOpen(connection, by: index, serial)
+        }
         left -= 1
       }
     }

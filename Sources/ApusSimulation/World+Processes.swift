@@ -136,6 +136,8 @@ extension World {
     services[service].alive += 1
     services[service].isUp = false
     services[service].isSkipped = false
+    services[service].isStoppedIdle = false
+    services[service].requestsBeforeSignal = nil
     if script.endsBeforeSpawnReturns {
       die(index, serial, script.end)
     } else if let failure = script.failure {

@@ -14,6 +14,7 @@ extension World {
       services[instance.service].signals.append(
         ServiceFacts.SentSignal(time: time, number: number, scope: scope))
       checkStopOrder(instance, number)
+      checkIdleSignal(instance.service, number)
       let isEnd = number == 9 || number == 6 || number == stopSignal(of: instance.service)
       if shutdownOrdered == nil, isEnd { instances[Int(id.slot)]?.wasEnding = true }
     }
@@ -52,6 +53,12 @@ extension World {
       case .drains:
         processes[index]?.isDraining = true
         endDrained(index, serial)
+      case .lingers(let delay):
+        processes[index]?.isLingering = true
+        acceptSoon(index, serial)
+        after(delay, freezes: true) {
+          $0.die(index, serial, ExitReport(isSignal: false, number: 0))
+        }
       case .dies(let delay):
         after(delay, freezes: true) {
           $0.die(index, serial, ExitReport(isSignal: true, number: number))

@@ -148,6 +148,8 @@ public final class World: Kernel {
   /// How many looks and freezes were asked for.
   public internal(set) var looks = 0
   public internal(set) var freezes = 0
+  /// Listeners are of a kind whose clients can be held off: TCP, not unix sockets.
+  public var holdsOff = true
   /// Services that were stopped for being idle, in that order.
   public internal(set) var idleStops: [ServiceIndex] = []
 
@@ -278,8 +280,8 @@ public final class World: Kernel {
     case .signal(let id, let number, let scope): return signal(id, number, scope)
     case .release(let id): return release(id)
     case .freeze(let id, let isFrozen): return freeze(id, isFrozen)
-    case .lookIdle(let id, let service, let isFrozen):
-      return lookIdle(id, service: Int(service), isFrozen: isFrozen)
+    case .lookIdle(let id, let service, let look):
+      return lookIdle(id, service: Int(service), look)
     case .signalEveryone(let number): return signalEveryone(number)
     case .answer(let client, let answer): return self.answer(client, answer)
     case .log(let message):

@@ -144,6 +144,7 @@ import Testing
   @Test("one that does not end on TERM and still serves is not killed, one that is idle is")
   func deaf() throws {
     let sim = daemon { $0.stop.timeout = .seconds(1) }
+    sim.world.holdsOff = false
     sim.always(
       Script().with {
         $0.manners = .ignores
