@@ -1,7 +1,7 @@
 public import Foundation
 
 /// A place tests connect to or listen at.
-public enum Endpoint {
+public enum Endpoint: Sendable {
   /// A unix socket, at most 107 bytes.
   case path(String)
   /// A unix socket without a file.
