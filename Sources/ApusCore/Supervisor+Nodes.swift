@@ -47,7 +47,7 @@ extension Supervisor {
     }
     let isStarting = units[service].state == .starting
     // It is bound for the start that comes before the end of its pause, which would find it running.
-    let isOverdue = isStarting && listener.lost != nil
+    let isOverdue = isStarting && listener.lost != nil && !isLink
     // The end of its pause looks again.
     if listener.isPaused, !isOverdue { return note(index, lost: what, .lost(.nodeWaits)) }
     var wait = phase == .binding ? Self.firstBindDelay : .zero

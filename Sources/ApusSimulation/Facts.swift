@@ -33,10 +33,11 @@ public struct ServiceFacts: Sendable {
   var commands = CommandFacts()
   /// The main process has said READY=1.
   var hasSaidReady = false
-  /// It is being stopped for being idle; how many requests there had been by then, until its stop
-  /// signal comes.
+  /// It is being stopped for being idle, how many requests there had been by then, and whether its
+  /// stop signal is still to come.
   var isStoppedIdle = false
-  var requestsBeforeSignal: Int?
+  var requestsBeforeStop = 0
+  var isSignalDue = false
   /// How often what it had parked was closed.
   public internal(set) var storesEmptied = 0
   /// Signals sent to the main process, with their times.

@@ -93,14 +93,9 @@ extension World {
 
   /// The stop signal of a service that is stopped for being idle finds no connection.
   func checkIdleSignal(_ service: ServiceIndex, _ number: UInt8) {
-    guard let before = services[service].requestsBeforeSignal, number == stopSignal(of: service)
-    else { return }
-    services[service].requestsBeforeSignal = nil
-    // What is ordered meanwhile asks for nobody's connections.
-    let isOrdered =
-      before != requests.count || services[service].isStopAsked || shutdownOrdered != nil
-      || manifest.services[service].flags.contains(.leaving)
-    if !isOrdered, openConnections(service) > 0 {
+    guard services[service].isSignalDue, number == stopSignal(of: service) else { return }
+    services[service].isSignalDue = false
+    if isOnlyIdle(service), openConnections(service) > 0 {
       violate(14, "service \(service) gets its signal for being idle and has connections")
     }
   }
@@ -118,7 +113,8 @@ extension World {
     else { return }
     idleStops.append(service)
     services[service].isStoppedIdle = true
-    services[service].requestsBeforeSignal = requests.count
+    services[service].requestsBeforeStop = requests.count
+    services[service].isSignalDue = true
     if main(service)?.isFrozen != true { violate(14, "service \(service) is stopped unfrozen") }
     if openConnections(service) > 0 || hasQueue(service) {
       violate(14, "service \(service) is stopped for being idle and has connections")
@@ -150,10 +146,18 @@ extension World {
     die(index, serial, ExitReport(isSignal: false, number: 0))
   }
 
+  /// True while a service is stopped for being idle and for nothing else: what is ordered meanwhile asks
+  /// for nobody's connections.
+  private func isOnlyIdle(_ service: ServiceIndex) -> Bool {
+    services[service].isStoppedIdle && services[service].requestsBeforeStop == requests.count
+      && !services[service].isStopAsked && shutdownOrdered == nil
+      && !manifest.services[service].flags.contains(.leaving)
+  }
+
   /// A daemon that was asked to end takes a connection and does nothing for it.
   func drop(_ connection: Int, of service: ServiceIndex) {
     connections[connection].isCut = true
-    guard services[service].isStoppedIdle, holdsOff else { return }
+    guard isOnlyIdle(service), holdsOff else { return }
     violate(14, "service \(service), stopped for being idle, takes a connection and drops it")
   }
 

@@ -137,7 +137,7 @@ extension World {
     services[service].isUp = false
     services[service].isSkipped = false
     services[service].isStoppedIdle = false
-    services[service].requestsBeforeSignal = nil
+    services[service].isSignalDue = false
     if script.endsBeforeSpawnReturns {
       die(index, serial, script.end)
     } else if let failure = script.failure {

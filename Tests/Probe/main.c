@@ -15,6 +15,8 @@
  *   probe sleep         sleep
  *   probe notify TEXT…  send each text to NOTIFY_SOCKET, then sleep; say RELOADING and READY on
  *                       SIGHUP
+ *   probe pet N         send READY=1, then WATCHDOG=1 every N milliseconds
+ *   probe pour FILE     append to FILE what comes from descriptor 3
  *   probe chatter N     send WATCHDOG=1 that often, then READY=1, then sleep
  *   probe orphans N     leave that many sleeping children behind, all ending with this
  *   probe log FILE NAME append NAME and the variables of helpers to FILE, exit 0
@@ -505,6 +507,19 @@ static void thread_all(int count) {
   answer_all(NULL);
 }
 
+static int pour(const char *path) {
+  char bytes[4096];
+  struct pollfd from = {.fd = 3, .events = POLLIN};
+  int to = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  listeners();
+  while (poll(&from, 1, -1) > 0) {
+    ssize_t count = read(3, bytes, sizeof bytes);
+    if (count > 0 && write(to, bytes, (size_t)count) != count)
+      return 7;
+  }
+  return 8;
+}
+
 static void leak(void) {
   listeners();
   for (int client; (client = accept(3, NULL, NULL)) >= 0;)
@@ -762,6 +777,11 @@ int main(int count, char **arguments) {
     for (int index = 2; index < count; index++)
       notify(arguments[index]);
   }
+  if (!strcmp(deed, "pour") && count > 2)
+    return pour(arguments[2]);
+  if (!strcmp(deed, "pet") && count > 2)
+    for (notify("READY=1");; notify("WATCHDOG=1"))
+      usleep((useconds_t)atoi(arguments[2]) * 1000);
   if (!strcmp(deed, "chatter") && count > 2) {
     for (int left = atoi(arguments[2]); left > 0; left--)
       notify("WATCHDOG=1");

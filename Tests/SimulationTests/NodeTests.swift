@@ -73,6 +73,21 @@ import Testing
     #expect(!sim.world.listeners[0].isNodeLost && binds(sim) == 2)
   }
 
+  @Test("a start during the pause of a link leaves that pause as it is")
+  func overtakenLink() throws {
+    let sim = try listener()
+    for moment in [0, 100_000] { sim.world.after(Int64(moment)) { $0.lose(0, .link) } }
+    try sim.run(for: .milliseconds(500))
+    #expect(sim.supervisor.report(listener: 0)?.pausedUntil != nil)
+    for moment in [0, 100_000] {
+      sim.world.after(Int64(moment)) { $0.request(.restart, 0) }
+    }
+    sim.world.after(200_000) { $0.end(0, code: 0) }
+    try sim.run(for: .seconds(40))
+    #expect(sim.starts(0) > 0 && sim.state(0) == .listening)
+    #expect(sim.world.listeners[0].isWatched && sim.world.listeners[0].lost == nil)
+  }
+
   @Test("a daemon that removes its node when it ends finds it bound anew, without a pause")
   func removedByDaemon() throws {
     for isTold in [true, false] {

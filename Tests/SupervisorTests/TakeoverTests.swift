@@ -131,6 +131,35 @@ import Testing
     #expect(board.end() == 0)
   }
 
+  @Test("READY=1 that nobody has read is heard afterwards", arguments: [Way.reexec, .crash])
+  func queued(way: Way) throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"x": {"exec": ["/bin/sh", "-c",
+          "until [ -e DIR/go ]; do sleep 0.01; done; exec PROBE store DIR/said"],
+        "type": "notify", "restart": "no", "ready": {"timeout": "60s"}}}}
+      """#)
+    try board.wait("its process") { try board.pid("x") > 0 }
+    let (pid, apus) = (try board.pid("x"), try #require(board.apus))
+    kill(apus, SIGSTOP)
+    try Data().write(to: URL(fileURLWithPath: board.path("go")))
+    // Made after it has said so.
+    _ = try board.report("said.done")
+    if way == .crash {
+      kill(apus, SIGSEGV)
+      kill(apus, SIGCONT)
+      try board.wait("the new program") { board.log.contains("goes on after a crash") }
+    } else {
+      // It hears the order and the message in one turn.
+      let order = try Child([Board.binary, "reexec", "--control", board.control])
+      kill(apus, SIGCONT)
+      #expect(order.wait() == 0)
+      try board.wait("the new program") { board.log.contains("goes on as a new program") }
+    }
+    try board.wait(for: "x", "ready")
+    #expect(try board.pid("x") == pid)
+  }
+
   @Test("ready.exec goes on looking, between two looks and in one", arguments: Way.allCases)
   func ready(way: Way) throws {
     for look in ["exit 1", "sleep 0.3; exit 1"] {
