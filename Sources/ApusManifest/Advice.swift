@@ -20,6 +20,15 @@ extension Decoder {
     advise(slots, .trigger, slots[.listen] == nil, "has no effect without \"listen\"")
     advise(slots, .maxConnections, !service.accepts, "has no effect without \"accept\"")
     advise(slots, .maxConnectionsPerSource, !service.accepts, "has no effect without \"accept\"")
+    if service.accepts {
+      // A process for each connection is all that there is of such a service.
+      let keys: InlineArray<5, ServiceKey> = [.pre, .started, .post, .ready, .idleStop]
+      for index in keys.indices {
+        advise(slots, keys[index], true, "has no effect with \"accept\"")
+      }
+      advise(
+        slots, .stop, draft.stop.exec.count > 0, "the command has no effect with \"accept\"")
+    }
     if service.type != .notify, draft.extras.watchdog != .never {
       advise(
         slots, .watchdog, true,
