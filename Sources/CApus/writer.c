@@ -18,6 +18,11 @@
 
 enum { RETRY_US = 1000000, END_US = 1000000 };
 
+struct task {
+  struct capus_log_rule rule;
+  int32_t before; /* the writer that the program before this one had, if it still writes */
+};
+
 static struct file {
   int fd; /* 0 for none */
   uint32_t bytes;
@@ -89,15 +94,21 @@ static int put(const struct capus_log_rule *rule, const char *bytes, uint32_t co
 
 static void write_lines(void *argument) {
   static char bytes[LOG_OUT_BYTES];
-  const struct capus_log_rule *rule = argument;
+  const struct task *task = argument;
   int32_t told = 0;
   int64_t retry = 0;
   long count;
+  /* What that one has not written yet comes first. */
+  struct pollfd last = {.events = POLLIN};
+  if (task->before > 0 && (last.fd = (int)raw2(NR_PIDFD_OPEN, task->before, 0)) >= 0) {
+    poll(&last, 1, END_US / 1000);
+    raw1(SYS_close, last.fd);
+  }
   raw2(NR_SETGROUPS, 0, 0);
   while ((count = raw3(SYS_read, APART_CHANNEL, bytes, sizeof bytes)) > 0) {
     if (capus_now() < retry)
       continue;
-    const int32_t error = put(rule, bytes, (uint32_t)count);
+    const int32_t error = put(&task->rule, bytes, (uint32_t)count);
     if (error < 0) {
       close_file();
       retry = capus_now() + RETRY_US;
@@ -111,8 +122,10 @@ static void write_lines(void *argument) {
 
 int log_writer_start(struct ring *ring) {
   /* The ring's own may be shared. */
-  struct capus_log_rule rule = ring->rule;
-  const int32_t channel = capus_apart("apus-log", write_lines, &rule, &ring->writer);
+  struct task task = {.rule = ring->rule};
+  if (ring->writer > 0 && capus_apart_look(ring->writer, WNOHANG | WNOWAIT) == 0)
+    task.before = ring->writer;
+  const int32_t channel = capus_apart("apus-log", write_lines, &task, &ring->writer);
   if (channel > 0)
     ring->file = channel;
   return channel < 0 ? channel : 0;
@@ -121,7 +134,7 @@ int log_writer_start(struct ring *ring) {
 void log_writer_close(struct ring *ring) {
   if (ring->file > 2)
     raw1(SYS_close, ring->file);
-  ring->file = 0;
+  ring->file = ring->writer = 0;
   /* Those that were closed before this one. */
   while (capus_apart_look(0, WNOHANG) > 0) {
   }
