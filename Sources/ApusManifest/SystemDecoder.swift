@@ -61,6 +61,7 @@ extension Decoder {
   }
 
   @inline(never) private mutating func bootAttempts(_ node: JSONNode) {
+    let failures = reports.errors
     var cursor = object(node)
     while let key = next(&cursor, Words("limit state good")) {
       let node = cursor.value
@@ -85,7 +86,9 @@ extension Decoder {
         }
       }
     }
-    if tables.system.bootState.isEmpty { error(node, "the key \"state\" is missing") }
+    if tables.system.bootState.isEmpty, reports.errors == failures {
+      error(node, "the key \"state\" is missing")
+    }
   }
 
   /// Makes a service of what is run when the boot is good, so that it has a log, a state and an end

@@ -1,5 +1,6 @@
 /* The file that counts boots which ended before they were good: a number and the end of a line. */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "board.h"
 #include "raw.h"
@@ -12,6 +13,10 @@ static int32_t read_count(const struct walk *walk) {
   const int fd = (int)capus_open_node(walk, O_RDONLY | O_NONBLOCK, 0, &status);
   if (fd < 0)
     return fd;
+  if (!S_ISREG(status.mode)) {
+    raw1(SYS_close, fd);
+    return -EEXIST;
+  }
   const long size = raw3(SYS_read, fd, text, sizeof text - 1);
   raw1(SYS_close, fd);
   if (size < 0)
