@@ -54,7 +54,12 @@ extension World {
     }.map { (serial: $0.0, report: $0.1) }
     var newServices = next.services.map { _ in ServiceFacts() }
     for (old, new) in moves.services.enumerated() {
-      if let new { newServices[new] = services[old] }
+      if let new {
+        newServices[new] = services[old]
+      } else if let namesake = moves.namesakes[old] {
+        // Connections that were accepted before are served, whatever the service was until now.
+        newServices[namesake].stoppedAt = time
+      }
     }
     var newListeners = next.listeners.map { ListenerFacts(service: Int($0.service)) }
     for (old, new) in moves.listeners.enumerated() {
