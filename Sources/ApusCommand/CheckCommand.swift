@@ -144,7 +144,7 @@ enum CheckCommand {
     }
   }
 
-  /// A diagnostic as one line that can not steer a terminal.
+  /// A diagnostic as one line that cannot steer a terminal.
   private static func plain(_ diagnostic: Diagnostic, context: inout Context) {
     var raw = ByteWriter.room(8192)
     diagnostic.write(into: &raw)

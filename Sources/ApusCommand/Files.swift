@@ -6,7 +6,7 @@ internal import CApus
 enum Files {
   /// Reads a regular file of at most `limit` bytes and one more, which tells that it is longer.
   ///
-  /// `ownership` is that of whatever stands there, also of what can not be read for being something
+  /// `ownership` is that of whatever stands there, also of what cannot be read for being something
   /// else. `-` is standard input, which may be a pipe but no terminal.
   static func read(_ path: Bytes, limit: Int, ownership: inout FileOwnership) throws(Errno) -> Bytes
   {

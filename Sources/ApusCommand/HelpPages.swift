@@ -228,7 +228,7 @@ extension Verb {
       """
       Executes the program that is now where the supervisor was started from, in the
       same process: services go on, sockets stay bound, nothing waits anew. It is
-      looked at before anything is given up; when it can not be executed, the old one
+      looked at before anything is given up; when it cannot be executed, the old one
       goes on and says why.
       """
     case .help:

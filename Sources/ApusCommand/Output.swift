@@ -48,10 +48,10 @@ package struct Output: ~Copyable {
 }
 
 extension ByteWriter {
-  /// Appends text of others so that it can not steer a terminal or break a line.
+  /// Appends text of others so that it cannot steer a terminal or break a line.
   ///
   /// Control characters, those of ISO 6429's second set and what is not UTF-8 become `\xNN`. The
-  /// backslash is doubled, so that an escape can not be forged.
+  /// backslash is doubled, so that an escape cannot be forged.
   @inline(never) mutating func safe(_ text: Bytes) { printable(text, doublesBackslash: true) }
 
   /// As `safe`, for a line that is already quoted where it needs to be.

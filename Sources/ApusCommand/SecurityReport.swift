@@ -170,7 +170,7 @@ struct SecurityReport {
     out.text(")")
   }
 
-  /// True for a listener of the manifest that other machines can reach, or can not.
+  /// True for a listener of the manifest that other machines can reach, or cannot.
   @inline(never)
   func isReached(_ index: Int, _ fromNetwork: Bool, _ manifest: Manifest) -> Bool {
     manifest.listeners.indices.contains(index)

@@ -26,7 +26,7 @@ struct Options: OptionSet, Sendable {
 /// The commands: a word, what it takes, and where it leads.
 ///
 /// Everything that goes through all commands (look-up, help, completion, tests) walks `allCases`, so
-/// a command can not have a word and no handler, or the other way round.
+/// a command cannot have a word and no handler, or the other way round.
 package enum Verb: UInt8, CaseIterable, Sendable {
   case run
   case check

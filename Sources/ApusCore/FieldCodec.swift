@@ -3,7 +3,7 @@ public import ApusBase
 /// Writes the fields of a value one after the other as little-endian bytes, or reads them back in
 /// the same order.
 ///
-/// One walk over the fields serves both ways, so that they can not disagree. Fields are only ever
+/// One walk over the fields serves both ways, so that they cannot disagree. Fields are only ever
 /// added at the end: what an older build did not write keeps the value it has, and what a newer one
 /// wrote besides is not looked at. Any bytes can be read.
 public struct FieldCodec: Sendable {

@@ -139,7 +139,7 @@ extension Supervisor {
       value: Int32(report.deniedCall) << 8 | Int32(report.number))
     var end = manifest.classify(report, of: declared)
     if end == .clean, declared.type != .oneshot, !units[service].hasSucceeded {
-      // Whoever waits for it to be ready would wait in vain: the start has failed.
+      // Whoever waits for it to be ready would wait for ever: the start has failed.
       end = .timeout
       reason = Reason(.endedEarly, step: report.isSignal ? 1 : 0, value: Int32(report.number))
     }

@@ -67,7 +67,7 @@ struct JSONParser: ~Copyable {
       && (next == UInt8(ascii: "/") || next == UInt8(ascii: "*"))
   }
 
-  /// True for errors of the whole text or inside of a value, where a comment can not stand.
+  /// True for errors of the whole text or inside of a value, where a comment cannot stand.
   private func isWithinValue(_ code: JSONError.Code) -> Bool {
     switch code {
     case .expectedValue, .expectedKey, .expectedColon, .expectedCommaOrBracket,

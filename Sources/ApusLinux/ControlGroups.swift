@@ -8,7 +8,7 @@ internal import CApus
 extension LinuxKernel {
   /// Opens the place of the groups and enables the controllers that the manifest needs.
   ///
-  /// A board without groups, or without a controller, says so here and once; services that can not
+  /// A board without groups, or without a controller, says so here and once; services that cannot
   /// do without are refused later, each at its start.
   @inline(never)
   mutating func openGroups(_ start: Instant) {

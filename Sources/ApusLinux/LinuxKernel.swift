@@ -98,7 +98,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
-  /// Throws when the kernel refuses what apus can not do without: epoll(7) or signalfd(2). A
+  /// Throws when the kernel refuses what apus cannot do without: epoll(7) or signalfd(2). A
   /// control socket that cannot be bound is said on the log, and tried again; that of `apus run` ends
   /// it with 1 where another supervisor answers there.
   public static func make(
@@ -245,7 +245,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
     return .done
   }
 
-  /// Puts the hardware watchdog off; one that can not be opened is tried again each time.
+  /// Puts the hardware watchdog off; one that cannot be opened is tried again each time.
   private mutating func petWatchdog() -> Outcome {
     var seconds: Int32 = 0
     let error = unsafe capus_watchdog_pet(&seconds)

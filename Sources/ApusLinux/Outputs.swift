@@ -45,7 +45,7 @@ extension LinuxKernel {
     if fd >= 0 { _ = watches.add(fd, Watch(.output, index: index), events: CAPUS_READABLE) }
   }
 
-  /// Makes the pipe of a service that has none yet; one that can not be had is done without.
+  /// Makes the pipe of a service that has none yet; one that cannot be had is done without.
   @inline(never)
   mutating func openOutput(_ index: UInt16, _ account: Account) {
     if capus_log_open(UInt32(index), account.rights.uid) == 1 { watchOutput(index) }

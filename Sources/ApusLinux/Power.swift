@@ -40,7 +40,7 @@ public func finishPower(_ action: PowerAction, seed: Bytes = Rows(), code: Int32
   }
   // A container that does not look like one: nobody else waits for the end of the board.
   if answer == 0 - Errno.notPermitted.code { capus_exit(code) }
-  // A kernel that can not do it comes back; PID 1 must not end.
+  // A kernel that cannot do it comes back; PID 1 must not end.
   complain("end the board with", "reboot(2)", Errno(answer < 0 ? 0 &- answer : 0))
   capus_sleep_for_ever()
 }

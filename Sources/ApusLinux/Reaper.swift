@@ -112,7 +112,7 @@ extension LinuxKernel {
     table.set(id.slot, process)
   }
 
-  /// Sends a signal by pidfd, or to the process group of the main process, which can not be
+  /// Sends a signal by pidfd, or to the process group of the main process, which cannot be
   /// another's while that is there.
   mutating func signal(_ id: InstanceID, number: UInt8, scope: SignalScope) {
     guard var process = table.process(id), process.pid > 0 else { return }

@@ -242,7 +242,7 @@ extension LinuxKernel {
       && supervisor.restore(slot: slot, from: &codec, held: resources)
     adopt(helper: helper, of: slot, held.helper_generation, supervisor)
     guard isWanted else {
-      // It is buried as an orphan.
+      // It is reaped as an orphan.
       if process.pidfd >= 0 { _ = capus_close(process.pidfd) }
       capus_put_away(process.connection)
       return

@@ -98,7 +98,7 @@ protocol HostKernel: Kernel, ~Copyable {
   mutating func resume(_ supervisor: inout Supervisor)
 }
 
-/// The loop. Generic, because the runtime of the host can not look a driver of a noncopyable
+/// The loop. Generic, because the runtime of the host cannot look a driver of a noncopyable
 /// kernel up by its mangled name; the device specialises it.
 private func run<K: HostKernel & ~Copyable>(
   _ kernel: consuming K, _ manifest: Manifest, _ options: KernelOptions, start: Instant,

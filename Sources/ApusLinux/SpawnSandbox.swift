@@ -52,7 +52,7 @@ extension LinuxKernel {
       let version = capus_landlock_version()
       if version >= 3 { return }
       return log.write(
-        .warning, "landlock, which is optional, is not or not wholly in force",
+        .warning, "landlock, which is optional, is not fully supported by this kernel",
         Errno(version < 0 ? 0 &- version : 95))
     }
   }

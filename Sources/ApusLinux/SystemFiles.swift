@@ -109,7 +109,7 @@ func readFile(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
   return bytes
 }
 
-/// The bytes of a file with a literal path; none when it can not be read.
+/// The bytes of a file with a literal path; none when it cannot be read.
 @inline(never)
 func textFile(_ path: StaticString, limit: Int) -> Bytes {
   (try? readFile(bytes(path), limit: limit)) ?? Rows()

@@ -21,7 +21,7 @@ struct Entry: Sendable {
 extension Decoder {
   private static let top = Words("apus system defaults services")
 
-  /// Checks that a file is an object of version 1; false when it can not be used.
+  /// Checks that a file is an object of version 1; false when it cannot be used.
   @inline(never) mutating func checkTop(isMain: Bool) -> Bool {
     let root = document.root
     guard expect(.object, root), !refusesMembers(of: root) else { return false }

@@ -1,6 +1,6 @@
 /// A user or group as the manifest names it: a name is a JSON string, an id a JSON number.
 ///
-/// The two never mix, so that `"0day"` or `"0x0"` can not become root.
+/// The two never mix, so that `"0day"` or `"0x0"` cannot become root.
 public enum Principal: Equatable, Sendable {
   /// Not given.
   case none

@@ -132,7 +132,7 @@ extension Decoder {
     return best
   }
 
-  /// Takes links of `defaults` that can not be resolved away from every service that has them.
+  /// Takes links of `defaults` that cannot be resolved away from every service that has them.
   @inline(never) private mutating func forgetDefault(holding link: UInt32) {
     func holds(_ range: TableRange) -> Bool {
       link >= range.start && link < range.start + range.count

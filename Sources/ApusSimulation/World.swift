@@ -16,7 +16,7 @@ public final class World: Kernel {
   public var disk: Manifest?
   /// The one that comes into force when everything that it changes has ended.
   var next = Manifest()
-  /// How often a manifest was looked at in vain, and how often one came into force.
+  /// How often a manifest was looked at and refused, and how often one came into force.
   public internal(set) var refusals = 0
   public internal(set) var applications = 0
   /// The supervisor wants to go on as a new life that looks at the manifest.

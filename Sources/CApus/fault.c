@@ -136,7 +136,7 @@ __attribute__((noinline)) static long execute(const char *path) {
   return raw3(SYS_execve, path, words, environ);
 }
 
-/* Nothing else has worked. PID 1 must not end: services go on, and the dead are buried. */
+/* Nothing else has worked. PID 1 must not end: services go on, and the dead are reaped. */
 static void stay(int signal) {
   while (owner == 1)
     if (raw4(SYS_wait4, -1, 0, 0, 0) < 0)

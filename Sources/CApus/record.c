@@ -16,7 +16,6 @@
 #include "include/loop.h"
 #include "raw.h"
 
-#define NR_PIDFD_OPEN 434
 
 struct record *capus_kept;
 int32_t capus_kept_fd = -1;

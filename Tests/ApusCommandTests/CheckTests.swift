@@ -77,7 +77,7 @@ private let good = """
     #expect(run(["apus", "check", main, try folder.write("y.json", "{}")]).code == 0)
   }
 
-  @Test("a file that can not be read is an error of that file") func unreadable() throws {
+  @Test("a file that cannot be read is an error of that file") func unreadable() throws {
     let folder = try Folder()
     let missing = folder.path + "/none.json"
     let outcome = run(["apus", "check", missing])
@@ -155,7 +155,7 @@ private let good = """
     #expect(outcome.error.contains(": error: file is larger than the limit of 1048576 bytes"))
   }
 
-  @Test("PAR-04 controls in a manifest can not steer a terminal") func controls() throws {
+  @Test("PAR-04 controls in a manifest cannot steer a terminal") func controls() throws {
     let folder = try Folder()
     let file = try folder.write(
       "a.json", "{\"apus\":1,\"services\":{\"a\\u001b[2J\":{\"exec\":[\"/x\"]}}}")

@@ -234,7 +234,7 @@ private let bare = service("getty@ttyS0", .listening)
     #expect(refused.code == 5)
   }
 
-  @Test("what services say can not steer a terminal") func escapes() throws {
+  @Test("what services say cannot steer a terminal") func escapes() throws {
     let record = service("web", .failed, reason: "a\u{1b}[31m\u{7}\nb\u{9b}c\\é")
     let (outcome, _) = try ask(["status", "web"], [supervisor, record, endFrame], [endFrame])
     #expect(outcome.output.contains(#"reason: a\x1b[31m\x07\x0ab\xc2\x9bc\\é"#))

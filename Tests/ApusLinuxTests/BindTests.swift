@@ -6,7 +6,7 @@ import Foundation
 import TestSockets
 import Testing
 
-/// Binds the only listener of a manifest; fails the test when it can not.
+/// Binds the only listener of a manifest; fails the test when it cannot.
 func bind(_ manifest: Manifest, owner: NodeOwner = NodeOwner()) throws -> Int32 {
   let result = bindListener(0, of: manifest, owner: owner)
   guard case .bound(let fd) = result else {

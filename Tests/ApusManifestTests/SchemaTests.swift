@@ -149,7 +149,7 @@ private let schemaFile = root.appending(
     }
   }
 
-  @Test func `Bad values are refused, but for what a schema can not say`() throws {
+  @Test func `Bad values are refused, but for what a schema cannot say`() throws {
     let beyond = [
       "has no meaning", "expected a calendar", "is too short", "only one of", "unknown service",
       "only a template", "expected processors", "0.0005", "cpuAffinity", "106751992d",

@@ -307,7 +307,7 @@ private final class Logs {
   }
 
   @Test(
-    "a file that can not be written is told once; the ring has the lines, and it is tried again")
+    "a file that cannot be written is told once; the ring has the lines, and it is tried again")
   func failingFile() throws {
     let logs = try Logs([Logs.Rule(file: "sub/f")])
     logs.say("1\n")

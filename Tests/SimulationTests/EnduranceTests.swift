@@ -35,7 +35,7 @@ import Testing
     [
       ("exits with 1", Script.ending(after: 1_000, code: 1)),
       ("dumps core", Script.ending(after: 1_000, signal: 11, core: true)),
-      ("can not be executed", Script.failing(.execute, .noEntry)),
+      ("cannot be executed", Script.failing(.execute, .noEntry)),
       ("exits with 0", ends),
     ].map { name, script in
       Loop(

@@ -277,7 +277,7 @@ import Testing
     #expect(sim.starts(2) == 0)
   }
 
-  @Test("SHU-11: a client that waits for a process that can not die is answered before the end")
+  @Test("SHU-11: a client that waits for a process that cannot die is answered before the end")
   func waitingForTheUnkillable() throws {
     let sim = simulate { $0.service("disk") }
     sim.always(

@@ -83,7 +83,7 @@ import Testing
     #expect(sim.world.listeners[0].bindAttempts.count == 1)
   }
 
-  @Test("SPA-11: a control group that can not be made refuses the start, and is tried again")
+  @Test("SPA-11: a control group that cannot be made refuses the start, and is tried again")
   func groupFails() throws {
     let sim = simulate {
       $0.service("limited")

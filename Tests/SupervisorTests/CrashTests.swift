@@ -66,7 +66,7 @@ import Testing
   @Test("reexec into another build keeps the same")
   func otherBuild() throws {
     try survives(isolated: false, ownProgram: true) { board, pid in
-      // Into place in one step, as an upgrade has to: a running program can not be written.
+      // Into place in one step, as an upgrade has to: a running program cannot be written.
       try FileManager.default.copyItem(atPath: Board.crashing, toPath: board.path("new"))
       #expect(rename(board.path("new"), board.path("apus")) == 0)
       #expect(board.command(["reexec"]).code == 0)

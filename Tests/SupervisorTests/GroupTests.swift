@@ -95,7 +95,7 @@ struct GroupTests {
     #expect(place.groups == [])
   }
 
-  @Test("a limit that can not be kept refuses the service, unless it may do without")
+  @Test("a limit that cannot be kept refuses the service, unless it may do without")
   func refused() throws {
     // Nothing is enabled for groups in the place, whatever the machine has.
     let place = try GroupPlace()

@@ -136,7 +136,7 @@ import Testing
     let everything = status(try board.report("all"), "CapBnd")
     #expect(status(try board.report("all"), "CapEff") == everything)
     #expect(status(try board.report("all"), "NoNewPrivs") == "0")
-    // The directory is root's: the report of `none` can not be written, so look at the process.
+    // The directory is root's: the report of `none` cannot be written, so look at the process.
     try board.wait(for: "some", "ready")
     let bounded = try #require(status(try board.report("some"), "CapBnd"))
     let value = try #require(UInt64(bounded, radix: 16))

@@ -301,7 +301,7 @@ import Testing
     #expect(try board.state("s") == "ready")
     #expect(try status(board, "NoNewPrivs") == "1")
     #expect(
-      board.log.contains("landlock, which is optional, is not or not wholly in force: ENOSYS"))
+      board.log.contains("landlock, which is optional, is not fully supported by this kernel: ENOSYS"))
     try Denial.expect(#""landlock": {\#(lists)}"#, prefix, "enforce landlock: ENOSYS (38)")
   }
 

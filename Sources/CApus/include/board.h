@@ -30,7 +30,7 @@ int64_t capus_read_file(const char *path, uint8_t *bytes, size_t capacity);
 int32_t capus_write_file(const char *path, const uint8_t *bytes, size_t count);
 
 /* Takes the seed that the last boot left, which counts as entropy when it is a file of mode 0600 of
- * root's, and saves another one at once. Of a file that can not be removed nothing counts. */
+ * root's, and saves another one at once. Of a file that cannot be removed nothing counts. */
 int32_t capus_seed_load(const char *path);
 int32_t capus_seed_save(const char *path);
 /* swapon(2). */
@@ -86,7 +86,7 @@ int32_t capus_watchdog_pet(int32_t *seconds);
 int32_t capus_watchdog_keep(int32_t timeout_ms);
 /* From now on it waits as long as a reboot may take. */
 void capus_watchdog_end(void);
-/* Resets nothing any more, unless the driver can not be stopped. */
+/* Resets nothing any more, unless the driver cannot be stopped. */
 void capus_watchdog_disarm(void);
 
 enum capus_power { CAPUS_REBOOT, CAPUS_POWER_OFF, CAPUS_HALT, CAPUS_KEXEC };

@@ -1,6 +1,6 @@
 """PID-07: the kernel's file systems with their flags and modes, and what `system` asks for.
 
-What can not be had (a setting, a module, a mount) is said on the console and stops nothing.
+What cannot be had (a setting, a module, a mount) is said on the console and stops nothing.
 PID 1 is spared when memory runs out, and nobody inherits that. EXH-11: a real-time service that never
 waits does not keep apus from an answer.
 RES-07: the wall clock is set forward and back, under timers of both kinds.
