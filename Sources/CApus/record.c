@@ -16,7 +16,6 @@
 #include "include/loop.h"
 #include "raw.h"
 
-
 struct record *capus_kept;
 int32_t capus_kept_fd = -1;
 
