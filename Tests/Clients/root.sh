@@ -12,6 +12,7 @@ mount -t tmpfs layers "$layers"
 mkdir "$layers/upper" "$layers/work"
 mount -t overlay -o "lowerdir=$tree,upperdir=$layers/upper,workdir=$layers/work" root "$root"
 mount --bind /proc "$root/proc"
+mount --rbind /sys "$root/sys"
 for device in null zero full random urandom; do
   : >"$root/dev/$device"
   mount --bind "/dev/$device" "$root/dev/$device"

@@ -14,13 +14,13 @@ import debian
 # The daemons, and beside them what they say they need that is no library.
 PACKAGES = [
     "base-files", "base-passwd", "coreutils", "dash", "debianutils", "tzdata",
-    "chrony", "cups", "cups-client", "cups-daemon", "cups-server-common", "dbus-bin",
-    "dbus-daemon", "dbus-system-bus-common", "gpg-agent", "gpgconf", "haproxy", "ifupdown",
+    "chrony", "containerd", "cups", "cups-client", "cups-daemon", "cups-server-common", "dbus-bin",
+    "dbus-daemon", "dbus-system-bus-common", "docker.io", "gpg-agent", "gpgconf", "haproxy", "ifupdown",
     "iproute2", "mosquitto", "mosquitto-clients", "mpd", "netbase", "nginx", "nginx-common",
     "node-acorn", "node-busboy", "node-cjs-module-lexer", "node-undici", "node-xtend", "nodejs",
     "ocl-icd-libopencl1", "php8.2-common", "php8.2-fpm", "rpcbind", "samba-libs",
     "libperl5.36", "perl", "perl-base", "perl-modules-5.36", "postgresql-15",
-    "postgresql-client-15", "postgresql-client-common", "postgresql-common",
+    "postgresql-client-15", "postgresql-client-common", "postgresql-common", "runc",
 ]
 # What only optional parts of them load: PostgreSQL's compiler is larger than all the rest.
 UNUSED = ("libllvm14", "libz3-4")
