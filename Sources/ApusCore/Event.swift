@@ -81,7 +81,7 @@ public enum Event: Equatable, Sendable {
   /// the mark that came with it is gone.
   case inspected(listener: UInt16, QueueMark, isFirstGone: Bool)
   /// A network interface or address came or went while a bind had failed for want of one, or what a
-  /// bind has waited for in vain has answered.
+  /// bind has waited for has answered after its time.
   case networkChanged
   /// `bind` succeeded.
   case bound(listener: UInt16)

@@ -56,7 +56,7 @@ extension World {
     control.append(.networkChanged)
   }
 
-  /// The file system answers of a path that a bind has waited for in vain.
+  /// The file system of a path that a bind had to wait for answers.
   public func answerPaths() {
     faults.removeAll { fault in
       if case .bind = fault.place { fault.errno == .timedOut } else { false }
