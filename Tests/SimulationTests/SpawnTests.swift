@@ -204,32 +204,6 @@ import Testing
     #expect(sim.world.listeners[0].isWatched)
   }
 
-  @Test("a connection without a process is held and tried ever more slowly, or let go by a stop")
-  func held() throws {
-    for isStopped in [false, true] {
-      let sim = simulate {
-        $0.service("ssh") {
-          $0.listen()
-          $0.accept()
-        }
-      }
-      sim.world.faults = [Fault(.spawn(0, .clone), .again, .always)]
-      try sim.run(for: .milliseconds(1))
-      sim.world.connect(0, count: 3)
-      try sim.run(for: .seconds(20))
-      let report = try #require(sim.supervisor.report(connection: 0))
-      #expect(report.state == .backoff && report.nextStart != nil && report.pid == 0)
-      // The others wait in the queue of the listener, which rests.
-      #expect(sim.world.count(.held) + sim.world.count(.queued) == 3)
-      #expect(sim.world.messages.filter { $0.kind == .startFailed }.count < 15)
-      if isStopped { sim.world.request(.stop, 0) } else { sim.world.faults = [] }
-      try sim.run(for: .seconds(6))
-      #expect(sim.world.count(.discarded) == (isStopped ? 1 : 0))
-      #expect(isStopped || sim.world.count(.served) == 3)
-      #expect(sim.supervisor.report(connection: 0)?.state != .backoff)
-    }
-  }
-
   @Test("SPA-04: a child that has ended before the spawn call returns is one start and one exit")
   func endsBeforeReport() throws {
     for comesAfter in [false, true] {
