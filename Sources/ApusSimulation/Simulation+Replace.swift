@@ -47,6 +47,16 @@ extension Simulation {
     }
   }
 
+  /// True for a service that is started because another has failed just now.
+  private func isCalled(_ service: ServiceIndex) -> Bool {
+    let manifest = world.manifest
+    return manifest.services.indices.contains { other in
+      supervisor.report(service: other)?.since == world.now
+        && manifest.extras(of: manifest.services[other]).onFailure.indices
+          .contains { manifest.links.at($0).map { Int($0) } == service }
+    }
+  }
+
   /// What the supervisor says of a service must be what the one before has said.
   func compare(_ old: Supervisor, _ former: Int, with service: Int) throws(Violation) {
     let before = old.report(service: former)
@@ -68,7 +78,7 @@ extension Simulation {
     }
     if before?.state == .stopped, after?.state != .stopped { return }
     // What fails in the first steps has it started anew, and it may have failed once more.
-    if before?.state == .failed, after?.since == world.now { return }
+    if after?.since == world.now, before?.state == .failed || isCalled(service) { return }
     // Everything is looked at once more, which says anew why these are as they are.
     let isSaidAnew = world.manifest.services[service].accepts || after?.state == .stopping
     if isSaidAnew, let reason = before?.reason {
