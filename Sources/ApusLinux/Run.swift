@@ -38,7 +38,8 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
     loaded.diagnostics[index].write(into: &line)
     finishNow(&line)
   }
-  guard loaded.mainFileUsable else { return 1 }
+  // A program that cannot be started is no service that an operator could mend.
+  guard loaded.mainFileUsable, options.program.isEmpty || !loaded.hasErrors else { return 1 }
   let kernelOptions = KernelOptions(role: .foreground, controlPath: options.controlPath)
   do throws(Errno) {
     let end = try supervise(

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "apart.h"
+#include "include/closer.h"
 #include "include/loop.h"
 
 enum {
@@ -146,7 +147,7 @@ static int32_t send_out(struct errand *errand) {
       raw2(SYS_kill, runner->pid, SIGKILL);
     if (result != -ETIMEDOUT && (result == -EPIPE || runner->kind != errand->kind)) {
       if (runner->kind == ERRAND_BIND && result >= 0)
-        raw1(SYS_close, result);
+        capus_put_away(result);
       runner = NULL;
     }
   }

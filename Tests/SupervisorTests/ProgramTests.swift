@@ -47,6 +47,11 @@ import Testing
     let missing = try run(["--", "no-such-program"])
     #expect(missing.code == 127)
     #expect(missing.errors.contains("main: exec /usr/bin/no-such-program: No such file"))
+    let large = (0..<20).map { ("V\($0)", String(repeating: "x", count: 4000)) }
+    let crowded = try run(
+      ["--", "/bin/true"], environment: Dictionary(uniqueKeysWithValues: large))
+    #expect(crowded.code == 1)
+    #expect(crowded.errors.contains("the environment is larger than 65536 bytes"))
     #expect(try run(["--"]).code == 2)
     #expect(try run(["--wrong"]).code == 2)
   }
