@@ -36,14 +36,10 @@ public struct ByteWriter: Sendable {
     bytes.append(value)
   }
 
-  /// Appends a literal, which must have no NUL in it.
-  @inline(__always)
-  public mutating func text(_ literal: StaticString) { unsafe text(literal.utf8Start) }
-
-  /// Appends a literal's bytes up to the NUL behind them (`StaticString.utf8Start`).
-  @inline(never) @usableFromInline
-  mutating func text(_ start: UnsafePointer<UInt8>) {
-    var next = unsafe start
+  /// Appends a literal.
+  @inline(never)
+  public mutating func text(_ literal: Literal) {
+    var next = unsafe literal.start
     while unsafe next.pointee != 0 {
       unsafe byte(next.pointee)
       unsafe next += 1

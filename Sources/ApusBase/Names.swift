@@ -1,6 +1,7 @@
 /// The names of errno numbers 1 and up, as x86 and ARM share them (asm-generic/errno.h); a number
 /// without a name is a dash. One literal instead of a table of pointers keeps it small.
-private let errnoNames: StaticString = """
+private var errnoNames: Literal {
+  """
   EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES \
   EFAULT ENOTBLK EBUSY EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY \
   ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK EPIPE EDOM ERANGE EDEADLK ENAMETOOLONG ENOLCK \
@@ -16,13 +17,16 @@ private let errnoNames: StaticString = """
   EMEDIUMTYPE ECANCELED ENOKEY EKEYEXPIRED EKEYREVOKED EKEYREJECTED EOWNERDEAD \
   ENOTRECOVERABLE ERFKILL EHWPOISON
   """
+}
 
 /// The names of signals 1 to 31, as x86 and ARM share them (signal(7)).
-private let signalNames: StaticString = """
+private var signalNames: Literal {
+  """
   SIGHUP SIGINT SIGQUIT SIGILL SIGTRAP SIGABRT SIGBUS SIGFPE SIGKILL SIGUSR1 SIGSEGV SIGUSR2 \
   SIGPIPE SIGALRM SIGTERM SIGSTKFLT SIGCHLD SIGCONT SIGSTOP SIGTSTP SIGTTIN SIGTTOU SIGURG \
   SIGXCPU SIGXFSZ SIGVTALRM SIGPROF SIGWINCH SIGIO SIGPWR SIGSYS
   """
+}
 
 extension ByteWriter {
   /// Appends an error as messages spell it: `EADDRINUSE (98)`.
@@ -48,11 +52,13 @@ extension ByteWriter {
   }
 
   /// Appends the word of that number, counted from 1; false when there is none.
-  private mutating func name(_ wanted: Int32, of words: StaticString) -> Bool {
+  private mutating func name(_ wanted: Int32, of words: Literal) -> Bool {
     var number: Int32 = 1
     var isNamed = false
-    for index in 0..<words.utf8CodeUnitCount where number <= wanted {
-      let letter = unsafe words.utf8Start[index]
+    var next = unsafe words.start
+    while number <= wanted, unsafe next.pointee != 0 {
+      let letter = unsafe next.pointee
+      unsafe next += 1
       if letter == UInt8(ascii: " ") {
         number += 1
       } else if number == wanted, letter != UInt8(ascii: "-") {

@@ -164,7 +164,7 @@ enum ApplyCommand {
   }
 
   @inline(never)
-  private static func tell(_ name: Bytes, _ change: StaticString, context: inout Context) {
+  private static func tell(_ name: Bytes, _ change: Literal, context: inout Context) {
     context.output.writer.safe(name)
     context.output.writer.text(": ")
     context.output.writer.text(change)

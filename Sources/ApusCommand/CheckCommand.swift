@@ -166,7 +166,7 @@ enum CheckCommand {
     context.output.endLine()
   }
 
-  private static func count(_ number: Int, _ noun: StaticString, context: inout Context) {
+  private static func count(_ number: Int, _ noun: Literal, context: inout Context) {
     context.output.writer.decimal(Int64(number))
     context.output.writer.byte(UInt8(ascii: " "))
     context.output.writer.text(noun)

@@ -56,11 +56,8 @@ package struct Context: ~Copyable {
   }
 
   /// A variable of the environment; an empty one counts as not set.
-  @inline(never) package static func variable(_ name: StaticString) -> Bytes? {
-    guard
-      let value = unsafe capus_environment(
-        UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self))
-    else { return nil }
+  @inline(never) package static func variable(_ name: Literal) -> Bytes? {
+    guard let value = unsafe capus_environment(name.cString) else { return nil }
     let bytes = unsafe Bytes(string: value)
     return bytes.isEmpty ? nil : bytes
   }
@@ -69,7 +66,7 @@ package struct Context: ~Copyable {
   var runtimeControl: Bytes? { runtimeDirectory.map { ControlPath.session(in: $0) } }
 
   /// Starts a line on standard error: `apus: SUBJECT TEXT`.
-  @inline(never) mutating func begin(_ text: StaticString, after subject: Bytes = Rows()) {
+  @inline(never) mutating func begin(_ text: Literal, after subject: Bytes = Rows()) {
     output.flush()
     error.writer.text("apus: ")
     error.writer.safe(subject)
@@ -84,7 +81,7 @@ package struct Context: ~Copyable {
 
   /// Says what is wrong, and with which error, as one line on standard error.
   @inline(never) mutating func failure(
-    _ code: Failure.Code, _ text: StaticString, _ subject: Bytes = Rows(), _ errno: Errno? = nil
+    _ code: Failure.Code, _ text: Literal, _ subject: Bytes = Rows(), _ errno: Errno? = nil
   ) -> Failure {
     begin(text)
     error.writer.safe(subject)

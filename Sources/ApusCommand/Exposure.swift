@@ -7,10 +7,11 @@ internal import ApusManifest
 /// A sum over what it has not given up, each with the weight of what it opens: being root and having
 /// every capability are the most, then any system call, then what it can write and reach.
 struct Exposure {
-  /// The weight of each member of `sandbox`, in the order of `SandboxKeys`. What only lists
-  /// exceptions or files has none.
-  private static let weights: StaticString =
-    "\u{0A}\0\0\u{02}\u{05}\u{08}\u{03}\u{07}\u{06}\u{0E}\0"
+  /// The weight of each member of `sandbox`, in the order of `SandboxKeys`, as letters: `@` is 0, `A`
+  /// is 1. What only lists exceptions or files has none.
+  private static var weights: Literal {
+    "J@@BEHCGFN@"
+  }
 
   private(set) var sum: UInt64 = 0
   private var most: UInt64 = 0
@@ -20,14 +21,14 @@ struct Exposure {
   init(of service: Service, in manifest: Manifest, isRoot: Bool, gainsPrivileges: Bool) {
     let rights = manifest.credentials(of: service)
     let sandbox = manifest.sandbox(of: service)
-    let members = Exposure.weights.utf8CodeUnitCount
+    let members = SandboxKeys.count
     add(isRoot ? 20 : 0, members)
     let isStandard = rights.capabilityForm == .standard
     add(isStandard ? isRoot ? 20 : 0 : rights.capabilities.count > 0 ? 10 : 0, members + 1)
     add(gainsPrivileges ? 5 : 0, members + 2)
     for member in 0..<members
     where !sandbox.contains(SandboxKeys(rawValue: 1 << UInt16(member))) {
-      add(UInt64(unsafe Exposure.weights.utf8Start[member]), member)
+      add(UInt64(unsafe Exposure.weights.start[member] & 0x1F), member)
     }
   }
 
@@ -41,7 +42,7 @@ struct Exposure {
 
   /// Writes the key that would take most of it away, nothing when nothing is left.
   @inline(never) func improvement(into writer: inout ByteWriter) {
-    switch key - Exposure.weights.utf8CodeUnitCount {
+    switch key - SandboxKeys.count {
     case _ where most == 0: break
     case 0: writer.text("user")
     case 1: writer.text("capabilities")

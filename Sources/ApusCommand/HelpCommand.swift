@@ -28,7 +28,7 @@ enum HelpCommand {
     for verb in Verb.allCases {
       context.output.writer.text("  ")
       context.output.writer.text(verb.word)
-      context.output.writer.spaces(14 - verb.word.utf8CodeUnitCount)
+      context.output.writer.spaces(14 - verb.word.count)
       context.output.writer.text(verb.summary)
       context.output.endLine()
     }

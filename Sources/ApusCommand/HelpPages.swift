@@ -1,7 +1,9 @@
+package import ApusBase
+
 /// What `apus help` knows of each command.
 extension Verb {
   /// One line for the overview.
-  package var summary: StaticString {
+  package var summary: Literal {
     switch self {
     case .run: "supervise the services of a manifest, in the foreground"
     case .check: "look for mistakes in a manifest"
@@ -29,7 +31,7 @@ extension Verb {
   }
 
   /// What follows the word.
-  var synopsis: StaticString {
+  var synopsis: Literal {
     switch self {
     case .run: " [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]"
     case .check: " [--json] [--security] [--root DIR] [FILE...]"
@@ -48,7 +50,7 @@ extension Verb {
   }
 
   /// The page.
-  package var manual: StaticString {
+  package var manual: Literal {
     switch self {
     case .run:
       """

@@ -117,17 +117,17 @@ struct ImageCheck {
 
   // MARK: How
 
-  private mutating func user(_ user: Principal, _ key: StaticString) {
+  private mutating func user(_ user: Principal, _ key: Literal) {
     guard case .name(let name) = user, users.user(named: bytes(name)) == nil else { return }
     report(.error, key, "no such user in the image: ", bytes(name))
   }
 
-  private mutating func group(_ group: Principal, _ key: StaticString) {
+  private mutating func group(_ group: Principal, _ key: Literal) {
     guard case .name(let name) = group, users.group(named: bytes(name)) == nil else { return }
     report(.error, key, "no such group in the image: ", bytes(name))
   }
 
-  private mutating func file(_ path: Bytes, _ key: StaticString, _ severity: Severity) {
+  private mutating func file(_ path: Bytes, _ key: Literal, _ severity: Severity) {
     do throws(Errno) {
       _ = try files.find(path)
     } catch {
@@ -136,7 +136,7 @@ struct ImageCheck {
   }
 
   /// Looks at the program of a command, and at what it needs to run.
-  private mutating func program(_ command: TableRange, _ key: StaticString, root: Bytes) {
+  private mutating func program(_ command: TableRange, _ key: Literal, root: Bytes) {
     guard command.count > 0 else { return }
     let path = text(Int(command.start))
     let files = root.isEmpty ? files : ImageFiles(self.files.root.joined(root))
@@ -167,7 +167,7 @@ struct ImageCheck {
     report(.error, key, "too many interpreters of interpreters: ", path)
   }
 
-  private mutating func refuse(_ path: Bytes, _ place: ImageFiles.Place, _ key: StaticString) {
+  private mutating func refuse(_ path: Bytes, _ place: ImageFiles.Place, _ key: Literal) {
     if place.ownership.isFolder {
       report(.error, key, "a folder, not a program: ", path)
     } else {
@@ -176,7 +176,7 @@ struct ImageCheck {
   }
 
   private mutating func missing(
-    _ path: Bytes, of program: Bytes, _ key: StaticString, isInterpreter: Bool, _ errno: Errno
+    _ path: Bytes, of program: Bytes, _ key: Literal, isInterpreter: Bool, _ errno: Errno
   ) {
     guard isInterpreter else { return report(.error, key, "not in the image: ", path, errno) }
     var message = Bytes("the interpreter of ")
@@ -186,7 +186,7 @@ struct ImageCheck {
   }
 
   /// `#!/usr/bin/env NAME` looks for the program where PATH leads.
-  private mutating func environment(_ argument: Bytes, _ key: StaticString, _ files: ImageFiles) {
+  private mutating func environment(_ argument: Bytes, _ key: Literal, _ files: ImageFiles) {
     var name: Bytes = Rows()
     for byte in argument {
       if byte != 0x20 && byte != 0x09 {
@@ -200,7 +200,7 @@ struct ImageCheck {
     guard !name.isEmpty, name.first != UInt8(ascii: "-"), !name.has(UInt8(ascii: "=")),
       !name.has(UInt8(ascii: "/"))
     else { return }
-    let folders: [StaticString] = [
+    let folders: [Literal] = [
       "/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/",
     ]
     for folder in folders {
@@ -213,7 +213,7 @@ struct ImageCheck {
 
   /// True for what is only there on the running board.
   private func isLater(_ path: Bytes) -> Bool {
-    let places: [StaticString] = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"]
+    let places: [Literal] = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/run", "/var/tmp"]
     for place in places where path.isBelow(Bytes(place)) { return true }
     for mount in loaded.manifest.system.mounts where path.isBelow(bytes(mount.target)) {
       return true
@@ -238,14 +238,14 @@ struct ImageCheck {
   private func text(_ index: Int) -> Bytes { bytes(loaded.manifest.texts.at(index) ?? .none) }
 
   private mutating func report(
-    _ severity: Severity, _ key: StaticString, _ words: StaticString, _ object: Bytes,
+    _ severity: Severity, _ key: Literal, _ words: Literal, _ object: Bytes,
     _ errno: Errno = .noEntry
   ) {
     report(severity, key, Bytes(words), object, errno)
   }
 
   private mutating func report(
-    _ severity: Severity, _ key: StaticString, _ words: Bytes, _ object: Bytes,
+    _ severity: Severity, _ key: Literal, _ words: Bytes, _ object: Bytes,
     _ errno: Errno = .noEntry
   ) {
     var path = ByteWriter.room(256)

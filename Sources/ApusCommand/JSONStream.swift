@@ -12,7 +12,7 @@ struct JSONStream {
   init() {}
 
   /// Opens an object, the value of a key where one is given.
-  @inline(never) mutating func beginObject(_ key: StaticString? = nil) {
+  @inline(never) mutating func beginObject(_ key: Literal? = nil) {
     if let key { json.key(key) }
     json.beginObject()
   }
@@ -21,7 +21,7 @@ struct JSONStream {
   @inline(never) mutating func endObject() { json.endObject() }
 
   /// Opens the array of a key.
-  @inline(never) mutating func beginArray(_ key: StaticString) {
+  @inline(never) mutating func beginArray(_ key: Literal) {
     json.key(key)
     json.beginArray()
   }
@@ -33,44 +33,44 @@ struct JSONStream {
   @inline(never) mutating func element(_ text: Bytes) { json.string(text) }
 
   /// Writes a member that is a string.
-  @inline(never) mutating func member(_ key: StaticString, _ text: Bytes) {
+  @inline(never) mutating func member(_ key: Literal, _ text: Bytes) {
     json.key(key)
     json.string(text)
   }
 
   /// Writes a member that is a string and empties its writer.
-  @inline(never) mutating func member(_ key: StaticString, _ text: inout ByteWriter) {
+  @inline(never) mutating func member(_ key: Literal, _ text: inout ByteWriter) {
     member(key, text.bytes)
     text.empty()
   }
 
   /// Writes a member that is one of a set of words.
-  @inline(never) mutating func member(_ key: StaticString, word: StaticString) {
+  @inline(never) mutating func member(_ key: Literal, word: Literal) {
     json.key(key)
     json.string(word)
   }
 
   /// Writes a member that is a number, or null.
-  @inline(never) mutating func member(_ key: StaticString, _ number: Int64?) {
+  @inline(never) mutating func member(_ key: Literal, _ number: Int64?) {
     json.key(key)
     if let number { json.integer(number) } else { json.null() }
   }
 
   /// Writes a member that is a number without a sign, or null.
-  @inline(never) mutating func member(_ key: StaticString, unsigned number: UInt64?) {
+  @inline(never) mutating func member(_ key: Literal, unsigned number: UInt64?) {
     json.key(key)
     if let number { json.unsigned(number) } else { json.null() }
   }
 
   /// Writes a member that is true or false.
-  @inline(never) mutating func member(_ key: StaticString, _ value: Bool) {
+  @inline(never) mutating func member(_ key: Literal, _ value: Bool) {
     json.key(key)
     json.bool(value)
   }
 
   /// Writes a member that is a moment, as CLOCK_REALTIME microseconds, or null.
   @inline(never) mutating func member(
-    _ key: StaticString, _ moment: Instant?, _ context: borrowing Context
+    _ key: Literal, _ moment: Instant?, _ context: borrowing Context
   ) {
     var wall: Int64?
     if let moment { wall = context.wall(moment) }

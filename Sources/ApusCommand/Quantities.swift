@@ -51,7 +51,7 @@ extension ByteWriter {
   /// Appends a size in binary units, one decimal below ten: `1.2M`, `640K`.
   @inline(never) package mutating func size(_ bytes: UInt64) {
     var shift: UInt64 = 0
-    var unit: StaticString = ""
+    var unit: Literal = ""
     if bytes >= 1 << 30 {
       shift = 30
       unit = "G"
@@ -70,13 +70,13 @@ extension ByteWriter {
     text(unit)
   }
 
-  @inline(never) private mutating func part(_ value: UInt64, _ unit: StaticString) {
+  @inline(never) private mutating func part(_ value: UInt64, _ unit: Literal) {
     decimal(value)
     text(unit)
   }
 
   private mutating func parts(
-    _ large: UInt64, _ largeUnit: StaticString, _ small: UInt64, _ smallUnit: StaticString
+    _ large: UInt64, _ largeUnit: Literal, _ small: UInt64, _ smallUnit: Literal
   ) {
     part(large, largeUnit)
     if small > 0 {
@@ -100,7 +100,7 @@ extension ByteWriter {
     decimal(milliseconds % 10)
   }
 
-  @inline(never) private mutating func pair(_ value: Int64, _ separator: StaticString) {
+  @inline(never) private mutating func pair(_ value: Int64, _ separator: Literal) {
     text(separator)
     decimal(value / 10)
     decimal(value % 10)

@@ -42,7 +42,7 @@ extension SecurityReport {
     let rights = manifest.credentials(of: service)
     let sandbox = manifest.sandbox(of: service)
     guard isRoot(rights.user, manifest), !sandbox.isEmpty else { return }
-    let dangerous: [StaticString] = [
+    let dangerous: [Literal] = [
       "sys_admin", "sys_ptrace", "sys_module", "dac_read_search", "sys_rawio",
     ]
     var held: Bytes = Rows()
@@ -102,7 +102,7 @@ extension SecurityReport {
   }
 
   /// Who can change a folder on the way decides what is there.
-  private func parents(of path: Bytes, _ what: StaticString, _ findings: inout Rows<Bytes>) {
+  private func parents(of path: Bytes, _ what: Literal, _ findings: inout Rows<Bytes>) {
     for end in path.indices where path[end] == UInt8(ascii: "/") {
       let folder = path.part(0, max(end, 1))
       guard let place = try? image.find(folder) else { return }
@@ -161,7 +161,7 @@ extension SecurityReport {
 
   /// True for a name with one of the words that secrets have.
   private static func isSecret(_ name: Bytes) -> Bool {
-    let words: [StaticString] = [
+    let words: [Literal] = [
       "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "APIKEY", "API_KEY", "API-KEY",
       "PRIVATE_KEY", "CREDENTIAL",
     ]

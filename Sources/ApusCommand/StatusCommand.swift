@@ -84,7 +84,7 @@ enum StatusCommand {
 
   @inline(never)
   private static func count(
-    _ number: Int, _ one: StaticString, _ more: StaticString, _ isFirst: inout Bool,
+    _ number: Int, _ one: Literal, _ more: Literal, _ isFirst: inout Bool,
     _ output: inout Output
   ) {
     if number == 0 { return }
@@ -211,9 +211,9 @@ enum StatusCommand {
 
   /// Ends the line before and starts one.
   @inline(never)
-  private static func label(_ label: StaticString, _ output: inout Output) {
+  private static func label(_ label: Literal, _ output: inout Output) {
     output.endLine()
-    output.writer.spaces(12 - label.utf8CodeUnitCount)
+    output.writer.spaces(12 - label.count)
     output.writer.text(label)
     output.writer.text(": ")
   }

@@ -8,10 +8,10 @@ package enum Tint: UInt8, Sendable {
   case bad
 
   /// The SGR sequence that switches colours off.
-  static var end: StaticString { "\u{1b}[0m" }
+  static var end: Literal { "\u{1b}[0m" }
 
   /// The SGR sequence (ECMA-48) that switches it on.
-  var sequence: StaticString {
+  var sequence: Literal {
     switch self {
     case .plain: ""
     case .good: "\u{1b}[32m"
@@ -28,7 +28,7 @@ package enum Tint: UInt8, Sendable {
 /// on in lines of its own below, and a first cell that leaves the others no room gets one as well.
 package struct Table {
   private struct Column {
-    var header: StaticString
+    var header: Literal
     var isNumber: Bool
     var width = 0
   }
@@ -51,7 +51,7 @@ package struct Table {
   package init() {}
 
   /// Adds a column.
-  @inline(never) package mutating func column(_ header: StaticString, isNumber: Bool = false) {
+  @inline(never) package mutating func column(_ header: Literal, isNumber: Bool = false) {
     columns.append(Column(header: header, isNumber: isNumber))
   }
 
@@ -74,7 +74,7 @@ package struct Table {
   }
 
   /// Adds a cell with a word.
-  @inline(never) mutating func word(_ word: StaticString) {
+  @inline(never) mutating func word(_ word: Literal) {
     cell.text(word)
     next()
   }
@@ -115,7 +115,7 @@ package struct Table {
     if before > limit, let first = columns.first {
       // Long names get lines of their own.
       before -= first.width
-      columns[0].width = first.header.utf8CodeUnitCount
+      columns[0].width = first.header.count
       before += columns[0].width
     }
     let room = max(0, limit - before)
@@ -144,7 +144,7 @@ package struct Table {
         output.writer.spaces(Table.indentation)
         output.writer.text(columns[last].header)
         output.writer.text(": ")
-        let indent = Table.indentation + columns[last].header.utf8CodeUnitCount + 2
+        let indent = Table.indentation + columns[last].header.count + 2
         fold(text, limit - indent, indent: indent, &output)
       } else if Table.width(text) > room {
         fold(text, room, indent: before, &output)
@@ -163,7 +163,7 @@ package struct Table {
       for cell in stride(from: index, to: cells.count, by: columns.count) {
         width = max(width, Table.width(cells[cell]))
       }
-      columns[index].width = width == 0 ? 0 : max(width, columns[index].header.utf8CodeUnitCount)
+      columns[index].width = width == 0 ? 0 : max(width, columns[index].header.count)
       if width > 0 { last = index }
     }
     return last
@@ -218,7 +218,7 @@ package struct Table {
 
 extension ByteWriter {
   /// Appends a word in a colour.
-  @inline(never) mutating func tinted(_ word: StaticString, _ tint: Tint) {
+  @inline(never) mutating func tinted(_ word: Literal, _ tint: Tint) {
     text(tint.sequence)
     text(word)
     if tint != .plain { text(Tint.end) }

@@ -1,4 +1,4 @@
-internal import ApusBase
+package import ApusBase
 internal import ApusWire
 
 /// The options of the commands.
@@ -52,7 +52,7 @@ package enum Verb: UInt8, CaseIterable, Sendable {
   case version
 
   /// The word on the command line.
-  package var word: StaticString {
+  package var word: Literal {
     switch self {
     case .run: "run"
     case .check: "check"

@@ -190,7 +190,7 @@ extension Driver where K: ~Copyable {
           listener: UInt16(truncatingIfNeeded: refused.index))
       }, status: { writer in writer.bytes(status.bytes) },
       missing: { writer in
-        var separator: StaticString = ""
+        var separator: Literal = ""
         for link in manifest.missing where link.service == number || link.service == .max {
           writer.text(separator)
           writer.text(link.name, of: manifest)

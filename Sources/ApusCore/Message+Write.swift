@@ -102,7 +102,7 @@ extension Message {
 
 extension PowerAction {
   /// The word of the command.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .reboot: "reboot"
     case .poweroff: "poweroff"

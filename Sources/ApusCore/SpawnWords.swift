@@ -62,7 +62,7 @@ extension Manifest {
 
 extension HelperRole {
   /// The key that the command stands in.
-  var word: StaticString {
+  var word: Literal {
     switch self {
     case .none: "exec"
     case .pre, .preDone: "pre"
@@ -140,7 +140,7 @@ extension Reason {
   }
 
   private func write(
-    _ word: StaticString, _ object: Text, of manifest: Manifest, into writer: inout ByteWriter
+    _ word: Literal, _ object: Text, of manifest: Manifest, into writer: inout ByteWriter
   ) {
     writer.text(word)
     writer.byte(UInt8(ascii: " "))

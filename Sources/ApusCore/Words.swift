@@ -4,7 +4,7 @@ internal import ApusWire
 
 extension SpawnStepKind {
   /// The step as messages name it.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .resolveUser: "look up the user"
     case .resolveCapabilities: "have the capability"
@@ -55,7 +55,7 @@ extension SpawnStepKind {
 
 extension BindStep {
   /// The step as messages name it.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .resolve: "resolve the owner of"
     case .directory: "make the directory of"
@@ -251,7 +251,7 @@ extension Reason {
 
 extension Errno {
   /// strerror(3)'s words for the errors a start usually meets, as shells have taught them.
-  var phrase: StaticString? {
+  var phrase: Literal? {
     switch self {
     case .noEntry: "No such file or directory"
     case .accessDenied: "Permission denied"

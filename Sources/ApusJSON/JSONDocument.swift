@@ -97,13 +97,13 @@ public struct JSONDocument: Sendable {
   @inline(never) public func key(of value: JSONNode) -> JSONNode { JSONNode(value.position - 1) }
 
   /// Whether a string's decoded bytes equal a literal, without allocating; false for other kinds.
-  @inline(never) public func equals(_ node: JSONNode, _ literal: StaticString) -> Bool {
-    guard literal.hasPointerRepresentation, kind(node) == .string else { return false }
+  @inline(never) public func equals(_ node: JSONNode, _ literal: Literal) -> Bool {
+    guard kind(node) == .string else { return false }
     var reader = JSONStringReader(tape[node.position], in: bytes)
-    let start = unsafe literal.utf8Start
-    for index in 0..<literal.utf8CodeUnitCount {
-      let expected = unsafe start[index]
-      guard reader.next() == expected else { return false }
+    var expected = unsafe literal.start
+    while unsafe expected.pointee != 0 {
+      guard unsafe reader.next() == expected.pointee else { return false }
+      unsafe expected += 1
     }
     return reader.next() == nil
   }

@@ -94,7 +94,7 @@ public struct JSONError: Error, Equatable, Sendable {
   }
 
   /// The message without place or numbers, lower case, one line.
-  public var message: StaticString {
+  public var message: Literal {
     switch code {
     case .tooLarge: "file is larger than the limit"
     case .tooDeep: "nested deeper than the limit"

@@ -8,15 +8,16 @@ extension JSONParser {
   }
 
   /// Reads `true`, `false` or `null`; the error names the first byte of the word.
-  mutating func literal(_ word: StaticString) throws(JSONError) {
-    let start = unsafe word.utf8Start
-    for index in 0..<word.utf8CodeUnitCount {
-      let expected = unsafe start[index]
-      guard byte(at: position + index) == expected else {
-        throw JSONError(.invalidLiteral, at: position)
+  mutating func literal(_ word: Literal) throws(JSONError) {
+    let start = position
+    var expected = unsafe word.start
+    while unsafe expected.pointee != 0 {
+      guard unsafe byte(at: position) == expected.pointee else {
+        throw JSONError(.invalidLiteral, at: start)
       }
+      position += 1
+      unsafe expected += 1
     }
-    position += word.utf8CodeUnitCount
   }
 
   /// Reads `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`.

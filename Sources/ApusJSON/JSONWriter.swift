@@ -39,7 +39,7 @@ public struct JSONWriter: Sendable {
 
   /// Writes a key from a literal.
   @inline(never)
-  public mutating func key(_ name: StaticString) {
+  public mutating func key(_ name: Literal) {
     string(name)
     colon()
   }
@@ -82,12 +82,13 @@ public struct JSONWriter: Sendable {
 
   /// Writes a literal as a string.
   @inline(never)
-  public mutating func string(_ value: StaticString) {
+  public mutating func string(_ value: Literal) {
     separate()
     output.byte(UInt8(ascii: "\""))
-    if value.hasPointerRepresentation {
-      let start = unsafe value.utf8Start
-      for index in 0..<value.utf8CodeUnitCount { unsafe escaped(start[index]) }
+    var next = unsafe value.start
+    while unsafe next.pointee != 0 {
+      unsafe escaped(next.pointee)
+      unsafe next += 1
     }
     output.byte(UInt8(ascii: "\""))
   }
@@ -154,7 +155,7 @@ public struct JSONWriter: Sendable {
 
   /// Writes a literal as it stands; one copy serves all, for size.
   @inline(never)
-  private mutating func raw(_ literal: StaticString) { output.text(literal) }
+  private mutating func raw(_ literal: Literal) { output.text(literal) }
 
   /// Writes one byte of a string, escaped where RFC 8259 section 7 asks for it.
   private mutating func escaped(_ byte: UInt8) {

@@ -71,9 +71,9 @@ extension LinuxKernel {
 
   /// A number of a service's group, nil without one; see `capus_cgroup_number`.
   @inline(never)
-  private func number(_ service: UInt16, _ file: StaticString, _ key: StaticString) -> UInt64? {
+  private func number(_ service: UInt16, _ file: Literal, _ key: Literal) -> UInt64? {
     guard let service = manifest.services.at(Int(service)) else { return nil }
-    let number = unsafe capus_cgroup_number(pointer(service.name), file.cPath, key.cPath)
+    let number = unsafe capus_cgroup_number(pointer(service.name), file.cString, key.cString)
     return number < 0 ? nil : UInt64(number)
   }
 

@@ -226,7 +226,7 @@ extension LinuxKernel {
 
   /// Tells somebody who gets no place why.
   @inline(never)
-  private mutating func turnAway(_ fd: Int32, _ code: AnswerCode, _ text: StaticString) {
+  private mutating func turnAway(_ fd: Int32, _ code: AnswerCode, _ text: Literal) {
     scratch.answerFrame(code, service: { _ in }, text: { writer in writer.text(text) })
     _ = unsafe scratch.bytes.withUnsafeBufferPointer { bytes in
       unsafe capus_send(fd, bytes.baseAddress, bytes.count)

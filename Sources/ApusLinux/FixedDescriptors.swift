@@ -9,21 +9,21 @@ struct FixedDescriptors {
   var console: Int32 = -1
   var kernelLog: Int32 = -1
 
-  private static var nullPath: StaticString { "/dev/null" }
-  private static var logPath: StaticString { "/dev/kmsg" }
+  private static var nullPath: Literal { "/dev/null" }
+  private static var logPath: Literal { "/dev/kmsg" }
 
   /// Opens what the role needs. Nothing of it is fatal: a stream that is not there is /dev/null's.
   init(console text: Text, of manifest: Manifest, role: KernelRole) {
-    null = unsafe capus_open(FixedDescriptors.nullPath.cPath, 1)
+    null = unsafe capus_open(FixedDescriptors.nullPath.cString, 1)
     var usesConsole = role == .initProcess
     var usesKernelLog = role == .initProcess
     for streams in manifest.streams {
       usesConsole = usesConsole || streams.uses(.console)
       usesKernelLog = usesKernelLog || streams.uses(.kmsg)
     }
-    if usesKernelLog { kernelLog = unsafe capus_open_terminal(FixedDescriptors.logPath.cPath) }
+    if usesKernelLog { kernelLog = unsafe capus_open_terminal(FixedDescriptors.logPath.cString) }
     if usesConsole {
-      let path = text.isEmpty ? bytes("/dev/console").terminated : manifest.terminated(text)
+      let path = text.isEmpty ? Bytes("/dev/console").terminated : manifest.terminated(text)
       console = unsafe path.withCPath { unsafe capus_open($0, 1) }
     }
   }

@@ -81,8 +81,8 @@ extension LinuxKernel {
   mutating func watchPressure() {
     let system = manifest.system
     if system.pressureStall == .never || options.role == .guest { return }
-    let path: StaticString = "/proc/pressure/memory"
-    let fd = unsafe capus_open(path.cPath, 1)
+    let path: Literal = "/proc/pressure/memory"
+    let fd = unsafe capus_open(path.cString, 1)
     scratch.reset()
     scratch.text("some ")
     scratch.decimal(system.pressureStall.microseconds)

@@ -31,7 +31,7 @@ struct LogOutput {
   }
 
   /// Writes `prefix: ERRNO (n)`, for what goes wrong outside the supervisor.
-  mutating func write(_ severity: ApusCore.Severity, _ prefix: StaticString, _ errno: Errno) {
+  mutating func write(_ severity: ApusCore.Severity, _ prefix: Literal, _ errno: Errno) {
     text.empty()
     text.text(prefix)
     text.text(": ")
@@ -41,8 +41,8 @@ struct LogOutput {
 
   /// Writes `what: object: ERRNO (n)`, and what to do about it.
   mutating func write(
-    _ severity: ApusCore.Severity, _ what: StaticString, of object: Bytes, _ errno: Errno,
-    _ advice: StaticString
+    _ severity: ApusCore.Severity, _ what: Literal, of object: Bytes, _ errno: Errno,
+    _ advice: Literal
   ) {
     text.empty()
     text.text(what)
@@ -56,7 +56,7 @@ struct LogOutput {
 
   /// Writes `service: what: object: ERRNO (n)`.
   mutating func write(
-    _ severity: ApusCore.Severity, _ service: Bytes, _ what: StaticString,
+    _ severity: ApusCore.Severity, _ service: Bytes, _ what: Literal,
     _ object: UnsafePointer<CChar>?, _ errno: Errno
   ) {
     text.empty()
@@ -77,7 +77,7 @@ struct LogOutput {
   /// Writes a sentence, and the number it ends with.
   @inline(never)
   mutating func say(
-    _ sentence: StaticString, _ number: UInt64? = nil,
+    _ sentence: Literal, _ number: UInt64? = nil,
     _ severity: ApusCore.Severity = .warning
   ) {
     text.reset()

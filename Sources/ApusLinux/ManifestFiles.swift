@@ -56,7 +56,7 @@ private func readManifest(
     if program.isEmpty {
       addFromDisk(path, to: &loader)
     } else {
-      add(bytes("command line"), program, nil, to: &loader)
+      add(Bytes("command line"), program, nil, to: &loader)
     }
   }
   var loaded = loader.finish()
@@ -106,8 +106,8 @@ private func addFromDisk(_ path: Bytes, to loader: inout ManifestLoader) {
 /// The users and groups of this machine.
 public func loadUsers() -> UserDatabase {
   UserDatabase(
-    passwd: (try? contents(of: bytes("/etc/passwd"))) ?? Rows(),
-    group: (try? contents(of: bytes("/etc/group"))) ?? Rows())
+    passwd: (try? contents(of: Bytes("/etc/passwd"))) ?? Rows(),
+    group: (try? contents(of: Bytes("/etc/group"))) ?? Rows())
 }
 
 /// `PATH/x.d/` for `PATH/x.json`, else the path with `.d/` behind it.
@@ -116,14 +116,6 @@ private func dropInFolder(of path: Bytes) -> Bytes {
   if folder.count > 5, folder.ends(with: ".json") { folder.removeLast(5) }
   folder.append(".d/")
   return folder
-}
-
-/// The bytes of a literal.
-@inline(never)
-func bytes(_ literal: StaticString) -> Bytes {
-  var result: Bytes = Rows()
-  result.append(literal)
-  return result
 }
 
 /// Adds a file that only root can change; another one is said, and as a drop-in of PID 1 refused.

@@ -75,7 +75,7 @@ struct ModuleLoader {
 
   /// Reads the index once.
   init() {
-    folder = bytes("/lib/modules/")
+    folder = Bytes("/lib/modules/")
     var release = Bytes(repeating: 0, count: 64)
     let count = unsafe release.withUnsafeMutableBufferPointer {
       unsafe capus_kernel_release($0.baseAddress, $0.count)
@@ -105,7 +105,7 @@ struct ModuleLoader {
 
   /// True when the kernel has it: /sys/module lists what is loaded and most of what is built in.
   private func isPresent(_ name: Bytes) -> Bool {
-    var path = bytes("/sys/module/")
+    var path = Bytes("/sys/module/")
     for letter in name {
       path.push(letter == UInt8(ascii: "-") ? UInt8(ascii: "_") : letter)
     }

@@ -36,7 +36,7 @@ public struct MountOptions: Equatable, Sendable {
 
   /// Sets or clears the MS_* bits of a word; false when it has none.
   private mutating func take(_ word: Bytes) -> Bool {
-    let words: [(StaticString, UInt32, Bool)] = [
+    let words: [(Literal, UInt32, Bool)] = [
       ("ro", 1, true), ("rw", 1, false), ("nosuid", 2, true), ("suid", 2, false),
       ("nodev", 4, true), ("dev", 4, false), ("noexec", 8, true), ("exec", 8, false),
       ("sync", 16, true), ("async", 16, false), ("remount", 32, true), ("dirsync", 128, true),
@@ -57,10 +57,10 @@ public struct MountOptions: Equatable, Sendable {
 
 /// A file system the kernel offers, and where programs expect it.
 private struct InterfaceMount {
-  let target: StaticString
-  let type: StaticString
+  let target: Literal
+  let type: Literal
   let flags: UInt32
-  let options: StaticString
+  let options: Literal
   let mode: UInt32
 }
 
@@ -69,18 +69,19 @@ private struct InterfaceMount {
 /// Returns false when it is not there afterwards; that is said, and the boot goes on.
 @discardableResult
 private func mountInterface(_ mount: InterfaceMount) -> Bool {
-  if unsafe capus_is_mount_point(mount.target.cPath) == 1 { return true }
-  let made = unsafe capus_make_path(mount.target.cPath, mount.mode)
+  if unsafe capus_is_mount_point(mount.target.cString) == 1 { return true }
+  let made = unsafe capus_make_path(mount.target.cString, mount.mode)
   if made < 0, made != 0 - Errno.exists.code {
     complain("make", mount.target, Errno(0 &- made))
     return false
   }
   var answer = unsafe capus_mount(
-    mount.type.cPath, mount.target.cPath, mount.type.cPath, mount.flags, mount.options.cPath)
-  if answer == 0 - Errno.invalid.code, mount.options.utf8CodeUnitCount > 0 {
+    mount.type.cString, mount.target.cString, mount.type.cString, mount.flags, mount.options.cString
+  )
+  if answer == 0 - Errno.invalid.code, mount.options.count > 0 {
     // An older kernel does not know an option; the file system matters more.
     answer = unsafe capus_mount(
-      mount.type.cPath, mount.target.cPath, mount.type.cPath, mount.flags, nil)
+      mount.type.cString, mount.target.cString, mount.type.cString, mount.flags, nil)
   }
   if answer == -16 { return true }  // EBUSY: the very same is mounted there
   if answer < 0 { complain("mount", mount.target, Errno(0 &- answer)) }
@@ -118,8 +119,8 @@ private func linkDescriptors() {
   for (target, path) in [
     ("/proc/self/fd", "/dev/fd"), ("/proc/self/fd/0", "/dev/stdin"),
     ("/proc/self/fd/1", "/dev/stdout"), ("/proc/self/fd/2", "/dev/stderr"),
-  ] as [(StaticString, StaticString)] {
-    _ = unsafe capus_make_link(target.cPath, path.cPath)
+  ] as [(Literal, Literal)] {
+    _ = unsafe capus_make_link(target.cString, path.cString)
   }
 }
 

@@ -28,8 +28,8 @@ extension LinuxKernel {
     _ = unsafe capus_nodes_watch(&nodes.inotify, path, isFolder ? 1 : 0)
     guard isNew, nodes.inotify >= 0 else { return }
     _ = watches.add(nodes.inotify, Watch(.nodes), events: CAPUS_READABLE)
-    let mounts: StaticString = "/proc/self/mountinfo"
-    let fd = unsafe capus_open(mounts.cPath, 0)
+    let mounts: Literal = "/proc/self/mountinfo"
+    let fd = unsafe capus_open(mounts.cString, 0)
     if fd >= 0 { _ = watches.add(fd, Watch(.mounts), events: CAPUS_URGENT) }
   }
 

@@ -50,7 +50,7 @@ public func finishPower(_ action: PowerAction, seed: Bytes = Rows(), code: Int32
 private func attempt(_ deed: capus_attempt, _ path: Bytes, limit: Int32) {
   let answer = tried(deed, path, limit: limit)
   if answer >= 0 { return }
-  let words: StaticString =
+  let words: Literal =
     switch deed {
     case CAPUS_SYNC: "sync"
     case CAPUS_UNMOUNT: "unmount"
@@ -106,7 +106,7 @@ private func unmountAll() {
 @inline(never)
 private func leftMounts(without hung: Rows<Bytes>) -> Rows<Bytes> {
   let text = textFile("/proc/self/mounts", limit: 1 << 20)
-  if text.isEmpty { return Rows(repeating: bytes("/"), count: 1) }
+  if text.isEmpty { return Rows(repeating: Bytes("/"), count: 1) }
   var left: Rows<Bytes> = Rows()
   for point in mountPoints(in: text) where !isInterface(point) {
     var isLeft = true

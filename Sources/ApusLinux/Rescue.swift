@@ -12,7 +12,7 @@ public struct RescuePlan: Sendable {
 
   /// A log-in shell on `/dev/console`.
   public init() {
-    console = bytes("/dev/console").terminated
+    console = Bytes("/dev/console").terminated
   }
 
   /// What a manifest says, and the default for what it does not.
@@ -96,9 +96,9 @@ private struct WordScanner {
   init(text: Bytes) { self.text = text }
 
   /// Goes behind the next such literal; false without one.
-  mutating func skip(to literal: StaticString) -> Bool {
+  mutating func skip(to literal: Literal) -> Bool {
     while place < text.count {
-      let end = place + literal.utf8CodeUnitCount
+      let end = place + literal.count
       if text.part(place, end).equals(literal) {
         place = end
         return true

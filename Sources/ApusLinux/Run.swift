@@ -7,11 +7,11 @@ internal import CApus
 /// What `apus run` is told.
 public struct SupervisorOptions: Sendable {
   /// The main manifest file.
-  public var manifestPath: Bytes = bytes("/etc/apus.json")
+  public var manifestPath: Bytes = Bytes("/etc/apus.json")
   /// The text of a manifest in place of one on the disk; empty for none.
   public var program: Bytes = Rows()
   /// The control socket; empty for none.
-  public var controlPath: Bytes = bytes("/run/apus/control")
+  public var controlPath: Bytes = Bytes("/run/apus/control")
 
   /// The places of a board.
   public init() {}
@@ -86,7 +86,7 @@ protocol HostKernel: Kernel, ~Copyable {
   /// What the last effect asked for.
   var power: PowerAction? { get }
   /// Says on the log what went wrong outside the supervisor.
-  mutating func complain(_ what: StaticString, _ errno: Errno)
+  mutating func complain(_ what: Literal, _ errno: Errno)
   /// Starts the record of what lasts beyond a crash.
   mutating func startRecord(_ start: Instant)
   /// The time line of the boot so far; before anything is taken over.
@@ -161,5 +161,5 @@ func finishNow(_ line: inout ByteWriter) {
 
 extension LinuxKernel: HostKernel {
   /// Says on the log what went wrong outside the supervisor.
-  mutating func complain(_ what: StaticString, _ errno: Errno) { log.write(.error, what, errno) }
+  mutating func complain(_ what: Literal, _ errno: Errno) { log.write(.error, what, errno) }
 }

@@ -198,7 +198,7 @@ struct AccountTable {
   }
 
   @inline(never)
-  private mutating func entry(_ key: StaticString, _ value: Range<Int>) {
+  private mutating func entry(_ key: Literal, _ value: Range<Int>) {
     if value.isEmpty { return }
     text.append(key)
     for index in value { text.push(database.passwd[index]) }

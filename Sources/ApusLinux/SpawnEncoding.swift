@@ -244,7 +244,7 @@ extension LinuxKernel {
     case .directory(let index, let uid, let gid):
       let directory = manifest.directories.at(Int(index)) ?? Directory()
       operation = CAPUS_DIRECTORY
-      unsafe result.base = UnsafeRawPointer(directory.place.path.utf8Start)
+      unsafe result.base = UnsafeRawPointer(directory.place.path.start)
         .assumingMemoryBound(to: CChar.self)
       unsafe result.text = UnsafePointer(pointer(directory.name))
       unsafe result.first = UInt64(uid)
@@ -315,7 +315,7 @@ extension LinuxKernel {
       operation = CAPUS_DIRECTORY_CHANGE
       unsafe result.text =
         path.isEmpty
-        ? UnsafeRawPointer(LinuxKernel.root.utf8Start).assumingMemoryBound(to: CChar.self)
+        ? LinuxKernel.root.cString
         : UnsafePointer(pointer(path))
     case .execute: operation = CAPUS_EXECUTE
     }
@@ -323,7 +323,7 @@ extension LinuxKernel {
     return unsafe result
   }
 
-  private static var root: StaticString { "/" }
+  private static var root: Literal { "/" }
 
   /// The most bytes and entries that all files of `environmentFile` of a service may have.
   static var fileBytes: Int { 16384 }

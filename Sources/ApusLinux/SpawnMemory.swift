@@ -108,9 +108,8 @@ internal import CApus
 
   /// Appends a literal.
   @inline(never)
-  mutating func text(_ literal: StaticString) {
-    guard literal.hasPointerRepresentation else { return }
-    for index in 0..<literal.utf8CodeUnitCount { unsafe byte(literal.utf8Start[index]) }
+  mutating func text(_ literal: Literal) {
+    unsafe string(literal.cString)
   }
 
   /// Appends a string that ends in a NUL, without the NUL.

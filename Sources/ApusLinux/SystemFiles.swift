@@ -14,49 +14,6 @@ extension Rows where Element == UInt8 {
     }
   }
 
-  /// Appends a byte; one copy of the code for growing, which `append` repeats at every call.
-  @inline(never)
-  mutating func push(_ byte: UInt8) { append(byte) }
-
-  /// True when it begins with that literal.
-  @inline(never)
-  func starts(with prefix: StaticString) -> Bool {
-    count >= prefix.utf8CodeUnitCount && matches(prefix, at: 0)
-  }
-
-  /// True when it ends with that literal.
-  @inline(never)
-  func ends(with suffix: StaticString) -> Bool {
-    count >= suffix.utf8CodeUnitCount && matches(suffix, at: count - suffix.utf8CodeUnitCount)
-  }
-
-  /// True when it is that literal.
-  @inline(never)
-  func equals(_ literal: StaticString) -> Bool {
-    count == literal.utf8CodeUnitCount && matches(literal, at: 0)
-  }
-
-  /// True when that literal stands there.
-  private func matches(_ literal: StaticString, at start: Int) -> Bool {
-    for index in 0..<literal.utf8CodeUnitCount
-    where unsafe self[start + index] != literal.utf8Start[index] { return false }
-    return true
-  }
-
-  /// All but the first bytes.
-  @inline(never)
-  func dropping(_ skipped: Int) -> Bytes {
-    var rest: Bytes = Rows()
-    for index in Swift.min(skipped, count)..<count { rest.push(self[index]) }
-    return rest
-  }
-
-  /// Appends a literal.
-  @inline(never)
-  mutating func append(_ literal: StaticString) {
-    for index in 0..<literal.utf8CodeUnitCount { push(unsafe literal.utf8Start[index]) }
-  }
-
   /// Becomes what stands in `text` from `place` to the next `separator`, and moves `place` behind
   /// that; false at the end of the text.
   @inline(never)
@@ -80,19 +37,6 @@ extension Rows where Element == UInt8 {
   }
 }
 
-extension Rows<Bytes> {
-  /// Appends an element; see `push` of bytes.
-  @inline(never)
-  mutating func push(_ element: Bytes) { append(element) }
-}
-
-extension StaticString {
-  /// The literal as a path; literals end in a NUL.
-  var cPath: UnsafePointer<CChar> {
-    unsafe UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
-  }
-}
-
 /// The bytes of a file, at most `limit`.
 @inline(never)
 func readFile(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
@@ -111,8 +55,8 @@ func readFile(_ path: Bytes, limit: Int) throws(Errno) -> Bytes {
 
 /// The bytes of a file with a literal path; none when it cannot be read.
 @inline(never)
-func textFile(_ path: StaticString, limit: Int) -> Bytes {
-  (try? readFile(bytes(path), limit: limit)) ?? Rows()
+func textFile(_ path: Literal, limit: Int) -> Bytes {
+  (try? readFile(Bytes(path), limit: limit)) ?? Rows()
 }
 
 // PID 1's own words on the console, before and after there is a supervisor. They never wait; a line
@@ -137,7 +81,7 @@ func finish(_ line: inout ByteWriter) {
 
 /// Says something.
 @inline(never)
-func say(_ words: StaticString) {
+func say(_ words: Literal) {
   var line = beginLine()
   line.text(words)
   finish(&line)
@@ -154,7 +98,7 @@ func say(_ diagnostic: Diagnostic) {
 /// Says that something failed: `cannot mount /proc: EPERM (1)`.
 @inline(never)
 func complain(
-  _ deed: StaticString, _ subject: Bytes, _ error: Errno, of source: Bytes = Rows()
+  _ deed: Literal, _ subject: Bytes, _ error: Errno, of source: Bytes = Rows()
 ) {
   var line = beginLine()
   line.text("cannot ")
@@ -172,8 +116,8 @@ func complain(
 
 /// Says that something with a literal name failed.
 @inline(never)
-func complain(_ deed: StaticString, _ subject: StaticString, _ error: Errno) {
-  complain(deed, bytes(subject), error)
+func complain(_ deed: Literal, _ subject: Literal, _ error: Errno) {
+  complain(deed, Bytes(subject), error)
 }
 
 extension ByteWriter {

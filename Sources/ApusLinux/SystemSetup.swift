@@ -16,8 +16,8 @@ public struct SystemSetup {
   public init() { entries.reserveCapacity(64) }
 
   /// Does something and notes when and how long.
-  mutating func timed(_ stage: BootStage, _ name: StaticString, _ body: () -> Void) {
-    timed(stage, bytes(name), body)
+  mutating func timed(_ stage: BootStage, _ name: Literal, _ body: () -> Void) {
+    timed(stage, Bytes(name), body)
   }
 
   /// Does something that has no name of its own and notes when and how long.
@@ -40,7 +40,7 @@ public struct SystemSetup {
   /// Descriptors 0, 1 and 2 must be open already (`capus_secure_streams`).
   public mutating func prepare() {
     mountInterfaces(&self)
-    openConsole(bytes("/dev/console"))
+    openConsole(Bytes("/dev/console"))
     // The kernel never takes PID 1 when memory runs out; the programs that act before it do.
     capus_spare_self()
     let answer = capus_take_ctrl_alt_del()
@@ -63,7 +63,7 @@ public struct SystemSetup {
       }
     }
     if !system.coredump.isEmpty {
-      write(manifest.bytes(system.coredump), to: bytes("/proc/sys/kernel/core_pattern"))
+      write(manifest.bytes(system.coredump), to: Bytes("/proc/sys/kernel/core_pattern"))
     }
     protectNames()
     if system.sysctl.count > 0 {
@@ -122,9 +122,9 @@ private func protectNames() {
 }
 
 @inline(never)
-private func protect(_ path: StaticString, _ value: StaticString) {
-  _ = unsafe bytes(value).withUnsafeBufferPointer { value in
-    unsafe bytes(path).terminated.withCPath {
+private func protect(_ path: Literal, _ value: Literal) {
+  _ = unsafe Bytes(value).withUnsafeBufferPointer { value in
+    unsafe Bytes(path).terminated.withCPath {
       unsafe capus_write_file($0, value.baseAddress, value.count)
     }
   }
@@ -159,7 +159,7 @@ private func write(_ value: Bytes, to path: Bytes) {
 /// (`net.ipv4.conf.eth0/1.forwarding`). Nil without a `=`, a key, or with a `..` in it.
 public func settingPath(_ setting: Bytes) -> (path: Bytes, value: Bytes)? {
   let (dot, slash) = (UInt8(ascii: "."), UInt8(ascii: "/"))
-  var path = bytes("/proc/sys/")
+  var path = Bytes("/proc/sys/")
   let prefix = path.count
   var separator: UInt8 = 0
   for index in setting.indices {

@@ -39,7 +39,7 @@ public func runInit(_ arguments: Rows<Bytes>) -> Never {
   if !isResumed { begin(&manifest, &setup) }
   mask(line.masks, in: &manifest)
   declareWatchdog(manifest)
-  var options = KernelOptions(role: .initProcess, controlPath: bytes("/run/apus/control"))
+  var options = KernelOptions(role: .initProcess, controlPath: Bytes("/run/apus/control"))
   let level = manifest.system.logLevel
   options.logLevel =
     line.isDebug ? .debug : Severity(rawValue: level + (level < 2 ? 3 : 4)) ?? .info
@@ -74,8 +74,8 @@ private func pauseSupervision() -> Never {
 /// `plan` becomes the rescue shell that the files say, also where they cannot be used: the first one
 /// that says something counts.
 private func findManifest(_ line: KernelCommandLine, _ plan: inout RescuePlan) -> Manifest? {
-  let main = line.manifest.isEmpty ? bytes("/etc/apus.json") : line.manifest
-  let fallback = bytes("/etc/apus.fallback.json")
+  let main = line.manifest.isEmpty ? Bytes("/etc/apus.json") : line.manifest
+  let fallback = Bytes("/etc/apus.fallback.json")
   for path in [main, fallback] {
     var loaded = loadManifest(main: path)
     for index in loaded.diagnostics.indices { say(loaded.diagnostics[index]) }
@@ -136,7 +136,7 @@ private struct BootCounter {
   }
 
   private func takeFallback(_ manifest: inout Manifest) -> Bool {
-    let fallback = bytes("/etc/apus.fallback.json")
+    let fallback = Bytes("/etc/apus.fallback.json")
     var line = ByteWriter.room(160)
     line.text("apus: ")
     line.decimal(Int64(limit))

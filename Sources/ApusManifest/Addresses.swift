@@ -95,7 +95,7 @@ extension Decoder {
   /// `vsock:cid:port`; an empty cid is any.
   @inline(never) private static func vsock(_ text: Bytes) -> ListenerAddress? {
     let colon = text.place(of: UInt8(ascii: ":"), from: 6)
-    guard Words("vsock:").number(of: text.part(0, 6)) != nil,
+    guard WordList("vsock:").number(of: text.part(0, 6)) != nil,
       let port = Scalar.number(text.part(colon + 1), most: 0xffff_fffe),
       let cid = colon == 6
         ? 0xffff_ffff : Scalar.number(text.part(6, colon), most: 0xffff_ffff)
@@ -105,7 +105,7 @@ extension Decoder {
 
   /// A netlink(7) family, a space, and multicast groups as a bit mask; no groups is 0.
   @inline(never) private static func netlink(_ text: Bytes) -> ListenerAddress? {
-    let families = Words(
+    let families = WordList(
       """
       route usersock firewall sock-diag nflog xfrm selinux iscsi audit fib-lookup connector \
       netfilter ip6-fw dnrtmsg kobject-uevent generic scsitransport ecryptfs rdma crypto

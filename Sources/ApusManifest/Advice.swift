@@ -5,7 +5,7 @@ internal import ApusJSON
 extension Decoder {
   /// Notes a warning about a value, once for all instances of a template.
   @inline(never) mutating func warn(
-    _ node: JSONNode, _ text: StaticString, _ word: Bytes? = nil, _ more: StaticString = ""
+    _ node: JSONNode, _ text: Literal, _ word: Bytes? = nil, _ more: Literal = ""
   ) {
     if !isAdvised { report(.warning, node, text, word, more) }
   }
@@ -43,7 +43,7 @@ extension Decoder {
   }
 
   @inline(never) private mutating func advise(
-    _ slots: Slots, _ key: ServiceKey, _ isUseless: Bool, _ why: StaticString
+    _ slots: Slots, _ key: ServiceKey, _ isUseless: Bool, _ why: Literal
   ) {
     guard isUseless, let site = slots[key] else { return }
     let length = enter(site)
@@ -108,7 +108,7 @@ extension Decoder {
         leave(length)
         break
       } else {
-        if Words("-exec -execdir -ok -okdir").number(of: text) != nil { isFind = true }
+        if WordList("-exec -execdir -ok -okdir").number(of: text) != nil { isFind = true }
         if Decoder.isShellSyntax(text), !isFind || !text.isSemicolon {
           warn(
             arguments[index], "no shell reads this: ", text,
@@ -133,13 +133,13 @@ extension Decoder {
   private static func isShell(_ path: Bytes) -> Bool {
     var start = path.count
     while start > 0, path[start - 1] != UInt8(ascii: "/") { start -= 1 }
-    return Words("sh ash bash dash zsh ksh mksh hush busybox toybox su ssh").number(
+    return WordList("sh ash bash dash zsh ksh mksh hush busybox toybox su ssh").number(
       of: path.part(start)) != nil
   }
 
   /// True for an argument that is an operator of the shell or begins with an expansion.
   private static func isShellSyntax(_ text: Bytes) -> Bool {
-    if Words("| || & && ; < << > >> 2> 1> 2>> 1>> &> &>> 2>&1 1>&2 >&2 >&1 |&").number(of: text)
+    if WordList("| || & && ; < << > >> 2> 1> 2>> 1>> &> &>> 2>&1 1>&2 >&2 >&1 |&").number(of: text)
       != nil
     {
       return true

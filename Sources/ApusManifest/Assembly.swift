@@ -19,7 +19,9 @@ struct Entry: Sendable {
 
 /// From parsed files to services: the keys at the top, defaults, overrides, templates.
 extension Decoder {
-  private static let top = Words("apus system defaults services")
+  private static var top: WordList {
+    WordList("apus system defaults services")
+  }
 
   /// Checks that a file is an object of version 1; false when it cannot be used.
   @inline(never) mutating func checkTop(isMain: Bool) -> Bool {
@@ -97,7 +99,7 @@ extension Decoder {
 
   /// Notes the second definition of something with both places.
   @inline(never) private mutating func twice(
-    _ node: JSONNode, _ text: StaticString, _ other: Site, _ more: StaticString = ""
+    _ node: JSONNode, _ text: Literal, _ other: Site, _ more: Literal = ""
   ) {
     var message: Bytes = Rows()
     message.append(text)

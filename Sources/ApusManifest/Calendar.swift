@@ -88,17 +88,19 @@ struct Calendar {
     return position == text.count
   }
 
-  private static let names = Words(
-    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday utc")
+  private static var names: WordList {
+    WordList(
+      "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday utc")
+  }
 
   /// Puts what a shorthand at the start stands for in its place.
   private mutating func takeShorthand() {
     var end = 0
     while end < text.count, text[end] > 0x20 { end += 1 }
-    let shorthands = Words(
+    let shorthands = WordList(
       "minutely hourly daily weekly monthly quarterly semiannually yearly annually")
     guard let number = shorthands.number(of: text.part(0, end)) else { return }
-    let meanings = Words("*:* *:0 *-* mon *-1 1,4,7,10-1 1,7-1 1-1 1-1")
+    let meanings = WordList("*:* *:0 *-* mon *-1 1,4,7,10-1 1,7-1 1-1 1-1")
     var meaning = meanings.word(number)
     meaning.append(contentsOf: text.part(end))
     text = meaning

@@ -54,7 +54,7 @@ public struct CapabilityText: Equatable, Sendable {
       name.add(byte == UInt8(ascii: "_") ? byte : byte | 0x20)
       position += 1
     }
-    guard Words("cap_").number(of: name.part(0, 4)) != nil else { return nil }
+    guard WordList("cap_").number(of: name.part(0, 4)) != nil else { return nil }
     return KernelNames.capabilities.number(of: name.part(4))
   }
 

@@ -29,7 +29,7 @@ extension Decoder {
   /// Stands at a key of a service, or at a member of its value; gives the key's name where the key is
   /// one of the defaults.
   @inline(never) private mutating func stand(
-    at service: Int, _ key: StaticString, _ member: StaticString? = nil
+    at service: Int, _ key: Literal, _ member: Literal? = nil
   ) -> JSONNode? {
     guard let site = serviceSites.at(service) else { return nil }
     open(site.file)

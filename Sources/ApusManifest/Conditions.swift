@@ -5,12 +5,15 @@ public import ApusBase
 /// A condition is told by its place in the words, and of a list by its place there, which stands above
 /// the lower four bits.
 enum ConditionKind {
-  static let words: StaticString =
+  static var words: Literal {
     """
     exists missing kernelArg architecture directoryNotEmpty fileNotEmpty executable container \
     capability
     """
-  static let rules: StaticString = "qqTHqqqbN"
+  }
+  static var rules: Literal {
+    "qqTHqqqbN"
+  }
   static let count = 9
   /// The most entries of a list: each is a step of the plan of a start.
   static let entries = 8
@@ -46,6 +49,6 @@ extension Manifest {
 
   /// Writes the name of a condition's kind, allocating nothing.
   public static func write(condition number: Int, into writer: inout ByteWriter) {
-    Words(ConditionKind.words).write(number & 15, into: &writer)
+    WordList(ConditionKind.words).write(number & 15, into: &writer)
   }
 }

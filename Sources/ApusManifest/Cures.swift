@@ -5,7 +5,7 @@ internal import ApusJSON
 extension Decoder {
   /// Notes a value of the wrong kind, and what to write instead where that is clear.
   @inline(never) mutating func wrongKind(
-    _ node: JSONNode, _ expected: StaticString, cure: Bytes? = nil
+    _ node: JSONNode, _ expected: Literal, cure: Bytes? = nil
   ) {
     if reports.count(unlessShown: .error) { return }
     var message: Bytes = Rows()
@@ -21,7 +21,7 @@ extension Decoder {
   }
 
   /// A scalar's text between quotes, with more behind it; nil for others and for long ones.
-  @inline(never) func quoted(_ node: JSONNode, _ unit: StaticString = "") -> Bytes? {
+  @inline(never) func quoted(_ node: JSONNode, _ unit: Literal = "") -> Bytes? {
     switch document.kind(node) {
     case .number, .true, .false: break
     case .object, .array, .string, .null: return nil
@@ -80,7 +80,7 @@ extension Decoder {
   }
 
   /// A string or number as an object of it: `{"signal": "SIGTERM"}`.
-  @inline(never) func membered(_ node: JSONNode, _ member: StaticString) -> Bytes? {
+  @inline(never) func membered(_ node: JSONNode, _ member: Literal) -> Bytes? {
     guard let text = quoted(node) ?? listed(node, splits: false).map({ $0.part(1, $0.count - 1) })
     else { return nil }
     var cure: Bytes = Rows()
@@ -110,11 +110,11 @@ extension Decoder {
     } else {
       document.string(node, into: &text)
     }
-    guard let number = Words("true yes on 1 false no off 0").number(of: text) else { return nil }
-    return Words("true false").word(number / 4)
+    guard let number = WordList("true yes on 1 false no off 0").number(of: text) else { return nil }
+    return WordList("true false").word(number / 4)
   }
 
-  static func name(_ kind: JSONKind) -> StaticString {
+  static func name(_ kind: JSONKind) -> Literal {
     switch kind {
     case .object: "an object"
     case .array: "an array"
@@ -132,7 +132,7 @@ enum Spelling {
   static func duration(_ text: Bytes) -> Bytes? {
     guard let (number, unit) = split(text) else { return nil }
     if unit.isEmpty { return number.followed(by: "s") }
-    let units = Words(
+    let units = WordList(
       """
       s sec secs second seconds m min mins minute minutes h hr hrs hour hours d day days dy dys \
       ms msec msecs millisecond milliseconds
@@ -145,7 +145,7 @@ enum Spelling {
   /// `16MB`, `16 MiB`, `16m`: the same of a size.
   static func size(_ text: Bytes) -> Bytes? {
     guard let (number, unit) = split(text) else { return nil }
-    let units = Words("k kb kib m mb mib g gb gib t tb tib b bytes")
+    let units = WordList("k kb kib m mb mib g gb gib t tb tib b bytes")
     guard let place = units.number(of: unit) else { return nil }
     return place >= 12
       ? number
@@ -184,7 +184,7 @@ enum Spelling {
       for byte in fields[4] {
         if let digit = Scalar.digit(byte) {
           calendar.append(
-            contentsOf: Words("Sun Mon Tue Wed Thu Fri Sat Sun").word(Int(digit)))
+            contentsOf: WordList("Sun Mon Tue Wed Thu Fri Sat Sun").word(Int(digit)))
         } else {
           cron(byte, into: &calendar)
         }
@@ -232,14 +232,14 @@ enum Spelling {
 
 extension Rows where Element == UInt8 {
   /// These bytes and those of a literal.
-  @inline(never) fileprivate func followed(by literal: StaticString) -> Bytes {
+  @inline(never) fileprivate func followed(by literal: Literal) -> Bytes {
     var bytes: Bytes = Rows(own: self)
     bytes.append(literal)
     return bytes
   }
 
   /// A literal between quotes.
-  @inline(never) init(quoting literal: StaticString) {
+  @inline(never) init(quoting literal: Literal) {
     self = Rows(repeating: UInt8(ascii: "\""), count: 1)
     append(literal)
     append("\"")

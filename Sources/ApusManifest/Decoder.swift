@@ -145,7 +145,7 @@ struct Decoder: ~Copyable, Sendable {
 
   /// Starts at the members of an object, or at none after noting that it is no object.
   /// A string would be the `member`.
-  @inline(never) mutating func object(_ node: JSONNode, member: StaticString? = nil) -> Cursor {
+  @inline(never) mutating func object(_ node: JSONNode, member: Literal? = nil) -> Cursor {
     let isWalked =
       expect(.object, node, cure: member.flatMap { membered(node, $0) })
       && !refusesMembers(of: node)
@@ -171,7 +171,7 @@ struct Decoder: ~Copyable, Sendable {
   /// Goes to the next member whose key is a known word, and returns the number of the word.
   ///
   /// Other keys are errors, except `$schema`, `description` and what starts with `x-`.
-  @inline(never) mutating func next(_ cursor: inout Cursor, _ words: Words) -> Int? {
+  @inline(never) mutating func next(_ cursor: inout Cursor, _ words: WordList) -> Int? {
     while next(&cursor) {
       if let number = words.number(of: cursor.name) { return number }
       if !Decoder.isIgnored(cursor.name), !reports.count(unlessShown: .error) {
@@ -223,7 +223,7 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// The value of one member, without any check.
-  @inline(never) func member(_ node: JSONNode, _ name: StaticString) -> JSONNode? {
+  @inline(never) func member(_ node: JSONNode, _ name: Literal) -> JSONNode? {
     guard document.kind(node) == .object else { return nil }
     var key = document.first(node)
     while let current = key, let value = document.next(current) {
@@ -270,6 +270,6 @@ struct Decoder: ~Copyable, Sendable {
 
   @inline(never) private static func isIgnored(_ name: Bytes) -> Bool {
     if name.count > 1, name[0] == UInt8(ascii: "x"), name[1] == UInt8(ascii: "-") { return true }
-    return Words("$schema description").number(of: name) != nil
+    return WordList("$schema description").number(of: name) != nil
   }
 }

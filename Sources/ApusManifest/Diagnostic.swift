@@ -8,7 +8,7 @@ public enum Severity: UInt8, Sendable {
   case warning
 
   /// The word in messages and JSON.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .error: "error"
     case .warning: "warning"
@@ -117,12 +117,6 @@ struct Reports: Sendable {
 }
 
 extension Rows where Element == UInt8 {
-  /// Appends a literal.
-  @inline(never) mutating func append(_ literal: StaticString) {
-    guard literal.hasPointerRepresentation else { return }
-    for index in 0..<literal.utf8CodeUnitCount { unsafe add(literal.utf8Start[index]) }
-  }
-
   /// Appends a word of the manifest so that it stays on one line: at most 64 bytes, controls as `?`.
   @inline(never) mutating func append(printable word: Bytes) {
     var start = count

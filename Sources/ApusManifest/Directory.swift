@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// The places below which `directories` makes its entries.
 public enum DirectoryPlace: UInt8, Sendable {
   case runtime
@@ -7,7 +9,7 @@ public enum DirectoryPlace: UInt8, Sendable {
   case config
 
   /// Where it is.
-  public var path: StaticString {
+  public var path: Literal {
     switch self {
     case .runtime: "/run"
     case .state: "/var/lib"
@@ -18,7 +20,7 @@ public enum DirectoryPlace: UInt8, Sendable {
   }
 
   /// The variable that names the directories of the place to the service (systemd.exec(5)).
-  public var variable: StaticString {
+  public var variable: Literal {
     switch self {
     case .runtime: "RUNTIME_DIRECTORY"
     case .state: "STATE_DIRECTORY"

@@ -7,11 +7,11 @@ extension Decoder {
   @inline(never) mutating func directories(_ node: JSONNode) {
     let start = tables.directories.count
     var cursor = object(node)
-    while let key = next(&cursor, Words("runtime state cache log config")) {
+    while let key = next(&cursor, WordList("runtime state cache log config")) {
       var directory = Directory()
       directory.place = DirectoryPlace(rawValue: UInt8(truncatingIfNeeded: key)) ?? .runtime
       if document.kind(cursor.value) == .object {
-        wrongKind(cursor.value, "an array", cure: Decoder.array(of: Words("{...}").word(0)))
+        wrongKind(cursor.value, "an array", cure: Decoder.array(of: WordList("{...}").word(0)))
         continue
       }
       var elements = array(cursor.value)
@@ -33,7 +33,7 @@ extension Decoder {
       let failures = reports.errors
       var hasName = false
       var members = object(node)
-      while let key = next(&members, Words("name mode user group")) {
+      while let key = next(&members, WordList("name mode user group")) {
         switch key {
         case 0:
           hasName = true

@@ -39,7 +39,7 @@ public struct FileOwnership: Equatable, Sendable {
   }
 
   /// What stands at the path, in a word.
-  var kind: StaticString {
+  var kind: Literal {
     switch mode >> 12 {
     case 0o01: "a FIFO"
     case 0o02: "a character device"

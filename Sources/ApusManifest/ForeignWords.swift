@@ -4,7 +4,7 @@ internal import ApusBase
 enum ForeignWords {
   /// Pairs: the word in lower case without `_` and `-`, and the manifest's. A word may stand more than
   /// once; what the place knows of them is meant.
-  private static let pairs: StaticString =
+  private static var pairs: Literal {
     """
     command exec cmd exec execstart exec program exec args exec argv exec entrypoint exec run exec \
     binary exec arguments exec execstartpre pre prestart pre execstartpost started \
@@ -51,15 +51,16 @@ enum ForeignWords {
     fork forking background forking dbus notify idle simple task oneshot amd64 x86_64 x64 x86_64 \
     arm64 aarch64 armv8 aarch64 armv7l arm armv7 arm armv6l arm armhf arm
     """
+  }
 
   /// The word of `words` that a foreign one stands for.
-  @inline(never) static func meaning(of word: Bytes, in words: Words) -> Bytes? {
+  @inline(never) static func meaning(of word: Bytes, in words: WordList) -> Bytes? {
     guard word.count <= 32 else { return nil }
     var plain: Bytes = Rows()
     for byte in word where byte != UInt8(ascii: "_") && byte != UInt8(ascii: "-") {
       plain.add(byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte)
     }
-    let pairs = Words(ForeignWords.pairs)
+    let pairs = WordList(ForeignWords.pairs)
     var from = 0
     while let place = pairs.number(of: plain, from: from) {
       let meaning = pairs.word(place | 1)
@@ -70,5 +71,5 @@ enum ForeignWords {
   }
 
   /// True for a word that says the other way round what `after` says.
-  static func isBefore(_ word: Bytes) -> Bool { Words("before Before").number(of: word) != nil }
+  static func isBefore(_ word: Bytes) -> Bool { WordList("before Before").number(of: word) != nil }
 }

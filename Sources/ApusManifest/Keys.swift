@@ -14,18 +14,20 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   case stdin, stdout, stderr, log, tty
   case instances, override, main
 
-  static let names = Words(
-    """
-    exec type remain pidFile start listen accept stdio \
-    maxConnections maxConnectionsPerSource trigger idleStop reclaim \
-    needs wants after ready restart successExit onFailure critical \
-    stop reload pre started post watchdog runtimeMax fdStore timer conditions \
-    user group groups capabilities noNewPrivileges secureBits umask rlimits \
-    nice oomScoreAdjust scheduler ioPriority cpuAffinity cgroup sandbox \
-    environment environmentFile workingDirectory directories \
-    stdin stdout stderr log tty \
-    instances override main
-    """)
+  static var names: WordList {
+    WordList(
+      """
+      exec type remain pidFile start listen accept stdio \
+      maxConnections maxConnectionsPerSource trigger idleStop reclaim \
+      needs wants after ready restart successExit onFailure critical \
+      stop reload pre started post watchdog runtimeMax fdStore timer conditions \
+      user group groups capabilities noNewPrivileges secureBits umask rlimits \
+      nice oomScoreAdjust scheduler ioPriority cpuAffinity cgroup sandbox \
+      environment environmentFile workingDirectory directories \
+      stdin stdout stderr log tty \
+      instances override main
+      """)
+  }
 
   /// The key as manifests spell it.
   public var name: Bytes { ServiceKey.names.word(Int(rawValue)) }
@@ -51,15 +53,17 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
   case congestion, broadcast, passCredentials, passPidfd, packetInfo, timestamps
   case pipeSize, `protocol`, flush
 
-  static let names = Words(
-    """
-    stream datagram seqpacket fifo netlink special \
-    name mode user group directoryMode symlinks removeOnStop \
-    backlog ipv6Only device freeBind transparent reusePort noDelay keepAlive \
-    deferAccept fastOpen sendBuffer receiveBuffer priority mark tos ttl \
-    congestion broadcast passCredentials passPidfd packetInfo timestamps \
-    pipeSize protocol flush
-    """)
+  static var names: WordList {
+    WordList(
+      """
+      stream datagram seqpacket fifo netlink special \
+      name mode user group directoryMode symlinks removeOnStop \
+      backlog ipv6Only device freeBind transparent reusePort noDelay keepAlive \
+      deferAccept fastOpen sendBuffer receiveBuffer priority mark tos ttl \
+      congestion broadcast passCredentials passPidfd packetInfo timestamps \
+      pipeSize protocol flush
+      """)
+  }
 
   /// The key as manifests spell it.
   public var name: Bytes { SocketKey.names.word(Int(rawValue)) }
@@ -74,12 +78,14 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
   case environment, ctrlAltDel, powerFail, shutdownTimeout, randomSeed, coredump, logLevel
   case memoryPressure, controlGroup, minimumUptime, bootAttempts
 
-  static let names = Words(
-    """
-    hostname mounts fstab modules sysctl loopback watchdog console rescue \
-    environment ctrlAltDel powerFail shutdownTimeout randomSeed coredump logLevel \
-    memoryPressure controlGroup minimumUptime bootAttempts
-    """)
+  static var names: WordList {
+    WordList(
+      """
+      hostname mounts fstab modules sysctl loopback watchdog console rescue \
+      environment ctrlAltDel powerFail shutdownTimeout randomSeed coredump logLevel \
+      memoryPressure controlGroup minimumUptime bootAttempts
+      """)
+  }
 
   /// The key as manifests spell it.
   public var name: Bytes { SystemKey.names.word(Int(rawValue)) }

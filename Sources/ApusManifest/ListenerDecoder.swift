@@ -10,7 +10,7 @@ extension Decoder {
       wrongKind(
         node, "an array of sockets",
         cure: document.kind(node) == .object
-          ? Decoder.array(of: Words("{...}").word(0))
+          ? Decoder.array(of: WordList("{...}").word(0))
           : Decoder.array(of: membered(node, "stream")))
       return
     }
@@ -84,7 +84,7 @@ extension Decoder {
       guard document.kind(node) == .object else { return flag(key, node, &listener) }
       listener.flags.insert(.keepAlive)
       var cursor = object(node)
-      while let member = next(&cursor, Words("time interval probes")) {
+      while let member = next(&cursor, WordList("time interval probes")) {
         add(
           SocketOption.keepAliveTime.rawValue + UInt8(truncatingIfNeeded: member),
           member == 2 ? integer(cursor.value, 1, 127) : seconds(cursor.value, least: .seconds(1)))
@@ -113,10 +113,10 @@ extension Decoder {
         ? 15 : key == .fastOpen ? Int64(Int32.max) : key == .mark ? 0xffff_ffff : 255
       add(key.rawValue, integer(node, key == .ttl ? 1 : 0, most))
     case .timestamps:
-      guard let value = word(node, Words("off us ns")), value > 0 else { return }
+      guard let value = word(node, WordList("off us ns")), value > 0 else { return }
       add(value == 1 ? key.rawValue : SocketOption.nanoseconds.rawValue, 1)
     case .protocol:
-      add(key.rawValue, word(node, Words("default mptcp sctp udplite")).map { Int64($0) })
+      add(key.rawValue, word(node, WordList("default mptcp sctp udplite")).map { Int64($0) })
     }
   }
 

@@ -81,7 +81,7 @@ public struct ManifestLoader: ~Copyable, Sendable {
     note(.error, name, SourcePosition(line: 1, column: 1), message, count)
   }
 
-  @inline(never) private mutating func warn(_ name: Bytes, _ message: StaticString) {
+  @inline(never) private mutating func warn(_ name: Bytes, _ message: Literal) {
     var text: Bytes = Rows()
     text.append(message)
     warn(name, text)

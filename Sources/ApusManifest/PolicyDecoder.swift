@@ -3,8 +3,10 @@ internal import ApusJSON
 
 /// How a service ends and starts again, and with which rights it runs.
 extension Decoder {
-  private static let policies = Words(
-    "no on-success on-failure on-abnormal on-watchdog on-abort always")
+  private static var policies: WordList {
+    WordList(
+      "no on-success on-failure on-abnormal on-watchdog on-abort always")
+  }
 
   /// `restart`: a policy's name or an object.
   @inline(never) mutating func restart(_ node: JSONNode) {
@@ -14,7 +16,7 @@ extension Decoder {
     case .false: wrongKind(node, "a policy", cure: Bytes(quoting: "no"))
     case .string: policy(node)
     case .object, .array, .number, .null:
-      let words = Words(
+      let words = WordList(
         "policy delay factor maxDelay jitter resetAfter limit onLimit neverOn alwaysOn")
       var limit: JSONNode?
       var cursor = object(node)
@@ -32,7 +34,7 @@ extension Decoder {
           limit = node
           if let rate = rate(node) { draft.restart.limit = rate }
         case 7:
-          if let number = word(node, Words("stop reboot poweroff rescue")),
+          if let number = word(node, WordList("stop reboot poweroff rescue")),
             let action = LimitAction(rawValue: number)
           {
             draft.restart.onLimit = action
@@ -45,7 +47,7 @@ extension Decoder {
         draft.restart.maxDelay = draft.restart.delay
       }
       if let limit {
-        let length = enter(Words("limit").word(0))
+        let length = enter(WordList("limit").word(0))
         adviseLimit(limit)
         leave(length)
       }
@@ -67,7 +69,7 @@ extension Decoder {
   @inline(never) mutating func stop(_ node: JSONNode) {
     draft.stop = Stop()
     var cursor = object(node, member: "signal")
-    while let key = next(&cursor, Words("signal exec timeout kill")) {
+    while let key = next(&cursor, WordList("signal exec timeout kill")) {
       let node = cursor.value
       switch key {
       case 0: if let signal = signal(node) { draft.stop.signal = signal }
@@ -75,7 +77,7 @@ extension Decoder {
         draft.stop.exec = command(node)
       case 2: if let timeout = duration(node, never: false) { draft.stop.timeout = timeout }
       default:
-        if let number = word(node, Words("all mixed main")),
+        if let number = word(node, WordList("all mixed main")),
           let scope = StopScope(rawValue: number)
         {
           draft.stop.scope = scope
@@ -144,7 +146,9 @@ extension Decoder {
     while start < bytes.count {
       let end = bytes.place(of: UInt8(ascii: ","), from: start)
       var from = start
-      while from < end, Words("! ^ %").number(of: bytes.part(from, from + 1)) != nil { from += 1 }
+      while from < end, WordList("! ^ %").number(of: bytes.part(from, from + 1)) != nil {
+        from += 1
+      }
       guard let number = capability(bytes.part(from, end), node) else { return }
       let name = KernelNames.capabilities.word(number)
       isPlain = isPlain && from == start
@@ -175,7 +179,7 @@ extension Decoder {
   @inline(never) mutating func capability(_ name: Bytes, _ node: JSONNode) -> Int? {
     if let number = KernelNames.capability(name) { return number }
     if reports.count(unlessShown: .error) { return nil }
-    let hasPrefix = name.count > 4 && Words("cap_ CAP_").number(of: name.part(0, 4)) != nil
+    let hasPrefix = name.count > 4 && WordList("cap_ CAP_").number(of: name.part(0, 4)) != nil
     let stem = name.part(hasPrefix ? 4 : 0)
     error(node, "unknown capability ", name, hint: KernelNames.capabilities.nearest(to: stem))
     return nil
@@ -216,14 +220,14 @@ extension Decoder {
   }
 
   @inline(never) private static func limit(_ text: Bytes) -> UInt64? {
-    Words("infinity").number(of: text) != nil ? .max : Scalar.size(text)
+    WordList("infinity").number(of: text) != nil ? .max : Scalar.size(text)
   }
 
   /// Where a standard stream goes.
   @inline(never) mutating func stream(_ node: JSONNode, isInput: Bool) -> StreamTarget? {
     guard let bytes = string(node) else { return nil }
     let colon = bytes.place(of: UInt8(ascii: ":"))
-    if colon < bytes.count, let kind = Words("file append").number(of: bytes.part(0, colon)),
+    if colon < bytes.count, let kind = WordList("file append").number(of: bytes.part(0, colon)),
       !isInput || kind == 0
     {
       let rest = bytes.part(colon + 1)
@@ -232,8 +236,8 @@ extension Decoder {
     }
     let words =
       isInput
-      ? Words("null console inherit socket file:PATH")
-      : Words("null console inherit socket log kmsg file:PATH append:PATH")
+      ? WordList("null console inherit socket file:PATH")
+      : WordList("null console inherit socket log kmsg file:PATH append:PATH")
     switch words.number(of: bytes) {
     case 0: return .null
     case 1: return .console

@@ -60,17 +60,17 @@ extension Decoder {
   ///
   /// Returns the members that were given, as bits.
   private mutating func record(
-    _ node: JSONNode, _ words: StaticString, _ rules: StaticString, _ record: inout Record,
-    member: StaticString? = nil
+    _ node: JSONNode, _ words: Literal, _ rules: Literal, _ record: inout Record,
+    member: Literal? = nil
   ) -> UInt32 {
     var given: UInt32 = 0
     // Nested records come to stand behind this one.
     let start = tables.values.count
-    for _ in 0..<rules.utf8CodeUnitCount { tables.values.append(Record.absent) }
+    for _ in 0..<rules.count { tables.values.append(Record.absent) }
     var cursor = object(node, member: member)
-    while let key = next(&cursor, Words(words)) {
+    while let key = next(&cursor, WordList(words)) {
       given |= 1 << UInt32(key)
-      if let value = value(cursor.value, unsafe rules.utf8Start[key]) {
+      if let value = value(cursor.value, unsafe rules.start[key]) {
         tables.values[start + key] = value
       }
     }
@@ -112,7 +112,8 @@ extension Decoder {
       guard let bytes = string(node) else { return nil }
       return calendar(bytes, node)
     case UInt8(ascii: "F"): return filter(node)
-    case UInt8(ascii: "H"): return word(node, Words("x86_64 aarch64 arm riscv64")).map { Int64($0) }
+    case UInt8(ascii: "H"):
+      return word(node, WordList("x86_64 aarch64 arm riscv64")).map { Int64($0) }
     case UInt8(ascii: "L"):
       var nested = Record.none
       _ = record(node, "read write execute optional", "PPPb", &nested)
@@ -195,7 +196,7 @@ extension Decoder {
       if document.kind(element) == .object {
         var exec: JSONNode?
         var members = object(element)
-        while let key = next(&members, Words("exec mayFail timeout")) {
+        while let key = next(&members, WordList("exec mayFail timeout")) {
           switch key {
           case 0:
             exec = members.value
@@ -224,7 +225,7 @@ extension Decoder {
     return Record.pack(list)
   }
 
-  private mutating func exactlyOne(_ node: JSONNode, _ given: UInt32, _ what: StaticString) {
+  private mutating func exactlyOne(_ node: JSONNode, _ given: UInt32, _ what: Literal) {
     if given & (given &- 1) != 0 || given == 0, document.kind(node) == .object {
       error(node, "expected exactly one of ", nil, what)
     }
@@ -241,9 +242,9 @@ extension Decoder {
     var policy: UInt8?
     var priority: Int64?
     var cursor = object(node)
-    while let key = next(&cursor, Words("policy priority")) {
+    while let key = next(&cursor, WordList("policy priority")) {
       if key == 0 {
-        policy = word(cursor.value, Words("other batch idle fifo rr"))
+        policy = word(cursor.value, WordList("other batch idle fifo rr"))
       } else {
         priority = integer(cursor.value, 1, 99)
       }
@@ -285,21 +286,20 @@ extension Decoder {
 
   /// `"default"`, or a list of system call names and @groups.
   private mutating func filter(_ node: JSONNode) -> Int64? {
-    if document.kind(node) == .string { return word(node, Words("default")).map { _ in -1 } }
+    if document.kind(node) == .string { return word(node, WordList("default")).map { _ in -1 } }
     let names = list(node, .systemCall)
     // An empty list is a filter, too.
     return Record.pack(names.count == 0 ? TableRange(start: 1, count: 0) : names)
   }
 
   /// A string that follows a rule, kept in the pool.
-  private mutating func kept(_ node: JSONNode, _ rule: TextForm, _ message: StaticString) -> Int64?
-  {
+  private mutating func kept(_ node: JSONNode, _ rule: TextForm, _ message: Literal) -> Int64? {
     guard text(node, rule, message), let bytes = string(node) else { return nil }
     return Record.pack(strings.keep(bytes))
   }
 
   /// A string that follows a rule, else an error with `message`.
-  private mutating func text(_ node: JSONNode, _ rule: TextForm, _ message: StaticString) -> Bool {
+  private mutating func text(_ node: JSONNode, _ rule: TextForm, _ message: Literal) -> Bool {
     guard let bytes = string(node) else { return false }
     let isRight =
       switch rule {
@@ -323,7 +323,7 @@ extension Scalar {
   /// `idle`, or a class and a level from 0 to 7, as ioprio_set(2) has them.
   static func ioPriority(_ text: Bytes) -> UInt16? {
     let colon = text.place(of: UInt8(ascii: ":"))
-    guard let kind = Words("realtime best-effort idle").number(of: text.part(0, colon))
+    guard let kind = WordList("realtime best-effort idle").number(of: text.part(0, colon))
     else { return nil }
     var level: UInt64 = kind == 2 ? 0 : 4
     if colon < text.count {

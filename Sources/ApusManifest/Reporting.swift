@@ -4,18 +4,18 @@ internal import ApusJSON
 /// Diagnostics about values: where they stand and what they say.
 extension Decoder {
   /// Notes an error about a value.
-  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString) {
+  @inline(never) mutating func error(_ node: JSONNode, _ text: Literal) {
     report(.error, node, text)
   }
 
   /// Notes an error about a value: a text and a word of the manifest.
-  @inline(never) mutating func error(_ node: JSONNode, _ text: StaticString, _ word: Bytes) {
+  @inline(never) mutating func error(_ node: JSONNode, _ text: Literal, _ word: Bytes) {
     report(.error, node, text, word)
   }
 
   /// Notes an error about a value: a text, a word of the manifest, more text, and a hint.
   @inline(never) mutating func error(
-    _ node: JSONNode, _ text: StaticString, _ word: Bytes?, _ more: StaticString = "",
+    _ node: JSONNode, _ text: Literal, _ word: Bytes?, _ more: Literal = "",
     hint: Bytes? = nil
   ) {
     report(.error, node, text, word, more, hint: hint)
@@ -23,8 +23,8 @@ extension Decoder {
 
   /// Notes a diagnostic about a value at the current path.
   @inline(never) mutating func report(
-    _ severity: Severity, _ node: JSONNode, _ text: StaticString, _ word: Bytes? = nil,
-    _ more: StaticString = "", hint: Bytes? = nil
+    _ severity: Severity, _ node: JSONNode, _ text: Literal, _ word: Bytes? = nil,
+    _ more: Literal = "", hint: Bytes? = nil
   ) {
     if reports.count(unlessShown: severity) { return }
     var message: Bytes = Rows()

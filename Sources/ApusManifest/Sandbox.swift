@@ -35,14 +35,15 @@ public struct SandboxKeys: OptionSet, Sendable {
   public static let mounts: SandboxKeys = SandboxKeys(rawValue: 0b100_1101_1101)
   /// How many members there are.
   public static let count = 11
-  static let names: StaticString =
+  static var names: Literal {
     """
     readOnly write hide privateTmp privateDevices privateNetwork privatePids protectKernel \
     landlock seccomp root
     """
+  }
 
   /// A member as manifests spell it.
-  public static func name(_ member: Int) -> Bytes { Words(names).word(member) }
+  public static func name(_ member: Int) -> Bytes { WordList(names).word(member) }
 
   /// True when set-user-ID programs gain nothing, unless `noNewPrivileges` says otherwise: without
   /// CAP_SYS_ADMIN the kernel lets nobody else restrict himself (landlock(7), seccomp(2)).

@@ -6,7 +6,7 @@ internal import ApusBase
 enum Scalar {
   /// `250ms`, `5s`, `2min`, `1h`, `1d`, sums like `1min 30s` with units from large to small, `never`.
   static func duration(_ text: Bytes) -> Interval? {
-    if Words("never").number(of: text) != nil { return .never }
+    if WordList("never").number(of: text) != nil { return .never }
     var total: Int64 = 0
     var lastUnit = -1
     var position = 0
@@ -14,7 +14,7 @@ enum Scalar {
       guard let value = number(text, &position) else { return nil }
       let start = position
       position = text.place(of: 0x20, from: position)
-      guard let unit = Words("d h min s ms").number(of: text.part(start, position)),
+      guard let unit = WordList("d h min s ms").number(of: text.part(start, position)),
         unit > lastUnit, value <= Int64.max
       else { return nil }
       let (product, tooLarge) = Int64(value).multipliedReportingOverflow(by: microseconds(unit))
@@ -44,7 +44,7 @@ enum Scalar {
     guard let value = number(text, &position) else { return nil }
     if position == text.count { return value }
     guard position == text.count - 1,
-      let unit = Words("K M G T").number(of: text.part(position))
+      let unit = WordList("K M G T").number(of: text.part(position))
     else { return nil }
     let (size, overflow) = value.multipliedReportingOverflow(by: 1 << UInt64(10 * (unit + 1)))
     return overflow ? nil : size
@@ -119,7 +119,7 @@ enum Scalar {
   }
 
   /// Letters, digits, and the characters of `also`.
-  @inline(never) static func isName(_ text: Bytes, most: Int, also: StaticString) -> Bool {
+  @inline(never) static func isName(_ text: Bytes, most: Int, also: Literal) -> Bool {
     guard !text.isEmpty, text.count <= most else { return false }
     var others: Bytes = Rows()
     others.append(also)

@@ -53,13 +53,13 @@ extension Decoder {
     switch key {
     case .exec: draft.service.exec = command(node)
     case .type:
-      if let number = word(node, Words("simple notify oneshot forking")),
+      if let number = word(node, WordList("simple notify oneshot forking")),
         let type = ServiceType(rawValue: number)
       {
         draft.service.type = type
       }
     case .start:
-      if let number = word(node, Words("boot demand timer manual")),
+      if let number = word(node, WordList("boot demand timer manual")),
         let start = StartMode(rawValue: number)
       {
         draft.service.start = start
@@ -70,7 +70,7 @@ extension Decoder {
     case .reclaim: flag(node, .reclaim)
     case .main: flag(node, .main)
     case .stdio:
-      if let number = word(node, Words("fd socket")) {
+      if let number = word(node, WordList("fd socket")) {
         draft.service.flags.set(.socketStdio, number == 1)
       }
     case .listen: listen(node)
@@ -178,7 +178,7 @@ extension Decoder {
 
   /// Notes that a service's own key makes no sense with its others.
   @inline(never) private mutating func conflict(
-    _ slots: Slots, _ key: ServiceKey, _ isWrong: Bool, _ why: StaticString
+    _ slots: Slots, _ key: ServiceKey, _ isWrong: Bool, _ why: Literal
   ) {
     guard isWrong, let site = slots[key] else { return }
     let length = enter(site)

@@ -66,7 +66,7 @@ extension Decoder {
   }
 
   private mutating func taken(
-    _ text: StaticString, by other: Int, _ more: StaticString = ""
+    _ text: Literal, by other: Int, _ more: Literal = ""
   ) -> Bytes {
     var message: Bytes = Rows()
     message.append(text)

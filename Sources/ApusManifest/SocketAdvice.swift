@@ -20,7 +20,7 @@ private struct SocketTraits: OptionSet {
   static let queue = SocketTraits(rawValue: 1 << 9)
   static let special = SocketTraits(rawValue: 1 << 10)
 
-  static let any: SocketTraits = [.unix, .netlink, .vsock, .inet]
+  static let any = SocketTraits(rawValue: 0b11_1001)
 
   init(rawValue: UInt16) { self.rawValue = rawValue }
 

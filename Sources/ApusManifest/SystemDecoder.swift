@@ -49,7 +49,7 @@ extension Decoder {
     case .minimumUptime:
       if let time = duration(node, never: false) { tables.system.minimumUptime = time }
     case .logLevel:
-      if let level = word(node, Words("error warning info debug")) {
+      if let level = word(node, WordList("error warning info debug")) {
         tables.system.logLevel = level
       }
     case .controlGroup:
@@ -63,7 +63,7 @@ extension Decoder {
   @inline(never) private mutating func bootAttempts(_ node: JSONNode) {
     let failures = reports.errors
     var cursor = object(node)
-    while let key = next(&cursor, Words("limit state good")) {
+    while let key = next(&cursor, WordList("limit state good")) {
       let node = cursor.value
       switch key {
       case 0:
@@ -73,7 +73,7 @@ extension Decoder {
       case 1: if let path = path(node) { tables.system.bootState = path }
       default:
         var good = object(node)
-        while let key = next(&good, Words("after needs exec")) {
+        while let key = next(&good, WordList("after needs exec")) {
           switch key {
           case 0:
             if let time = duration(good.value, never: false) { tables.system.goodAfter = time }
@@ -97,7 +97,7 @@ extension Decoder {
     guard tables.system.goodCommand.count > 0,
       let site = systemSlots[Int(SystemKey.bootAttempts.rawValue)], hasRoom(site)
     else { return }
-    let name = strings.number(of: Words("boot-good").word(0))
+    let name = strings.number(of: WordList("boot-good").word(0))
     tables.system.goodService = UInt16(truncatingIfNeeded: tables.services.count)
     own(name, site)
     draft = .blank(strings.text(name))
@@ -112,7 +112,7 @@ extension Decoder {
     let failures = reports.errors
     var mount = Mount()
     var cursor = object(node)
-    while let key = next(&cursor, Words("source target type options required")) {
+    while let key = next(&cursor, WordList("source target type options required")) {
       let node = cursor.value
       switch key {
       case 0: if let text = text(node) { mount.source = text }
@@ -163,7 +163,7 @@ extension Decoder {
     -> CtrlAltDelAction?
   {
     guard let name = string(node) else { return nil }
-    let words = Words("reboot poweroff ignore")
+    let words = WordList("reboot poweroff ignore")
     switch words.number(of: name) {
     case 0: return .reboot
     case 1: return .poweroff
@@ -182,9 +182,9 @@ extension Decoder {
   }
 
   @inline(never) private mutating func watchdog(_ node: JSONNode) {
-    tables.system.watchdogDevice = strings.keep(Words("/dev/watchdog").word(0))
+    tables.system.watchdogDevice = strings.keep(WordList("/dev/watchdog").word(0))
     var cursor = object(node)
-    while let key = next(&cursor, Words("device timeout rebootTimeout pretimeout")) {
+    while let key = next(&cursor, WordList("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
         if let path = path(cursor.value) { tables.system.watchdogDevice = path }
         continue
@@ -205,7 +205,7 @@ extension Decoder {
   /// `some` is a stall and a window as psi(5) triggers take them: window 500 ms to 10 s.
   @inline(never) private mutating func memoryPressure(_ node: JSONNode) {
     var cursor = object(node)
-    while let key = next(&cursor, Words("some idle")) {
+    while let key = next(&cursor, WordList("some idle")) {
       let node = cursor.value
       if key == 1 {
         if let idle = duration(node) { tables.system.pressureIdle = idle }

@@ -131,7 +131,7 @@ extension Decoder {
   }
 
   /// One of some words; returns its number.
-  @inline(never) mutating func word(_ node: JSONNode, _ words: Words) -> UInt8? {
+  @inline(never) mutating func word(_ node: JSONNode, _ words: WordList) -> UInt8? {
     // Quotes alone would cure nothing else.
     guard expect(.string, node), let bytes = string(node) else { return nil }
     if let number = words.number(of: bytes) { return UInt8(truncatingIfNeeded: number) }
@@ -140,7 +140,7 @@ extension Decoder {
   }
 
   /// Notes a word that is none of some words.
-  mutating func unknown(_ node: JSONNode, _ found: Bytes, _ words: Words) {
+  mutating func unknown(_ node: JSONNode, _ found: Bytes, _ words: WordList) {
     if reports.count(unlessShown: .error) { return }
     unknown(
       node, "unknown word ", found, words,
@@ -149,7 +149,7 @@ extension Decoder {
 
   /// Notes something unknown with what is near it or, of few words, all that there are.
   @inline(never) mutating func unknown(
-    _ node: JSONNode, _ what: StaticString, _ found: Bytes?, _ words: Words, near: Bytes?
+    _ node: JSONNode, _ what: Literal, _ found: Bytes?, _ words: WordList, near: Bytes?
   ) {
     if near != nil || words.count > 16 { return error(node, what, found, hint: near) }
     var message: Bytes = Rows()

@@ -69,7 +69,7 @@ public func describe(_ effect: Effect) -> String {
 }
 
 extension ByteWriter {
-  mutating func pair(_ key: StaticString, _ value: some BinaryInteger) {
+  mutating func pair(_ key: Literal, _ value: some BinaryInteger) {
     byte(UInt8(ascii: " "))
     text(key)
     byte(UInt8(ascii: "="))

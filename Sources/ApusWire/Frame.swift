@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 
 /// What every frame of the control protocol has in common.
 ///
@@ -29,7 +29,7 @@ public enum Frame {
 /// The version of apus.
 public enum ApusVersion {
   /// As `apus version` prints it.
-  public static let text: StaticString = "0.1.0"
+  public static var text: Literal { "0.1.0" }
 }
 
 /// Why a frame was refused.
@@ -48,7 +48,7 @@ public enum FrameError: UInt8, Error, Sendable {
   case value
 
   /// What is wrong, for people.
-  public var message: StaticString {
+  public var message: Literal {
     switch self {
     case .length: "frame of a wrong length"
     case .version: "frame of another protocol version"

@@ -1,3 +1,5 @@
+internal import ApusBase
+
 /// What a service said in one datagram of the sd_notify protocol (sd_notify(3)).
 public struct Notice: Equatable, Sendable {
   /// Assignments that are only there or not.
@@ -39,7 +41,7 @@ public struct Notice: Equatable, Sendable {
   public init() {}
 
   /// The name of an assignment by its number; the first eight numbers are those of the flags.
-  private static func word(_ number: Int) -> StaticString {
+  private static func word(_ number: Int) -> Literal {
     switch number {
     case 0: "READY"
     case 1: "RELOADING"
@@ -102,13 +104,10 @@ public struct Notice: Equatable, Sendable {
   }
 
   private static func equals(
-    _ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ word: StaticString
+    _ bytes: borrowing Span<UInt8>, _ start: Int, _ end: Int, _ word: Literal
   ) -> Bool {
-    guard end - start == word.utf8CodeUnitCount else { return false }
-    for index in 0..<word.utf8CodeUnitCount
-    where unsafe bytes[start + index] != word.utf8Start[index] {
-      return false
-    }
+    guard end - start == word.count else { return false }
+    for index in start..<end where unsafe bytes[index] != word.start[index - start] { return false }
     return true
   }
 }

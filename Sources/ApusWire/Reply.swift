@@ -35,7 +35,7 @@ public enum SocketKind: UInt8, Sendable {
   case special
 
   /// The word.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .stream: "stream"
     case .datagram: "datagram"
@@ -56,7 +56,7 @@ public enum BootStage: UInt8, Sendable {
   case pre
 
   /// The word.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .mount: "mount"
     case .bind: "bind"

@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// The states of a service, the only words used for them anywhere.
 public enum ServiceState: UInt8, Sendable {
   /// Its entry was refused; shown with its diagnostic.
@@ -22,7 +24,7 @@ public enum ServiceState: UInt8, Sendable {
   case failed
 
   /// The word.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .invalid: "invalid"
     case .skipped: "skipped"
@@ -50,7 +52,7 @@ public enum ListenerState: UInt8, Sendable {
   case error
 
   /// The word.
-  public var word: StaticString {
+  public var word: Literal {
     switch self {
     case .listening: "listening"
     case .active: "active"

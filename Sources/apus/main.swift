@@ -59,7 +59,7 @@ func run() -> Int32 {
   let isContainer = capus_is_initial_pid_namespace() == 0
   let isFirst = capus_pid() == 1
   if !isFirst || isContainer, capus_is_privileged_by_file() == 1 {
-    _ = unsafe capus_write(2, Usage.refusal.utf8Start, Usage.refusal.utf8CodeUnitCount)
+    _ = unsafe capus_write(2, Usage.refusal.start, Usage.refusal.count)
     return 1
   }
   switch ProgramRole.of(arguments, isFirst: isFirst, isContainer: isContainer) {
@@ -73,7 +73,7 @@ func supervise(_ arguments: Rows<Bytes>) -> Int32 {
   capus_secure_streams()
   var options = SupervisorOptions()
   guard read(arguments, into: &options) else {
-    _ = unsafe capus_write(2, Usage.text.utf8Start, Usage.text.utf8CodeUnitCount)
+    _ = unsafe capus_write(2, Usage.text.start, Usage.text.count)
     return 2
   }
   return runSupervisor(options)
@@ -81,10 +81,10 @@ func supervise(_ arguments: Rows<Bytes>) -> Int32 {
 
 /// How `apus run` is called.
 enum Usage {
-  static var text: StaticString {
+  static var text: Literal {
     "apus: usage: apus run [[--manifest] FILE] [--control PATH] [-- PROGRAM ARG...]\n"
   }
-  static var refusal: StaticString {
+  static var refusal: Literal {
     "apus: refuses to run: set-user-ID, set-group-ID or file capabilities on the program\n"
   }
 }

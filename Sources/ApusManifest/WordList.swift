@@ -4,17 +4,23 @@ package import ApusBase
 ///
 /// Every key, enumeration word and kernel name of the manifest stands in one of these: looking up
 /// and suggesting are then two small functions instead of a table of pointers for each list.
-struct Words: Sendable {
-  private let literal: StaticString
+struct WordList: Sendable {
+  private let literal: Literal
 
   /// Takes words separated by single spaces.
-  init(_ literal: StaticString) { self.literal = literal }
+  init(_ literal: Literal) { self.literal = literal }
 
   /// How many words there are.
   var count: Int {
-    var spaces = 1
-    for index in 0..<literal.utf8CodeUnitCount where byte(index) == 0x20 { spaces += 1 }
-    return spaces
+    @inline(never) get {
+      var spaces = 1
+      var next = unsafe literal.start
+      while unsafe next.pointee != 0 {
+        if unsafe next.pointee == 0x20 { spaces &+= 1 }
+        unsafe next += 1
+      }
+      return spaces
+    }
   }
 
   /// The number of a word; nil when it is not one of them.
@@ -22,25 +28,22 @@ struct Words: Sendable {
   /// Every key of a manifest goes through here, so this walks the literal itself. A word may stand
   /// more than once: the first one from `from` on counts.
   @inline(never) func number(of word: Bytes, from: Int = 0) -> Int? {
-    guard literal.hasPointerRepresentation, !word.isEmpty else { return nil }
-    let bytes = unsafe UnsafeBufferPointer(
-      start: literal.utf8Start, count: literal.utf8CodeUnitCount)
+    guard !word.isEmpty else { return nil }
     let initial = word[0]
     var number = 0
-    var index = 0
-    while unsafe index < bytes.count {
-      var length = unsafe bytes[index] == initial ? 1 : 0
-      while length > 0, length < word.count, unsafe index &+ length < bytes.count,
-        unsafe bytes[index &+ length] == word[length]
+    var next = unsafe literal.start
+    while unsafe next.pointee != 0 {
+      var length = unsafe next.pointee == initial ? 1 : 0
+      // A key of a manifest may hold a NUL, and one stands behind the last word.
+      while length > 0, length < word.count, unsafe next[length] != 0,
+        unsafe next[length] == word[length]
       {
         length &+= 1
       }
-      index &+= length
-      if length == word.count, number >= from, unsafe index == bytes.count || bytes[index] == 0x20 {
-        return number
-      }
-      while unsafe index < bytes.count, unsafe bytes[index] != 0x20 { index &+= 1 }
-      index &+= 1
+      unsafe next += length
+      if length == word.count, number >= from, unsafe WordList.isEnd(next.pointee) { return number }
+      unsafe next = WordList.end(of: next)
+      if unsafe next.pointee != 0 { unsafe next += 1 }
       number &+= 1
     }
     return nil
@@ -48,29 +51,21 @@ struct Words: Sendable {
 
   /// Writes a word, the number itself where there is none; allocates nothing.
   @inline(never) func write(_ wanted: Int, into writer: inout ByteWriter) {
-    var number = 0
-    for index in 0..<literal.utf8CodeUnitCount {
-      let byte = byte(index)
-      if byte == 0x20 { number &+= 1 } else if number == wanted { writer.byte(byte) }
+    var next = unsafe start(of: wanted)
+    if unsafe next.pointee == 0 { return writer.decimal(Int64(wanted)) }
+    while unsafe !WordList.isEnd(next.pointee) {
+      unsafe writer.byte(next.pointee)
+      unsafe next += 1
     }
-    if number < wanted { writer.decimal(Int64(wanted)) }
   }
 
   /// The bytes of a word; nothing for a number that is too large.
   @inline(never) func word(_ wanted: Int) -> Bytes {
-    guard literal.hasPointerRepresentation else { return Rows() }
-    let bytes = unsafe UnsafeBufferPointer(
-      start: literal.utf8Start, count: literal.utf8CodeUnitCount)
-    var start = 0
-    var number = 0
-    while number < wanted, unsafe start < bytes.count {
-      if unsafe bytes[start] == 0x20 { number &+= 1 }
-      start &+= 1
-    }
+    var next = unsafe start(of: wanted)
     var word: Bytes = Rows()
-    while unsafe start < bytes.count, unsafe bytes[start] != 0x20 {
-      unsafe word.add(bytes[start])
-      start &+= 1
+    while unsafe !WordList.isEnd(next.pointee) {
+      unsafe word.push(next.pointee)
+      unsafe next += 1
     }
     return word
   }
@@ -82,35 +77,39 @@ struct Words: Sendable {
     guard word.count <= EditDistance.longest else { return nil }
     var best: Bytes?
     var bestDistance = EditDistance.most(for: word) + 1
-    var number = 0
-    var start = 0
-    while let end = end(of: start) {
-      if abs(end - start - word.count) < bestDistance {
-        let candidate = self.word(number)
-        let distance = EditDistance.between(word, candidate)
-        if distance < bestDistance {
-          best = candidate
-          bestDistance = distance
-        }
+    for number in 0..<count {
+      let candidate = self.word(number)
+      guard abs(candidate.count - word.count) < bestDistance else { continue }
+      let distance = EditDistance.between(word, candidate)
+      if distance < bestDistance {
+        best = candidate
+        bestDistance = distance
       }
-      number += 1
-      start = end + 1
     }
     return best
   }
 
-  /// Where the word that starts at `start` ends; nil behind the last one.
-  private func end(of start: Int) -> Int? {
-    guard start < literal.utf8CodeUnitCount else { return nil }
-    var end = start
-    while end < literal.utf8CodeUnitCount, byte(end) != 0x20 { end += 1 }
-    return end
+  /// Where a word starts; the NUL at the end for a number that is too large.
+  @inline(never) private func start(of wanted: Int) -> UnsafePointer<UInt8> {
+    var next = unsafe literal.start
+    var number = 0
+    while number < wanted, unsafe next.pointee != 0 {
+      unsafe next = WordList.end(of: next)
+      if unsafe next.pointee != 0 { unsafe next += 1 }
+      number &+= 1
+    }
+    return unsafe next
   }
 
-  private func byte(_ index: Int) -> UInt8 {
-    guard literal.hasPointerRepresentation, index < literal.utf8CodeUnitCount else { return 0 }
-    return unsafe literal.utf8Start[index]
+  /// Where the word ends in which `place` is.
+  private static func end(of place: UnsafePointer<UInt8>) -> UnsafePointer<UInt8> {
+    var next = unsafe place
+    while unsafe !isEnd(next.pointee) { unsafe next += 1 }
+    return unsafe next
   }
+
+  /// True for what stands behind a word.
+  private static func isEnd(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0 }
 }
 
 /// How many letters one must insert, drop, replace or swap to make one word another.
