@@ -69,6 +69,8 @@ enum Connection {
         isLive = follows
       case .supervisor, .service, .socket, .bootSummary, .bootEntry:
         if isListing { frames.push(frame) }
+      case .line where command == .events:
+        try EventsCommand.showPast(frame, invocation, context: &context)
       case .line:
         if LogsCommand.isWanted(frame, invocation) { frames.push(frame) }
       }
@@ -129,7 +131,8 @@ enum Connection {
   ) throws(Failure) {
     var writer = ByteWriter.room(Frame.limit)
     RequestFrame.encode(
-      command, name: name, noWait: options.contains(.noWait), now: options.contains(.now),
+      command, name: name, noWait: !options.isDisjoint(with: [.noWait, .past]),
+      now: options.contains(.now),
       onlyWait: onlyWaits, into: &writer)
     let result = unsafe writer.bytes.withUnsafeBufferPointer {
       unsafe capus_client_send(fd, $0.baseAddress, UInt32(clamping: $0.count))

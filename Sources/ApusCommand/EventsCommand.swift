@@ -1,8 +1,18 @@
 internal import ApusBase
 internal import ApusWire
 
-/// `apus events`: changes of state as they happen, until the supervisor or the reader goes away.
+/// `apus events`: changes of state as they happen, until the supervisor or the reader goes away, or the
+/// last ones.
 enum EventsCommand {
+  /// Shows an event that is over, which was kept as a line.
+  static func showPast(
+    _ frame: Bytes, _ invocation: borrowing Invocation, context: inout Context
+  ) throws(Failure) {
+    if let line = try? LineReply(decoding: frame), line.isLine {
+      try show(line.text, invocation, context: &context)
+    }
+  }
+
   /// Shows one frame, at once.
   static func show(
     _ frame: Bytes, _ invocation: borrowing Invocation, context: inout Context

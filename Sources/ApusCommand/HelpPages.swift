@@ -38,8 +38,8 @@ extension Verb {
     case .status: " [--json] [SERVICE...]"
     case .listSockets: " [--json] [SERVICE...]"
     case .boot: " [--json] [--blame]"
-    case .events: " [--json]"
-    case .logs: " [-f] [-n N] [--json] [SERVICE...]"
+    case .events: " [--past] [--json]"
+    case .logs: " [-f] [-n N] [--since D] [--level L] [--json] [SERVICE...]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .wait: " SERVICE ready|stopped [--timeout D]"
     case .reboot, .poweroff, .halt, .kexec: " [--now]"
@@ -142,16 +142,21 @@ extension Verb {
       its own: TIME (UTC) NAME OLD \u{2192} NEW (REASON). Ends when the supervisor does. A
       reader that falls 64 changes behind is cut off.
 
+      --past           the last changes there were, also before a crash or another
+                       manifest, and no more
       --json           one object a line: {"atUs","service","from","to","reason"}
       """
     case .logs:
       """
       Shows the lines that services, or those that are named, have written to streams
-      that go to the log, with their time (UTC). Of each service the last ones are
-      kept in memory; how many are not there any more is told in their place.
+      that go to the log, with their time (UTC), and what apus itself has said, as
+      the service apus. Of each the last lines are kept in memory; how many are not
+      there any more is told in their place.
 
       -f, --follow     go on with new lines as they come
       -n, --lines N    of what there is, only the last N lines
+      --since D        only what was written within that time: 10min, 2h
+      --level L        only lines of that level and more important ones: err, warning
       --json           one object a line: {"atUs","service","level","line"}, or
                        {"service","lost"}; the level is syslog's, from <N> at the
                        beginning of the line, else 6

@@ -1,6 +1,7 @@
 internal import ApusBase
 internal import ApusManifest
 internal import ApusWire
+internal import CApus
 
 /// A command that ends early, with its exit code; what is to be said has been said.
 package struct Failure: Error, Sendable {
@@ -32,6 +33,10 @@ struct Invocation: ~Copyable {
   var timeoutMs: Int32 = -1
   /// `-n` of `logs`: the most lines of what there is, -1 for all.
   var lines = -1
+  /// `--level` of `logs`: the least important level of syslog(3).
+  var level: UInt8 = 7
+  /// `--since` of `logs`: nothing that was written earlier.
+  var since = Instant.zero
   /// `--root` of `check`: the folder of an image, empty for this machine.
   var root: Bytes = Rows()
   /// Everything that is no option.
@@ -43,7 +48,8 @@ struct Invocation: ~Copyable {
   private var onlyOperands = false
   private var wantsHelp = false
   private var wantsControl = false
-  private var wantsValue = false
+  /// The option whose value comes next, by its place in the command's `valueOptions`; -1 for none.
+  private var wantsValue = -1
 
   /// Nothing read yet.
   init() {}
@@ -72,12 +78,17 @@ struct Invocation: ~Copyable {
   ) throws(Failure) {
     for index in 1..<max(1, words.count) { try take(words[index], context: &context) }
     if wantsControl { throw context.failure(.usage, "option --control needs a path") }
-    if wantsValue {
+    if wantsValue >= 0 {
       throw context.failure(
         .usage,
-        verb == .logs
-          ? "option -n needs a number"
-          : verb == .check ? "option --root needs a folder" : "option --timeout needs a duration")
+        verb == .check
+          ? "option --root needs a folder"
+          : verb == .wait
+            ? "option --timeout needs a duration"
+            : wantsValue < 2
+              ? "option -n needs a number"
+              : wantsValue == 2
+                ? "option --since needs a duration" : "option --level needs a level")
     }
     if wantsHelp {
       explain(hasVerb)
@@ -93,9 +104,10 @@ struct Invocation: ~Copyable {
     if wantsControl {
       control = word
       wantsControl = false
-    } else if wantsValue {
-      try set(word, context: &context)
-      wantsValue = false
+    } else if wantsValue >= 0 {
+      let option = wantsValue
+      wantsValue = -1
+      try set(option, word, context: &context)
     } else if onlyOperands || word.count < 2 || word[0] != UInt8(ascii: "-") {
       if hasVerb {
         operands.push(word)
@@ -112,18 +124,11 @@ struct Invocation: ~Copyable {
     } else if !hasVerb, word.equals("--version") {
       verb = .version
       hasVerb = true
-    } else if hasVerb,
-      word.isAmong(
-        verb == .wait
-          ? "--timeout" : verb == .logs ? "-n --lines" : verb == .check ? "--root" : "")
-    {
-      wantsValue = true
-    } else if hasVerb, verb == .wait, word.starts(with: "--timeout=") {
-      try set(word.dropping(10), context: &context)
-    } else if hasVerb, verb == .check, word.starts(with: "--root=") {
-      try set(word.dropping(7), context: &context)
-    } else if hasVerb, verb == .logs, word.starts(with: "--lines=") {
-      try set(word.dropping(8), context: &context)
+    } else if valueOption(word) >= 0 {
+      wantsValue = valueOption(word)
+    } else if word.beforeEquals.count < word.count, valueOption(word.beforeEquals) >= 0 {
+      let name = word.beforeEquals
+      try set(valueOption(name), word.dropping(name.count + 1), context: &context)
     } else if word.equals("--control") {
       wantsControl = true
     } else if word.starts(with: "--control=") {
@@ -145,14 +150,35 @@ struct Invocation: ~Copyable {
     }
   }
 
-  /// Takes the value of `--timeout`, of `-n`, or of `--root`.
-  private mutating func set(_ word: Bytes, context: inout Context) throws(Failure) {
+  /// The place of a word among the options of the command that take a value; -1 for none.
+  @inline(never)
+  private func valueOption(_ word: Bytes) -> Int {
+    if !hasVerb { return -1 }
+    return word.place(
+      among: verb == .wait
+        ? "--timeout"
+        : verb == .logs ? "-n --lines --since --level" : verb == .check ? "--root" : "")
+  }
+
+  /// Takes the value of an option, by its place.
+  private mutating func set(_ option: Int, _ word: Bytes, context: inout Context) throws(Failure) {
+    if option == 3 {
+      let number = word.place(among: "0 1 2 3 4 5 6 7")
+      let name = word.place(among: "emerg alert crit err warning notice info debug")
+      guard max(number, name) >= 0 else {
+        throw context.failure(
+          .usage,
+          "not a level (emerg, alert, crit, err, warning, notice, info, debug or 0 to 7): ", word)
+      }
+      level = UInt8(truncatingIfNeeded: max(number, name))
+      return
+    }
     if verb == .check {
       root = word
       if root.isEmpty { throw context.failure(.usage, "option --root needs a folder") }
       return
     }
-    if verb == .logs {
+    if verb == .logs, option < 2 {
       lines = word.isEmpty || word.count > 9 ? -1 : 0
       for byte in word where lines >= 0 {
         let digit = Int(byte) - 48
@@ -163,6 +189,10 @@ struct Invocation: ~Copyable {
     }
     guard let time = Manifest.duration(word) else {
       throw context.failure(.usage, "not a duration like 5s or 1min: ", word)
+    }
+    if option == 2 {
+      since = Instant(microseconds: max(0, capus_now() - time.microseconds))
+      return
     }
     if time != .never { timeoutMs = Int32(clamping: time.microseconds / 1000) }
   }

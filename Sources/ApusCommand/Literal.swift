@@ -54,6 +54,13 @@ extension Rows where Element == UInt8 {
     return rest
   }
 
+  /// What stands before the first `=`, all of it without one.
+  var beforeEquals: Bytes {
+    var end = 0
+    while end < count, self[end] != UInt8(ascii: "=") { end += 1 }
+    return part(0, end)
+  }
+
   /// What follows the last slash.
   package var lastPathComponent: Bytes {
     var start = 0

@@ -7,7 +7,7 @@ enum LogsCommand {
     _ invocation: borrowing Invocation, context: inout Context
   ) throws(Failure) {
     // Of several services the lines of all are asked for, so each has to be known.
-    for name in invocation.operands where invocation.operands.count > 1 {
+    for name in invocation.operands where invocation.operands.count > 1 && !name.equals("apus") {
       _ = try Connection.ask(.status, name: name, invocation, context: &context)
     }
     try show(last: invocation.lines, invocation, context: &context)
@@ -22,11 +22,12 @@ enum LogsCommand {
     try show(frames, last: count, invocation, context: &context)
   }
 
-  /// True for a line of one of the services that are named.
+  /// True for a line of one of the services that are named, as important and as late as asked for.
   @inline(never)
   static func isWanted(_ frame: Bytes, _ invocation: borrowing Invocation) -> Bool {
-    if invocation.operands.count < 2 { return true }
     guard let line = line(of: frame) else { return true }
+    if line.isLine, line.level > invocation.level || line.at < invocation.since { return false }
+    if invocation.operands.count < 2 { return true }
     for name in invocation.operands where name.same(as: line.service) { return true }
     return false
   }

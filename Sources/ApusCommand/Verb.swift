@@ -12,12 +12,13 @@ struct Options: OptionSet, Sendable {
   static let security = Options(rawValue: 16)
   static let dryRun = Options(rawValue: 32)
   static let follow = Options(rawValue: 64)
+  static let past = Options(rawValue: 128)
 
   /// The option of that spelling, none for another one.
   init(spelling: Bytes) {
     let bit = spelling.place(
-      among: "--json --blame --no-wait --now --security --dry-run --follow -f")
-    rawValue = bit < 0 ? 0 : 1 << UInt16(min(bit, 6))
+      among: "--json --blame --no-wait --now --security --dry-run --follow --past -f")
+    rawValue = bit < 0 ? 0 : bit == 8 ? Options.follow.rawValue : 1 << UInt16(bit)
   }
 
   init(rawValue: UInt16) { self.rawValue = rawValue }
@@ -120,7 +121,8 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     case .run, .wait, .reexec, .help, .version: []
     case .check: [.json, .security]
     case .apply: .dryRun
-    case .status, .listSockets, .events: .json
+    case .status, .listSockets: .json
+    case .events: [.json, .past]
     case .boot: [.json, .blame]
     case .logs: [.json, .follow]
     case .start, .stop, .restart, .reload, .reset, .kill: .noWait

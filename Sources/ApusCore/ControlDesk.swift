@@ -11,6 +11,22 @@ public enum PeerRights: UInt8, Sendable {
   case change
 }
 
+/// What the supervisor writes down itself, where a listing names a service.
+public enum OwnLog {
+  /// Its messages, which `logs` knows as `apus` unless a service has that name.
+  public static var messages: UInt16 { .max }
+  /// The event frames of the last changes of state.
+  public static var events: UInt16 { .max - 1 }
+
+  /// True for the name of the messages.
+  static func isName(_ name: borrowing Span<UInt8>) -> Bool {
+    let word: Literal = "apus"
+    guard name.count == word.count else { return false }
+    for index in name.indices where unsafe name[index] != word.start[index] { return false }
+    return true
+  }
+}
+
 /// Turns frames of control clients into events, without allocating.
 public enum ControlDesk {
   /// The event of one frame. Any bytes give an event; what is no request gives `refused`.
@@ -31,6 +47,9 @@ public enum ControlDesk {
     var connection: UInt32 = 0
     if !request.name.isEmpty {
       var found = manifest.index(of: frame.extracting(request.name))
+      if found == nil, request.command == .logs, OwnLog.isName(frame.extracting(request.name)) {
+        return .listing(client, request.onlyWait ? .follow : .logs, service: OwnLog.messages)
+      }
       if found == nil {
         found = accepting(before: &connection, in: frame.extracting(request.name), manifest)
         // What else is asked for is the whole service's.
@@ -48,7 +67,9 @@ public enum ControlDesk {
     case .status: return .listing(client, .status, service: service)
     case .listSockets: return .listing(client, .sockets, service: service)
     case .boot: return .listing(client, .boot, service: nil)
-    case .events: return .listing(client, .events, service: nil)
+    case .events:
+      return request.noWait
+        ? .listing(client, .logs, service: OwnLog.events) : .listing(client, .events, service: nil)
     case .logs:
       return .listing(client, request.onlyWait ? .follow : .logs, service: service)
     case .start: action = .start

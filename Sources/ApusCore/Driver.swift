@@ -44,7 +44,7 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
     self.supervisor = supervisor
     cursors = InlineArray(repeating: ListingCursor())
     frame = ByteWriter(capacity: Limits.frame)
-    history = StateHistory(services: supervisor.serviceCount())
+    history = StateHistory(of: supervisor)
     events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
     effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
     outcomes = EventBuffer(capacity: Supervisor.effectsPerStep)

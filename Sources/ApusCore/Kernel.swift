@@ -128,13 +128,16 @@ public protocol Kernel: ~Copyable {
   /// Writes a peer as people write it; nothing for nobody.
   static func write(_ peer: ConnectionSource, into writer: inout ByteWriter)
 
-  /// Sends the line of services' output, or of one service's, that follows the first `had` ones of a
+  /// Sends the line of services' output, or of one service's (or of an `OwnLog`), that follows the first `had` ones of a
   /// client's listing; nil when there is none.
   ///
   /// A client that follows is told to be writable when there is one again.
   mutating func sendLine(
     to client: ClientID, had: Int, of service: UInt16?, follows: Bool
   ) -> SendOutcome?
+
+  /// Keeps an event frame among the last ones, beyond a crash.
+  mutating func keep(event frame: borrowing ByteWriter)
 
   /// Keeps what lasts of the supervisor beyond a crash, in that slot.
   mutating func keep(slot: Int, _ record: borrowing FieldCodec)
@@ -166,6 +169,9 @@ extension Kernel {
   public mutating func sendLine(
     to client: ClientID, had: Int, of service: UInt16?, follows: Bool
   ) -> SendOutcome? { nil }
+
+  /// Keeps nothing.
+  public mutating func keep(event frame: borrowing ByteWriter) {}
 
   /// Keeps nothing.
   public mutating func keep(slot: Int, _ record: borrowing FieldCodec) {}

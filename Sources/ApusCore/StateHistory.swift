@@ -21,7 +21,13 @@ struct StateHistory: Sendable {
   /// How many there have been.
   var count = 0
 
-  init(services: Int) { states = Rows<ServiceState>(repeating: .stopped, count: services) }
+  /// What a program before this one has left in some state has not just come to it.
+  init(of supervisor: borrowing Supervisor) {
+    states = Rows<ServiceState>(repeating: .stopped, count: supervisor.serviceCount())
+    for service in states.indices {
+      if let report = supervisor.report(service: service) { states[service] = report.state }
+    }
+  }
 }
 
 // `apus events`: what a service's state is after a step, where it is not what it was before.
@@ -34,11 +40,26 @@ extension Driver where K: ~Copyable {
       report.state != history.states[service]
     else { return }
     noteMoment(service, report)
-    history.changes[history.count % StateHistory.capacity] = StateChange(
+    let change = StateChange(
       at: kernel.now, reason: report.reason, service: UInt16(truncatingIfNeeded: service),
       old: history.states[service], new: report.state)
+    history.changes[history.count % StateHistory.capacity] = change
     history.states[service] = report.state
     history.count &+= 1
+    write(change)
+    kernel.keep(event: frame)
+  }
+
+  /// Writes the frame of a change.
+  @inline(never)
+  private mutating func write(_ change: StateChange) {
+    let manifest = supervisor.manifest
+    frame.eventFrame(
+      at: change.at, from: change.old, to: change.new,
+      name: { writer in writeName(of: Int32(change.service), manifest, into: &writer) },
+      reason: { writer in
+        change.reason.write(into: &writer, manifest: manifest, service: change.service)
+      })
   }
 
   /// Sends what has come to every client that watches.
@@ -55,14 +76,7 @@ extension Driver where K: ~Copyable {
     while cursors[slot].next < history.count {
       var outcome = SendOutcome.gone
       if history.count - cursors[slot].next <= StateHistory.capacity {
-        let change = history.changes[cursors[slot].next % StateHistory.capacity]
-        let manifest = supervisor.manifest
-        frame.eventFrame(
-          at: change.at, from: change.old, to: change.new,
-          name: { writer in writeName(of: Int32(change.service), manifest, into: &writer) },
-          reason: { writer in
-            change.reason.write(into: &writer, manifest: manifest, service: change.service)
-          })
+        write(history.changes[cursors[slot].next % StateHistory.capacity])
         outcome = kernel.send(frame, to: client)
       }
       if outcome == .full { return }

@@ -175,6 +175,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
   public mutating func wait(
     until deadline: Instant?, into events: inout EventBuffer
   ) throws(Errno) {
+    if log.hasNews { tellFollowers() }
     let isPending = looksForEnds || !signals.isEmpty || nodes.isToBeLookedAt
     var deadline = earliestLook(deadline)
     if let retry = control.retryAt { deadline = min(deadline ?? .never, retry) }

@@ -14,6 +14,8 @@ struct LogOutput {
   private var text = ByteWriter.room(448)
   /// Lines nobody took.
   private(set) var dropped: UInt64 = 0
+  /// True once a line was kept that those who follow the log have not had.
+  var hasNews = false
 
   /// Writes lines at least as important as `least`.
   init(files: FixedDescriptors, role: KernelRole, least: ApusCore.Severity) {
@@ -87,9 +89,19 @@ struct LogOutput {
   }
 
   /// One record for the kernel's log, with the severity and the facility of daemons (syslog(2)),
-  /// and one line for people.
+  /// one line for people, and one for `apus logs`.
   private mutating func emit(_ severity: ApusCore.Severity) {
     guard severity <= least else { return }
+    line.empty()
+    line.byte(UInt8(ascii: "<"))
+    line.decimal(UInt64(severity.rawValue))
+    line.byte(UInt8(ascii: ">"))
+    line.bytes(text.bytes)
+    unsafe line.bytes.withUnsafeBufferPointer { bytes in
+      unsafe capus_log_keep(
+        0, bytes.baseAddress, UInt32(truncatingIfNeeded: bytes.count), capus_now())
+    }
+    hasNews = true
     if kernelLog >= 0 {
       line.empty()
       line.byte(UInt8(ascii: "<"))

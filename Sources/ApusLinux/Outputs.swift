@@ -1,4 +1,4 @@
-internal import ApusBase
+public import ApusBase
 public import ApusCore
 internal import ApusManifest
 internal import CApus
@@ -16,7 +16,7 @@ extension LinuxKernel {
   mutating func startOutputs() {
     let echo =
       options.role == .foreground ? 2 : options.logLevel == .debug ? files.console : -1
-    guard capus_log_begin(UInt32(truncatingIfNeeded: table.mainCount), echo) == 0 else { return }
+    guard capus_log_begin(ownMessages, echo) == 0 else { return }
     for slot in 0..<table.mainCount {
       let service = manifest.services[slot]
       if service.flags.contains(.template) || !hasOutput(service) { continue }
@@ -33,6 +33,23 @@ extension LinuxKernel {
     }
     capus_record_log(capus_log_finish())
     for slot in 0..<table.mainCount { watchOutput(UInt16(truncatingIfNeeded: slot)) }
+  }
+
+  /// The ring of apus's own messages, behind those of the services; that of its events follows.
+  private var ownMessages: UInt32 { UInt32(truncatingIfNeeded: table.mainCount) }
+
+  /// Keeps an event frame among the last ones.
+  public mutating func keep(event frame: borrowing ByteWriter) {
+    unsafe frame.bytes.withUnsafeBufferPointer { bytes in
+      unsafe capus_log_keep(
+        1, bytes.baseAddress, UInt32(truncatingIfNeeded: bytes.count), now.microseconds)
+    }
+  }
+
+  /// Has those who follow the log look again, once apus has said something.
+  mutating func tellFollowers() {
+    log.hasNews = false
+    for slot in control.clients.indices where control.clients[slot].follows { awaitRoom(slot) }
   }
 
   @inline(never)
@@ -77,8 +94,7 @@ extension LinuxKernel {
         _ = watches.add(channel, Watch(.output, index: index), events: CAPUS_READABLE)
       }
     }
-    if Int(result) & 1 == 0 { return }
-    for slot in control.clients.indices where control.clients[slot].follows { awaitRoom(slot) }
+    if Int(result) & 1 != 0 { tellFollowers() }
   }
 
   /// Sends the next line of services' output.
@@ -95,8 +111,15 @@ extension LinuxKernel {
       return .full
     }
     let sent = capus_log_send(
-      UInt32(slot), UInt32(truncatingIfNeeded: had), service.map { Int32($0) } ?? -1,
+      UInt32(slot), UInt32(truncatingIfNeeded: had), ring(service),
       follows ? 1 : 0, place.fd)
     return sent == 0 ? nil : outcome(sent, slot)
+  }
+
+  /// The ring of a service or of an `OwnLog`; -1 for those of all.
+  private func ring(_ service: UInt16?) -> Int32 {
+    guard let service else { return -1 }
+    if service == OwnLog.messages { return Int32(ownMessages) }
+    return service == OwnLog.events ? Int32(ownMessages + 1) : Int32(service)
   }
 }

@@ -123,6 +123,8 @@ public final class World: Kernel {
   // Control and signals
   /// What services have written, line by line.
   public var lines: [[UInt8]] = []
+  /// The event frames that were kept.
+  public private(set) var keptEvents: [[UInt8]] = []
   /// What control clients were sent.
   public internal(set) var frames: [[UInt8]] = []
   /// How many frames they have room for; with fewer than none they are gone.
@@ -352,8 +354,12 @@ public final class World: Kernel {
   public func sendLine(
     to client: ClientID, had: Int, of service: UInt16?, follows: Bool
   ) -> SendOutcome? {
-    lines.indices.contains(had) ? take(lines[had]) : nil
+    let lines = service == OwnLog.events ? keptEvents : lines
+    return lines.indices.contains(had) ? take(lines[had]) : nil
   }
+
+  /// Keeps an event frame, of which the real kernel keeps the last ones.
+  public func keep(event frame: borrowing ByteWriter) { keptEvents.append(Array(frame.bytes)) }
 
   /// Closes a control client.
   public func close(_ client: ClientID) { closed.append(client) }

@@ -42,7 +42,7 @@ static void finish_line(struct ring *ring) {
   ring->state &= ~(SKIPPING | GOES_ON);
 }
 
-ONCE static void append(struct ring *ring, void *bytes, uint32_t count) {
+ONCE static void append(struct ring *ring, const void *bytes, uint32_t count) {
   struct head head;
   while (ring->size - ring->used < count) {
     /* What does not add up goes as a whole, and is counted as lost. */
@@ -51,7 +51,7 @@ ONCE static void append(struct ring *ring, void *bytes, uint32_t count) {
     else
       ring->used = 0;
   }
-  log_copy(log_current, ring, ring->written, bytes, count, 1);
+  log_copy(log_current, ring, ring->written, (void *)(uintptr_t)bytes, count, 1);
   ring->written += count;
   ring->used += count;
 }
@@ -81,7 +81,7 @@ static int begin_line(struct ring *ring, struct head *head) {
 }
 
 /* Takes a part of a line, with its end or without. */
-static void take(struct ring *ring, uint8_t *bytes, uint32_t count, int is_end, int64_t now) {
+static void take(struct ring *ring, const uint8_t *bytes, uint32_t count, int is_end, int64_t now) {
   struct head head = {.at = now, .level = 6};
   while (!(ring->state & SKIPPING)) {
     if (!(ring->state & OPEN) && !begin_line(ring, &head)) {
@@ -111,6 +111,15 @@ static void take(struct ring *ring, uint8_t *bytes, uint32_t count, int is_end, 
   }
   if (is_end)
     finish_line(ring);
+}
+
+void capus_log_keep(int32_t is_event, const void *bytes, uint32_t count, int64_t now) {
+  /* Until capus_log_finish there is no memory behind the rings. */
+  if (log_current == NULL || log_current->size == 0)
+    return;
+  struct ring *ring = log_ring(log_current, log_current->count - LOG_OWN_RINGS + (is_event != 0));
+  if (ring != NULL)
+    take(ring, bytes, count, 1, now);
 }
 
 int32_t capus_log_read(uint32_t service, int64_t now, int32_t is_last) {

@@ -11,7 +11,7 @@
 #include "logs.h"
 #include "raw.h"
 
-enum { LOGS_MAGIC = 0x316c7061 };
+enum { LOGS_MAGIC = 0x316c7061, MESSAGE_BYTES = 32768, EVENT_BYTES = 8192 };
 
 struct logs *capus_kept_logs;
 struct logs *log_current;
@@ -61,12 +61,12 @@ void capus_log_resume(int32_t fd, int32_t is_read) {
 
 int32_t capus_log_begin(uint32_t services, int32_t echo) {
   log_echo = echo;
-  const uint32_t size = table_bytes(services);
+  const uint32_t size = table_bytes(services + LOG_OWN_RINGS);
   int fd = memfd_create("apus-log", MFD_CLOEXEC);
   if (fd < 0)
     return -errno;
   struct logs *logs = MAP_FAILED;
-  if (log_make_readers(services) && fallocate(fd, 0, 0, size) == 0)
+  if (log_make_readers(services + LOG_OWN_RINGS) && fallocate(fd, 0, 0, size) == 0)
     logs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (logs != MAP_FAILED)
     madvise(logs, size, MADV_DONTFORK);
@@ -74,10 +74,14 @@ int32_t capus_log_begin(uint32_t services, int32_t echo) {
     close(fd);
     return -ENOMEM;
   }
-  *logs = (struct logs){
-      .magic = LOGS_MAGIC, .ring_bytes = sizeof(struct ring), .count = services, .fd = fd};
+  *logs = (struct logs){.magic = LOGS_MAGIC,
+                        .ring_bytes = sizeof(struct ring),
+                        .count = services + LOG_OWN_RINGS,
+                        .fd = fd};
   end_of_rings = size;
   log_current = logs;
+  capus_log_place(services, 1, &(struct capus_log_rule){.name = "apus", .ring = MESSAGE_BYTES});
+  capus_log_place(services + 1, 2, &(struct capus_log_rule){.name = "apus", .ring = EVENT_BYTES});
   return 0;
 }
 
@@ -151,7 +155,8 @@ int32_t capus_log_finish(void) {
     for (uint32_t tried = 0; tried < capus_kept_logs->count; tried++) {
       /* Mostly it is at the same place. */
       struct ring *old = log_ring(capus_kept_logs, (index + tried) % capus_kept_logs->count);
-      if (old->identity == ring->identity && old->fds[0] > 2) {
+      if (old->identity == ring->identity &&
+          (old->fds[0] > 2 || index + LOG_OWN_RINGS >= log_current->count)) {
         adopt(ring, old);
         break;
       }

@@ -17,6 +17,9 @@ enum { OPEN = 1, SKIPPING = 2, GOES_ON = 4, FILE_FAILED = 8 };
 /* As much goes to a file's writer, or to the echo, at once. */
 enum { LOG_OUT_BYTES = 4096 };
 
+/* The last rings of the table: apus's messages and its events. */
+enum { LOG_OWN_RINGS = 2 };
+
 /* Before the bytes of each line. */
 struct head {
   int64_t at;

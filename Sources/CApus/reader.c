@@ -62,7 +62,7 @@ int32_t capus_log_send(uint32_t reader, uint32_t had, int32_t service, int32_t f
     const uint32_t oldest = tried->written - tried->used;
     if (had == 0)
       *place = (struct place){.at = oldest};
-    if (service >= 0 && index != (uint32_t)service)
+    if (service >= 0 ? index != (uint32_t)service : index + 1 == count)
       continue;
     /* Overtaken: the oldest is the next one. */
     if (tried->written - place->at > tried->used)

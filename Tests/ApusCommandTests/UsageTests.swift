@@ -55,6 +55,14 @@ func word(_ verb: Verb) -> String { verb.word.description }
       (["frobnicate"], "unknown command frobnicate"),
       (["statsu"], "unknown command statsu; did you mean status?"),
       (["logs", "-n"], "option -n needs a number"),
+      (["logs", "--since"], "option --since needs a duration"),
+      (["logs", "--since=x"], "not a duration like 5s or 1min: x"),
+      (["logs", "--level"], "option --level needs a level"),
+      (
+        ["logs", "--level", "8"],
+        "not a level (emerg, alert, crit, err, warning, notice, info, debug or 0 to 7): 8"
+      ),
+      (["boot", "--past"], "unknown option --past of boot"),
       (["logs", "-n", "-1"], "not a number of lines: -1"),
       (["logs", "--lines=1x"], "not a number of lines: 1x"),
       (["logs", "--blame"], "unknown option --blame of logs"),

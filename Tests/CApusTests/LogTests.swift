@@ -51,6 +51,13 @@ private final class Logs {
       given.keep = rule.keep
       capus_log_place(UInt32(index), identity + UInt32(index), &given)
     }
+    // What another test has kept as apus's own is not this one's.
+    var own = capus_log_rule()
+    own.name = string("apus")
+    own.ring = 32768
+    for ring in 0..<UInt32(2) {
+      capus_log_place(UInt32(rules.count) + ring, ~(first + ring), &own)
+    }
     #expect(capus_log_finish() > 2)
   }
 
@@ -121,8 +128,8 @@ private final class Logs {
     var had: UInt32 = 0
     while let line = try next(had, of: service, reader: reader) {
       had += 1
-      if line.lost > 0 { result.append("-\(line.lost)") }
       let name = String(decoding: line.service, as: UTF8.self)
+      if line.lost > 0 { result.append("-\(line.lost)") }
       if line.isLine {
         result.append("\(line.level) \(name): \(String(decoding: line.text, as: UTF8.self))")
       }
@@ -155,6 +162,30 @@ private final class Logs {
     logs.say([0, 255, 10])
     let line = try #require(try logs.all().count)
     #expect(line == 10)
+  }
+
+  @Test("apus's own messages are merged by time, its events are sent to who asks for them")
+  func own() throws {
+    let logs = try Logs([Logs.Rule(), Logs.Rule()])
+    func keep(_ text: String, isEvent: Bool = false) {
+      logs.now += 1
+      let bytes = Array(text.utf8)
+      capus_log_keep(isEvent ? 1 : 0, bytes, UInt32(bytes.count), logs.now)
+    }
+    logs.say("one\n")
+    keep("<4>two")
+    keep("\u{1}\nevent", isEvent: true)
+    logs.say("three\n", 1)
+    #expect(try logs.all() == ["6 s0: one", "4 apus: two", "6 s1: three"])
+    #expect(try logs.all(of: 2) == ["4 apus: two"])
+    #expect(try logs.all(of: 3) == ["6 apus: \u{1}\nevent"])
+    logs.resume([Logs.Rule()])
+    #expect(try logs.all() == ["6 s0: one", "4 apus: two"])
+    #expect(try logs.all(of: 2) == ["6 apus: \u{1}\nevent"])
+    for number in 0..<2000 { keep("<6>\(number) " + String(repeating: "x", count: 100)) }
+    let kept = try logs.all(of: 1)
+    #expect(kept.count > 200 && kept.count < 400, "32 kB of lines")
+    #expect(kept.last?.hasPrefix("6 apus: 1999 x") == true)
   }
 
   @Test("a prefix that comes byte by byte")

@@ -42,6 +42,25 @@ import Testing
     #expect(events[1].at - events[0].at == .milliseconds(100))
   }
 
+  @Test("every change is kept, whoever watches, and sent to who asks for the past")
+  func past() throws {
+    var driver = life()
+    let client = driver.kernel.list(.events)
+    try run(&driver, for: .seconds(3))
+    let seen = driver.kernel.read(client)
+    #expect(seen.count > 6)
+    #expect(driver.kernel.keptEvents.suffix(seen.count) == seen[...])
+    var writer = ByteWriter(capacity: Frame.limit)
+    RequestFrame.encode(.events, noWait: true, into: &writer)
+    let event = ControlDesk.event(
+      for: writer.bytes.span, from: ClientID(slot: 1, generation: 1), rights: .look,
+      manifest: driver.supervisor.manifest)
+    guard case .listing(_, .logs, OwnLog.events) = event else {
+      Issue.record("\(event)")
+      return
+    }
+  }
+
   @Test("a client that reads late has everything, one that does not read is let go")
   func slow() throws {
     var driver = life()

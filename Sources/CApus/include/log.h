@@ -31,9 +31,10 @@ struct capus_log_rule {
 void capus_log_rule_of(struct capus_log_rule *rule, uint32_t record, const int64_t *values,
                        const uint8_t *pool);
 
-/* Makes the table of so many services. What the program before this one kept stays readable for
- * capus_log_finish, and is let go by capus_log_leave. Lines are also written to `echo`, as
- * `NAME: line` and as far as it takes them at once; -1 for none. */
+/* Makes the table of so many services, and behind them apus's own rings: its messages, as a service
+ * `apus`, and its events, which are sent to who asks for that number alone. What the program before
+ * this one kept stays readable for capus_log_finish, and is let go by capus_log_leave. Lines are
+ * also written to `echo`, as `NAME: line` and as far as it takes them at once; -1 for none. */
 int32_t capus_log_begin(uint32_t services, int32_t echo);
 void capus_log_place(uint32_t service, uint32_t identity, const struct capus_log_rule *rule);
 /* Makes the rings, and takes over pipes and lines of services with the same identity. The
@@ -58,6 +59,9 @@ void capus_log_end(void);
  */
 enum { CAPUS_NEW_WRITER = 2 };
 int32_t capus_log_read(uint32_t service, int64_t now, int32_t is_last);
+
+/* A message of apus's own, `<LEVEL>text`, or an event of any bytes: kept as a line. */
+void capus_log_keep(int32_t is_event, const void *bytes, uint32_t count, int64_t now);
 
 /* Sends the oldest line that a reader has not had, of that service, -1 for all, as the frame that
  * ByteWriter.lineFrame makes: 1, or 0 when there is none. Readers are numbered from 0 to 15. One
