@@ -328,6 +328,8 @@ extension LinuxKernel {
   /// The most bytes and entries that all files of `environmentFile` of a service may have.
   static var fileBytes: Int { 16384 }
   static var fileEntries: Int { 256 }
+  /// The most arguments of a program after `expand`; they may have `fileBytes` bytes together.
+  static var expandedWords: Int { 512 }
 
   /// The most bytes a plan of the manifest takes.
   static func planBytes(of manifest: Manifest) -> Int {
@@ -347,6 +349,9 @@ extension LinuxKernel {
       bytes += 4 * (readyDescriptor(of: service, in: manifest) ?? 0)
       if manifest.extras(of: service).environmentFiles.count > 0 {
         bytes += fileBytes + fileEntries * MemoryLayout<UnsafeRawPointer>.stride
+      }
+      if service.flags.contains(.expand) {
+        bytes += fileBytes + expandedWords * MemoryLayout<UnsafeRawPointer>.stride
       }
       for index in service.directories.indices {
         bytes += 40 + Int(manifest.directories.at(index)?.name.count ?? 0)

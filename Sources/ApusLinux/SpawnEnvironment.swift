@@ -70,6 +70,14 @@ extension LinuxKernel {
       unsafe result.file_room = UInt32(Self.fileBytes)
       unsafe result.file_text = writer.piece(Self.fileBytes)?.assumingMemoryBound(to: CChar.self)
     }
+    if service.flags.contains(.expand) {
+      unsafe result.word_room = UInt32(Self.expandedWords)
+      unsafe result.word_bytes = UInt32(Self.fileBytes)
+      unsafe result.words = writer.piece(
+        Self.expandedWords * MemoryLayout<UnsafeRawPointer>.stride)?
+        .bindMemory(to: UnsafeMutablePointer<CChar>?.self, capacity: Self.expandedWords)
+      unsafe result.word_text = writer.piece(Self.fileBytes)?.assumingMemoryBound(to: CChar.self)
+    }
     var list = unsafe EnvironmentWriter(entries, capacity: capacity)
     let path = unsafe writer.position
     writer.text("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")

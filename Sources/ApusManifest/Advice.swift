@@ -96,6 +96,7 @@ extension Decoder {
     if isAdvised { return }
     var program: Bytes = Rows()
     var isFind = false
+    let expands = isExpanding
     let length = path.count
     for index in arguments.indices {
       var text: Bytes = Rows()
@@ -109,7 +110,7 @@ extension Decoder {
         break
       } else {
         if WordList("-exec -execdir -ok -okdir").number(of: text) != nil { isFind = true }
-        if Decoder.isShellSyntax(text), !isFind || !text.isSemicolon {
+        if Decoder.isShellSyntax(text, expands), !isFind || !text.isSemicolon {
           warn(
             arguments[index], "no shell reads this: ", text,
             "; [\"/bin/sh\", \"-c\", \"...\"] would")
@@ -117,6 +118,14 @@ extension Decoder {
       }
       leave(length)
     }
+  }
+
+  /// True when the service that is decoded has `expand`, which is decoded later.
+  private var isExpanding: Bool {
+    guard let site = gathered[.expand], files.indices.contains(site.file) else {
+      return base.service.flags.contains(.expand)
+    }
+    return files[site.file].document.kind(site.node) == .true
   }
 
   private mutating func adviseProgram(_ text: Bytes, _ node: JSONNode, isAlone: Bool) {
@@ -137,8 +146,8 @@ extension Decoder {
       of: path.part(start)) != nil
   }
 
-  /// True for an argument that is an operator of the shell or begins with an expansion.
-  private static func isShellSyntax(_ text: Bytes) -> Bool {
+  /// True for an argument that is an operator of the shell or has an expansion that nobody makes.
+  private static func isShellSyntax(_ text: Bytes, _ expands: Bool) -> Bool {
     if WordList("| || & && ; < << > >> 2> 1> 2>> 1>> &> &>> 2>&1 1>&2 >&2 >&1 |&").number(of: text)
       != nil
     {
@@ -159,7 +168,7 @@ extension Decoder {
     let dollar = text.place(of: UInt8(ascii: "$"))
     guard let next = text.at(dollar + 1) else { return false }
     let isName = next >= 0x41 && next <= 0x5a || next == UInt8(ascii: "_")
-    return isName || next == UInt8(ascii: "{") || next == UInt8(ascii: "(")
+    return (isName || next == UInt8(ascii: "{")) && !expands || next == UInt8(ascii: "(")
   }
 }
 

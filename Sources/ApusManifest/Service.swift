@@ -47,6 +47,8 @@ public struct ServiceFlags: OptionSet, Sendable {
   public static let masked = ServiceFlags(rawValue: 64)
   /// `"stdio": "socket"`: standard input and output are the socket, and no LISTEN_* is set.
   public static let socketStdio = ServiceFlags(rawValue: 256)
+  /// `expand`: `$NAME` and `${NAME}` in the arguments of its commands stand for variables.
+  public static let expand = ServiceFlags(rawValue: 1024)
   /// Not of an entry: another manifest, which is to follow, does not have it in the same way.
   public static let leaving = ServiceFlags(rawValue: 2048)
   /// `main`: the exit code of `apus run` in a container is this service's.

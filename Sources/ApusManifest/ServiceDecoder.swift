@@ -69,6 +69,7 @@ extension Decoder {
     case .critical: flag(node, .critical)
     case .reclaim: flag(node, .reclaim)
     case .main: flag(node, .main)
+    case .expand: flag(node, .expand)
     case .stdio:
       if let number = word(node, WordList("fd socket")) {
         draft.service.flags.set(.socketStdio, number == 1)

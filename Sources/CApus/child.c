@@ -62,13 +62,15 @@ CHILD void write_pidfd_inode(char *digits) {
 }
 
 /* The last thing before the new program: no signal is blocked any more. */
-CHILD long execute(const struct capus_plan *plan) {
+CHILD long execute(struct capus_plan *plan) {
   uint64_t none = 0;
   if (plan->pid_digits)
     write_pid(plan->pid_digits);
   if (plan->watchdog_digits)
     write_pid(plan->watchdog_digits);
-  long result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+  long result = plan->words ? capus_expand(plan) : 0;
+  if (result == 0)
+    result = raw4(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
   if (result < 0)
     return result;
   result = raw3(SYS_execve, plan->path, plan->arguments, plan->environment);

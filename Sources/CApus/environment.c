@@ -1,4 +1,5 @@
-/* Files of `environmentFile`, in the grammar of systemd's EnvironmentFile=. */
+/* Files of `environmentFile`, in the grammar of systemd's EnvironmentFile=, and `expand`: variables
+ * in arguments, as systemd.service(5) has them. */
 #include <errno.h>
 #include <stdbool.h>
 
@@ -152,4 +153,106 @@ CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct cap
   if (line > MOST_LINES)
     line = MOST_LINES;
   return result < 0 ? result - (long)(step->first << FILE_BIT) - (long)(line << LINE_BIT) : 0;
+}
+
+/* How many bytes at the start are a variable's name. */
+CHILD uint32_t name_length(const char *text) {
+  uint32_t length = 0;
+  while (is_name(text[length], length == 0))
+    length++;
+  return length;
+}
+
+/* The value of a variable, empty where there is none. */
+CHILD const char *value_of(const struct capus_plan *plan, const char *name, uint32_t length) {
+  for (char **at = plan->environment; *at; at++) {
+    uint32_t same = 0;
+    while (same < length && (*at)[same] == name[same])
+      same++;
+    if (same == length && (*at)[same] == '=')
+      return *at + same + 1;
+  }
+  return "";
+}
+
+/* One byte stays free for the NUL at the end of a word. */
+CHILD bool put_byte(struct capus_plan *plan, char byte) {
+  if (plan->word_bytes < 1 + (byte != 0))
+    return false;
+  plan->word_bytes--;
+  *plan->word_text++ = byte;
+  return true;
+}
+
+CHILD bool put_word(struct capus_plan *plan, uint32_t *count, char *word) {
+  if (*count + 1 >= plan->word_room)
+    return false;
+  plan->words[(*count)++] = word;
+  return true;
+}
+
+/* Adds the words of a value; quotes hold blanks together, a backslash takes the next byte as it is.
+ */
+CHILD bool put_words(struct capus_plan *plan, uint32_t *count, const char *value) {
+  for (;;) {
+    while (is_blank(*value) || *value == '\n')
+      value++;
+    if (*value == 0)
+      return true;
+    if (!put_word(plan, count, plan->word_text))
+      return false;
+    char quote = 0;
+    for (; *value && (quote || !(is_blank(*value) || *value == '\n')); value++) {
+      if (quote ? *value == quote : *value == '"' || *value == '\'') {
+        quote = quote ? 0 : *value;
+        continue;
+      }
+      if (*value == '\\' && quote != '\'' && value[1] != 0)
+        value++;
+      if (!put_byte(plan, *value))
+        return false;
+    }
+    if (!put_byte(plan, 0))
+      return false;
+  }
+}
+
+/* `${NAME}` is the value, `$$` is `$`. */
+CHILD bool put_text(struct capus_plan *plan, const char *text) {
+  while (*text) {
+    const uint32_t length = text[0] == '$' && text[1] == '{' ? name_length(text + 2) : 0;
+    if (length > 0 && text[2 + length] == '}') {
+      for (const char *at = value_of(plan, text + 2, length); *at; at++)
+        if (!put_byte(plan, *at))
+          return false;
+      text += length + 3;
+      continue;
+    }
+    if (!put_byte(plan, *text))
+      return false;
+    text += 1 + (text[0] == '$' && text[1] == '$');
+  }
+  return put_byte(plan, 0);
+}
+
+CHILD_CODE long capus_expand(struct capus_plan *plan) {
+  char **from = plan->arguments;
+  uint32_t count = 0;
+  /* The program's name stays as it is. */
+  for (uint32_t index = 0; from[index]; index++) {
+    const char *text = from[index];
+    const uint32_t length = text[0] == '$' ? name_length(text + 1) : 0;
+    bool fits;
+    if (index == 0)
+      fits = put_word(plan, &count, from[0]);
+    else if (length > 0 && text[1 + length] == 0)
+      fits = put_words(plan, &count, value_of(plan, text + 1, length));
+    else
+      fits = put_word(plan, &count, plan->word_text) && put_text(plan, text);
+    if (!fits)
+      return -E2BIG;
+  }
+  plan->words[count] = NULL;
+  plan->arguments = plan->words;
+  return 0;
 }

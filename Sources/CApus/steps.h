@@ -25,6 +25,8 @@ CHILD_CODE long capus_take_right(struct capus_plan *plan, const struct capus_ste
 CHILD_CODE long capus_check_condition(const struct capus_step *step);
 /* Adds what a file says to the environment; see CAPUS_ENVIRONMENT. */
 CHILD_CODE long capus_read_environment(struct capus_plan *plan, const struct capus_step *step);
+/* Puts variables of the plan's environment into its arguments: -E2BIG when there is no room. */
+CHILD_CODE long capus_expand(struct capus_plan *plan);
 /* Makes base/path as the step wants it, and what is missing on the way the service's with mode
  * 0755. Below a directory that is another's, or that the service's user may write to, it is made by
  * the rights of that one, and nothing is given away or changed that is neither's: -EPERM. Its

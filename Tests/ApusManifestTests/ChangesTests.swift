@@ -33,7 +33,7 @@ extension Manifest {
   /// A value of every key but `exec` and `listen`.
   private static let values: [String: String] = [
     "type": #""notify""#, "start": #""boot""#, "remain": "false", "accept": "true",
-    "critical": "true", "reclaim": "false", "main": "true", "stdio": #""socket""#,
+    "critical": "true", "reclaim": "false", "main": "true", "expand": "true", "stdio": #""socket""#,
     "maxConnections": "7", "maxConnectionsPerSource": "3", "trigger": #""5/1s""#,
     "needs": #"["other"]"#, "wants": #"["other"]"#, "after": #"["other"]"#,
     "onFailure": #"["other"]"#, "restart": #""always""#, "successExit": "[3]",

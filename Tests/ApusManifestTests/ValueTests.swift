@@ -69,6 +69,7 @@ let goodValues: [String] = [
   #""stdin": "file:/x", "stdout": "append:/y", "stderr": "kmsg""#, #""stdin": "inherit""#,
   #""log": {"ring": "16K", "file": "/x", "fileMax": 262144, "keep": 2, "rate": "500/1s"}"#,
   #""tty": "/dev/tty1""#, #""override": false"#, #""main": true"#,
+  #""expand": true"#,
 ]
 
 /// Values that are refused, with the path and the start of the message.

@@ -128,6 +128,10 @@ struct capus_plan {
   uint32_t environment_room; /* how many entries more it can have */
   uint32_t file_room;        /* bytes for what files say, at `file_text` */
   char *file_text;
+  char **words;       /* room for the arguments after capus_expand; NULL where none are expanded */
+  uint32_t word_room; /* with the NULL behind the last */
+  uint32_t word_bytes;
+  char *word_text;
   char *watchdog_digits; /* WATCHDOG_PID's value, like the next */
   char *pid_digits;      /* LISTEN_PID's value, room for 11 bytes; NULL without one */
   int32_t *sources;      /* what becomes descriptor 0, 1, 2, 3…; -1 leaves it closed */
