@@ -10,7 +10,7 @@ struct Exposure {
   /// The weight of each member of `sandbox`, in the order of `SandboxKeys`, as letters: `@` is 0, `A`
   /// is 1. What only lists exceptions or files has none.
   private static var weights: Literal {
-    "J@@BEHCGFN@"
+    "J@@BEHCGFN@@@@@@@@@@@@"
   }
 
   private(set) var sum: UInt64 = 0
@@ -27,7 +27,7 @@ struct Exposure {
     add(isStandard ? isRoot ? 20 : 0 : rights.capabilities.count > 0 ? 10 : 0, members + 1)
     add(gainsPrivileges ? 5 : 0, members + 2)
     for member in 0..<members
-    where !sandbox.contains(SandboxKeys(rawValue: 1 << UInt16(member))) {
+    where !sandbox.contains(SandboxKeys(rawValue: 1 << UInt32(member))) {
       add(UInt64(unsafe Exposure.weights.start[member] & 0x1F), member)
     }
   }

@@ -115,7 +115,7 @@ struct SecurityReport {
     let sandbox = manifest.sandbox(of: service)
     json.beginArray("sandbox")
     for member in 0..<SandboxKeys.count
-    where sandbox.contains(SandboxKeys(rawValue: 1 << UInt16(member))) {
+    where sandbox.contains(SandboxKeys(rawValue: 1 << UInt32(member))) {
       json.element(SandboxKeys.name(member))
     }
     json.endArray()

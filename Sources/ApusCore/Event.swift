@@ -283,4 +283,5 @@ public enum SpawnStepKind: UInt8, Sendable {
   case hide
   case landlock
   case filter
+  case hostname
 }

@@ -86,15 +86,16 @@ public struct SpawnPlan: Sendable {
     storage.append(.descriptors)
     append(.namespaces, where: !sandbox.isDisjoint(with: .mounts))
     append(.network, where: sandbox.contains(.privateNetwork))
+    append(.hostname, where: sandbox.contains(.protectHostname))
     if sandbox.contains(.root) {
       append(.root, where: true)
       appendDirectories(service, rights, owners)
     }
-    append(.processes, where: sandbox.contains(.privatePids))
+    append(.processes, where: !sandbox.isDisjoint(with: [.privatePids, .hideProcesses]))
     append(.readOnly, where: sandbox.contains(.readOnly))
     append(.kernel, where: sandbox.contains(.protectKernel))
     append(.temporary, where: sandbox.contains(.privateTmp))
-    append(.devices, where: sandbox.contains(.privateDevices))
+    append(.devices, where: !sandbox.isDisjoint(with: [.privateDevices, .devices]))
     append(.hide, where: sandbox.contains(.hide))
     storage.append(.umask(manifest.credentials(of: service).umask))
     appendLimits(service, of: manifest, surroundings)
@@ -114,7 +115,7 @@ public struct SpawnPlan: Sendable {
     storage.append(.verify)
     storage.append(.workingDirectory(service.workingDirectory))
     append(.landlock, where: sandbox.contains(.landlock))
-    append(.filter, where: sandbox.contains(.seccomp))
+    append(.filter, where: !sandbox.isDisjoint(with: .filtered))
     storage.append(.execute(manifest.texts.at(Int(service.exec.start)) ?? .none))
   }
 

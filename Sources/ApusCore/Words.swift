@@ -49,6 +49,7 @@ extension SpawnStepKind {
     case .hide: "hide paths"
     case .landlock: "enforce landlock"
     case .filter: "load the seccomp filter"
+    case .hostname: "make a private host name"
     }
   }
 }

@@ -49,7 +49,7 @@ extension Decoder {
         node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup x-optional",
         "mmn%wwbb", &extras.cgroup)
     case .sandbox:
-      _ = record(node, SandboxKeys.names, "bPPbbbbbLFp", &extras.sandbox)
+      _ = record(node, SandboxKeys.names, "bPPbbbbbLFpbVbbbGbbbbb", &extras.sandbox)
     case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log, member: "file")
     default: break
     }
@@ -112,12 +112,14 @@ extension Decoder {
       guard let bytes = string(node) else { return nil }
       return calendar(bytes, node)
     case UInt8(ascii: "F"): return filter(node)
+    case UInt8(ascii: "G"): return families(node)
     case UInt8(ascii: "H"):
       return word(node, WordList("x86_64 aarch64 arm riscv64")).map { Int64($0) }
     case UInt8(ascii: "L"):
       var nested = Record.none
       _ = record(node, "read write execute optional", "PPPb", &nested)
       return Int64(nested.start)
+    case UInt8(ascii: "V"): return devices(node)
     case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
     case UInt8(ascii: "%"):
       if document.kind(node) == .number {
@@ -290,6 +292,33 @@ extension Decoder {
     let names = list(node, .systemCall)
     // An empty list is a filter, too.
     return Record.pack(names.count == 0 ? TableRange(start: 1, count: 0) : names)
+  }
+
+  /// Address families by their names, as the bits of their AF_* numbers; bit 0 says that there is a list.
+  private mutating func families(_ node: JSONNode) -> Int64? {
+    let words = WordList(
+      """
+      unspec unix inet ax25 ipx appletalk netrom bridge atmpvc x25 inet6 rose decnet netbeui security key \
+      netlink packet ash econet atmsvc rds sna irda pppox wanpipe llc ib mpls can tipc bluetooth iucv \
+      rxrpc isdn phonet ieee802154 caif alg nfc vsock kcm qipcrtr smc xdp mctp
+      """)
+    var bits: Int64 = 1
+    var cursor = array(node)
+    while let element = element(&cursor) {
+      if let number = word(element, words) { bits |= 1 << Int64(number) }
+    }
+    return bits
+  }
+
+  /// Paths below /dev; an empty list leaves only the harmless devices.
+  private mutating func devices(_ node: JSONNode) -> Int64? {
+    let list = list(node, .path)
+    for index in list.indices {
+      guard let text = tables.texts.at(index) else { continue }
+      let bytes = strings.bytes(of: text)
+      if !bytes.starts(with: "/dev/") { error(node, "expected paths below /dev, found ", bytes) }
+    }
+    return Record.pack(list.count == 0 ? TableRange(start: 1, count: 0) : list)
   }
 
   /// A string that follows a rule, kept in the pool.

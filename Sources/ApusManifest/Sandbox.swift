@@ -3,10 +3,10 @@ public import ApusBase
 /// The members of a service's `sandbox` that ask for something, in the order of its record.
 public struct SandboxKeys: OptionSet, Sendable {
   /// One bit for each member.
-  public var rawValue: UInt16
+  public var rawValue: UInt32
 
   /// Some members.
-  public init(rawValue: UInt16) { self.rawValue = rawValue }
+  public init(rawValue: UInt32) { self.rawValue = rawValue }
 
   /// `/` is read-only.
   public static let readOnly = SandboxKeys(rawValue: 1)
@@ -30,15 +30,29 @@ public struct SandboxKeys: OptionSet, Sendable {
   public static let seccomp = SandboxKeys(rawValue: 1 << 9)
   /// Another root.
   public static let root = SandboxKeys(rawValue: 1 << 10)
+  /// Processes of other users out of sight.
+  public static let hideProcesses = SandboxKeys(rawValue: 1 << 11)
+  /// A `/dev` with these and no others.
+  public static let devices = SandboxKeys(rawValue: 1 << 12)
+  /// The clock is not to be set.
+  public static let protectClock = SandboxKeys(rawValue: 1 << 13)
+  /// A host name of its own.
+  public static let protectHostname = SandboxKeys(rawValue: 1 << 14)
+  /// Only some families of sockets.
+  public static let addressFamilies = SandboxKeys(rawValue: 1 << 16)
 
   /// What needs a mount namespace.
-  public static let mounts: SandboxKeys = SandboxKeys(rawValue: 0b100_1101_1101)
+  public static let mounts = SandboxKeys(rawValue: 0b1_1100_1101_1101)
+  /// What is in force by a seccomp filter: `seccomp`, and `protectClock` and all that follow it.
+  public static let filtered = SandboxKeys(rawValue: 0x3f_e200)
   /// How many members there are.
-  public static let count = 11
+  public static let count = 22
   static var names: Literal {
     """
     readOnly write hide privateTmp privateDevices privateNetwork privatePids protectKernel \
-    landlock seccomp root
+    landlock seccomp root hideProcesses devices protectClock protectHostname \
+    denyWriteExecute addressFamilies denyNamespaces denyRealtime denySetuid lockPersonality \
+    nativeCallsOnly
     """
   }
 
@@ -47,7 +61,10 @@ public struct SandboxKeys: OptionSet, Sendable {
 
   /// True when set-user-ID programs gain nothing, unless `noNewPrivileges` says otherwise: without
   /// CAP_SYS_ADMIN the kernel lets nobody else restrict himself (landlock(7), seccomp(2)).
-  public var endsPrivileges: Bool { rawValue & (1 << 8 | 1 << 9) != 0 }
+  public var endsPrivileges: Bool { rawValue & (1 << 8 | SandboxKeys.filtered.rawValue) != 0 }
+
+  /// What the filter refuses besides: the bits of CAPUS_DENY_…, in the order of the members.
+  public var denied: UInt32 { rawValue >> 13 }
 }
 
 extension Manifest {
@@ -57,16 +74,17 @@ extension Manifest {
     var keys = SandboxKeys()
     if !record.isGiven { return keys }
     for member in 0..<SandboxKeys.count where (value(record, member) ?? 0) != 0 {
-      keys.rawValue |= 1 << UInt16(member)
+      keys.rawValue |= 1 << UInt32(member)
     }
     return keys
   }
 
-  /// A list of paths of a service's `sandbox`: what stays writable, what is hidden, and what
-  /// landlock lets it read, write and execute.
+  /// A list of paths of a service's `sandbox`: what stays writable, what is hidden, what landlock lets
+  /// it read, write and execute, and its devices.
   public func sandboxPaths(of service: Service, _ list: Int) -> TableRange {
     let record = extras(of: service).sandbox
     if list < 2 { return range(record, list + 1) ?? .none }
+    if list == 5 { return range(record, 12) ?? .none }
     return range(landlock(of: service), list - 2) ?? .none
   }
 
@@ -74,6 +92,11 @@ extension Manifest {
   public func systemCalls(of service: Service) -> TableRange? {
     guard let value = value(extras(of: service).sandbox, 9), value > 0 else { return nil }
     return TableRange(packed: value)
+  }
+
+  /// The AF_* numbers of `addressFamilies`, a bit each; 0 without that member.
+  public func addressFamilies(of service: Service) -> UInt64 {
+    UInt64(bitPattern: value(extras(of: service).sandbox, 16) ?? 0)
   }
 
   /// True when a kernel without landlock(7) is no reason not to start.

@@ -2,13 +2,21 @@
 
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/shm.h>
+
+#include "raw.h"
 
 enum { ABSENT = 9999 };
+/* The lower half of an argument, little-endian. */
+#define ARGUMENT(number) (offsetof(struct seccomp_data, args) + 8 * (number))
 
 #include "calls.h"
 #include "names.h"
@@ -162,6 +170,7 @@ enum {
   EQUAL = 0x15, /* BPF_JMP | BPF_JEQ | BPF_K */
   ANY = 0x45,   /* BPF_JMP | BPF_JSET | BPF_K */
   LEAST = 0x35, /* BPF_JMP | BPF_JGE | BPF_K */
+  AND = 0x54,   /* BPF_ALU | BPF_AND | BPF_K */
   RETURN = 0x06 /* BPF_RET | BPF_K */
 };
 
@@ -188,9 +197,13 @@ static void search(struct builder *builder, uint32_t low, uint32_t high) {
 
 enum {
   NUMBER = offsetof(struct seccomp_data, nr),
-  FIRST_ARGUMENT = offsetof(struct seccomp_data, args), /* the lower half, little-endian */
+  FIRST_ARGUMENT = ARGUMENT(0),
   REFUSE = SECCOMP_RET_ERRNO | EPERM,
   NEW_NAMESPACES = 0x7e020000, /* every CLONE_NEW* that clone(2) takes */
+  NEW_TIME = 0x80,             /* and one that is unshare(2)'s alone */
+  SET_ID = 06000,
+  TEMPORARY = 020000000, /* __O_TMPFILE */
+  RESET_ON_FORK = 0x40000000,
   READ_IMPLIES_EXEC = 0x400000,
   ASK_PERSONALITY = -1,
 };
@@ -216,7 +229,125 @@ static void refuse_arguments(struct builder *builder) {
   emit(builder, LOAD, 0, NUMBER);
 }
 
-uint32_t capus_filter(char *const *wanted, struct capus_instruction *program) {
+/* Calls that are refused whatever they are asked for, or where an argument has one of some bits. */
+static const struct {
+  uint16_t number;
+  uint8_t denied, argument;
+  uint32_t bits;
+} denials[] = {
+    {__NR_adjtimex, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_clock_adjtime, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_clock_adjtime64, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_clock_settime, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_clock_settime64, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_settimeofday, CAPUS_DENY_CLOCK, 0, 0},
+    {__NR_sethostname, CAPUS_DENY_HOSTNAME, 0, 0},
+    {__NR_setdomainname, CAPUS_DENY_HOSTNAME, 0, 0},
+    {__NR_mprotect, CAPUS_DENY_WRITE_EXECUTE, 2, PROT_EXEC},
+    {__NR_pkey_mprotect, CAPUS_DENY_WRITE_EXECUTE, 2, PROT_EXEC},
+    {__NR_shmat, CAPUS_DENY_WRITE_EXECUTE, 2, SHM_EXEC},
+    {__NR_setns, CAPUS_DENY_NAMESPACES, 0, 0},
+    {__NR_unshare, CAPUS_DENY_NAMESPACES, 0, NEW_NAMESPACES | NEW_TIME},
+    {__NR_clone, CAPUS_DENY_NAMESPACES, 0, NEW_NAMESPACES},
+    {__NR_sched_setattr, CAPUS_DENY_REALTIME, 0, 0},
+    {__NR_chmod, CAPUS_DENY_SETUID, 1, SET_ID},
+    {__NR_fchmod, CAPUS_DENY_SETUID, 1, SET_ID},
+    {__NR_fchmodat, CAPUS_DENY_SETUID, 2, SET_ID},
+    {__NR_fchmodat2, CAPUS_DENY_SETUID, 2, SET_ID},
+    {__NR_creat, CAPUS_DENY_SETUID, 1, SET_ID},
+    {__NR_mkdir, CAPUS_DENY_SETUID, 1, SET_ID},
+    {__NR_mkdirat, CAPUS_DENY_SETUID, 2, SET_ID},
+    {__NR_mknod, CAPUS_DENY_SETUID, 1, SET_ID},
+    {__NR_mknodat, CAPUS_DENY_SETUID, 2, SET_ID},
+};
+
+/* What programs have another way for, as on a kernel that does not know it: its arguments lie in
+ * memory. */
+static void refuse_as_unknown(struct builder *builder, uint32_t number) {
+  emit(builder, EQUAL, UNLESS, number);
+  emit(builder, RETURN, 0, SECCOMP_RET_ERRNO | ENOSYS);
+}
+
+static void refuse_argument(struct builder *builder, uint32_t number, uint32_t argument,
+                            uint32_t bits) {
+  emit(builder, EQUAL, (bits ? 4 : 1) * UNLESS, number);
+  if (bits) {
+    emit(builder, LOAD, 0, ARGUMENT(argument));
+    emit(builder, ANY, UNLESS, bits);
+  }
+  emit(builder, RETURN, 0, REFUSE);
+  if (bits)
+    emit(builder, LOAD, 0, NUMBER);
+}
+
+/* The mode counts where a file is made. */
+static void refuse_open(struct builder *builder, uint32_t number, uint32_t flags) {
+  emit(builder, EQUAL, 6 * UNLESS, number);
+  emit(builder, LOAD, 0, ARGUMENT(flags));
+  emit(builder, ANY, 3 * UNLESS, O_CREAT | TEMPORARY);
+  emit(builder, LOAD, 0, ARGUMENT(flags + 1));
+  emit(builder, ANY, UNLESS, SET_ID);
+  emit(builder, RETURN, 0, REFUSE);
+  emit(builder, LOAD, 0, NUMBER);
+}
+
+static void refuse_families(struct builder *builder, uint64_t families) {
+  uint32_t left = 0;
+  for (uint64_t bits = families; bits; bits &= bits - 1)
+    left++;
+  emit(builder, EQUAL, (uint16_t)((left + 2) * UNLESS), __NR_socket);
+  emit(builder, LOAD, 0, FIRST_ARGUMENT);
+  for (uint32_t family = 0; family < 64; family++)
+    if (families >> family & 1)
+      emit(builder, EQUAL, (uint16_t)left--, family);
+  emit(builder, RETURN, 0, SECCOMP_RET_ERRNO | EAFNOSUPPORT);
+  emit(builder, LOAD, 0, NUMBER);
+}
+
+static void deny(struct builder *builder, uint32_t denied, uint64_t families) {
+  for (size_t index = 0; index < sizeof denials / sizeof *denials; index++)
+    if (denied & denials[index].denied)
+      refuse_argument(builder, denials[index].number, denials[index].argument, denials[index].bits);
+  if (denied & CAPUS_DENY_NAMESPACES)
+    refuse_as_unknown(builder, __NR_clone3);
+  if (denied & CAPUS_DENY_FAMILIES)
+    refuse_families(builder, families);
+  if (denied & CAPUS_DENY_WRITE_EXECUTE) {
+    emit(builder, EQUAL, 1, __NR_mmap);
+    emit(builder, EQUAL, 5 * UNLESS, __NR_mmap2);
+    emit(builder, LOAD, 0, ARGUMENT(2));
+    emit(builder, AND, 0, PROT_WRITE | PROT_EXEC);
+    emit(builder, EQUAL, UNLESS, PROT_WRITE | PROT_EXEC);
+    emit(builder, RETURN, 0, REFUSE);
+    emit(builder, LOAD, 0, NUMBER);
+  }
+  if (denied & CAPUS_DENY_SETUID) {
+    refuse_open(builder, __NR_open, 1);
+    refuse_open(builder, __NR_openat, 2);
+    refuse_as_unknown(builder, __NR_openat2);
+  }
+  if (denied & CAPUS_DENY_REALTIME) {
+    emit(builder, EQUAL, 7 * UNLESS, __NR_sched_setscheduler);
+    emit(builder, LOAD, 0, ARGUMENT(1));
+    emit(builder, AND, 0, ~(uint32_t)RESET_ON_FORK);
+    emit(builder, EQUAL, 3, SCHED_OTHER);
+    emit(builder, EQUAL, 2, SCHED_BATCH);
+    emit(builder, EQUAL, 1, SCHED_IDLE);
+    emit(builder, RETURN, 0, REFUSE);
+    emit(builder, LOAD, 0, NUMBER);
+  }
+  if (denied & CAPUS_DENY_PERSONALITY) {
+    emit(builder, EQUAL, 5 * UNLESS, __NR_personality);
+    emit(builder, LOAD, 0, FIRST_ARGUMENT);
+    emit(builder, EQUAL, 2, (uint32_t)ASK_PERSONALITY);
+    emit(builder, EQUAL, 1, (uint32_t)raw1(__NR_personality, ASK_PERSONALITY));
+    emit(builder, RETURN, 0, REFUSE);
+    emit(builder, LOAD, 0, NUMBER);
+  }
+}
+
+uint32_t capus_filter(char *const *wanted, int is_open, uint32_t denied, uint64_t families,
+                      struct capus_instruction *program) {
   /* x86_64's second set of calls is refused; those of arm's own (cache, thread pointer) are not. */
 #if defined(__arm__)
   enum { OTHERS = 0xf0000, OTHERS_RESULT = SECCOMP_RET_ALLOW };
@@ -235,6 +366,11 @@ uint32_t capus_filter(char *const *wanted, struct capus_instruction *program) {
   emit(&builder, LOAD, 0, NUMBER);
   emit(&builder, LEAST, UNLESS, OTHERS);
   emit(&builder, RETURN, 0, OTHERS_RESULT);
+  deny(&builder, denied, families);
+  if (is_open) {
+    emit(&builder, RETURN, 0, SECCOMP_RET_ALLOW);
+    return builder.count;
+  }
   /* What is newer than this list is answered as an older kernel would. */
   emit(&builder, LEAST, UNLESS, LAST + 1);
   emit(&builder, RETURN, 0, SECCOMP_RET_ERRNO | ENOSYS);

@@ -22,6 +22,7 @@ enum {
   ONTO = 4 | 0x10 | 0x20 | 0x40,
   RECURSIVE = 0x8000
 };
+enum { NEW_HOSTNAME = 0x04000000 };
 enum { NO_LINK = 0x100, NEW_MOUNTS = 0x20000, NEW_NETWORK = 0x40000000, HOLES = 128 };
 
 /* Behind the end of a string in a list of strings. */
@@ -206,6 +207,18 @@ CHILD long protect_kernel(const struct capus_plan *plan) {
   return hide(plan, "/lib/modules");
 }
 
+/* Lays a device of the board onto the same name of the /dev that is being made, where it is there.
+ */
+CHILD long make_device(const struct capus_plan *plan, const char *path) {
+  const long tree = copy_tree(plan->devices, path + sizeof "/dev/" - 1);
+  if (tree == -ENOENT)
+    return 0;
+  const long result = tree < 0 ? tree : make_file(path);
+  if (result < 0)
+    raw1(SYS_close, tree);
+  return result < 0 ? result : place(tree, path);
+}
+
 /* Devices are the board's own, bound: making some is a right that is not always there. */
 CHILD long make_devices(const struct capus_plan *plan) {
   static const char names[] = "null\0zero\0full\0random\0urandom\0tty\0log\0";
@@ -235,6 +248,8 @@ CHILD long make_devices(const struct capus_plan *plan) {
     result = mount_new("devpts", "pts", MS_NOEXEC, "newinstance,gid=5,mode=0620,ptmxmode=0666");
   if (result == 0)
     result = mount_new("tmpfs", "shm", MS_NODEV, "mode=1777");
+  for (char **path = plan->paths[CAPUS_PATHS_DEVICES]; *path && result >= 0; path++)
+    result = make_device(plan, *path);
   if (result < 0)
     return result;
   return raw5(SYS_mount, 0, "/dev", 0,
@@ -261,7 +276,9 @@ CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step) {
   case CAPUS_SANDBOX_TEMPORARY:
     return change_view(plan, step);
   case CAPUS_SANDBOX_PROCESSES:
-    return unless_missing(mount_new("proc", "/proc", MS_NODEV | MS_NOEXEC, 0));
+    /* By its word: before Linux 5.8 the number would be in force for everybody. */
+    return unless_missing(mount_new("proc", "/proc", MS_NODEV | MS_NOEXEC,
+                                    plan->hides_processes ? "hidepid=invisible" : 0));
   case CAPUS_SANDBOX_READ_ONLY:
     return make_read_only(plan);
   case CAPUS_SANDBOX_KERNEL:
@@ -279,6 +296,8 @@ CHILD_CODE long capus_sandbox(struct capus_plan *plan, unsigned step) {
     return capus_landlock(plan);
   case CAPUS_SANDBOX_FILTER:
     return load_filter(plan);
+  case CAPUS_SANDBOX_HOSTNAME:
+    return raw1(SYS_unshare, NEW_HOSTNAME);
   }
   return -EINVAL;
 }

@@ -73,12 +73,17 @@ private let schemaFile = root.appending(
     let unknown = #"{"zzzzzzzz": 1}"#
     for key in [
       "ready", "restart", "stop", "reload", "timer", "conditions", "rlimits", "scheduler",
-      "cgroup", "sandbox", "directories", "log",
+      "cgroup", "directories", "log",
     ] {
       let words = expected(service(#""\#(key)": \#(unknown)"#))
       let found = keys(find("service.\(key)"))
       #expect(words.count > 1 && words == found, "\(key): \(words) \(found)")
     }
+    // More than a message lists.
+    let members = (0..<SandboxKeys.count).map {
+      String(decoding: SandboxKeys.name($0), as: UTF8.self)
+    }
+    #expect(keys(find("service.sandbox")) == Set(members))
     for key in ["pre", "started", "post"] {
       #expect(
         expected(service(#""\#(key)": [\#(unknown)]"#)) == keys(find("service.\(key).[]")))

@@ -60,6 +60,13 @@ let goodValues: [String] = [
   "root": "/srv"}
   """#,
   #""sandbox": {"seccomp": ["read", "@network-io"]}"#,
+  #"""
+  "sandbox": {"hideProcesses": true, "devices": ["/dev/ttyS0", "/dev/input/event0"],
+  "protectClock": true, "protectHostname": true, "denyWriteExecute": true,
+  "addressFamilies": ["unix", "inet6"], "denyNamespaces": true, "denyRealtime": true,
+  "denySetuid": true, "lockPersonality": true, "nativeCallsOnly": true}
+  """#,
+  #""sandbox": {"devices": [], "addressFamilies": []}"#,
   #""sandbox": {"seccomp": [], "landlock": {"optional": true}}"#,
   #""environment": {"A": "", "B_1": "x=y"}"#, #""environmentFile": "-/etc/default/x""#,
   #""environmentFile": ["/a", "/b"]"#, #""workingDirectory": "/var""#,
@@ -201,6 +208,8 @@ let badValues: [(String, String)] = [
     #"sandbox.landlock.raed: unknown key; did you mean "read"?"#
   ),
   (#""sandbox": {"seccomp": "defualt"}"#, "sandbox.seccomp: unknown word"),
+  (#""sandbox": {"devices": ["/etc/x"]}"#, #"sandbox.devices: expected paths below /dev, found "/etc/x""#),
+  (#""sandbox": {"addressFamilies": ["ipv4"]}"#, #"sandbox.addressFamilies[0]: unknown word "ipv4""#),
   (#""environment": {"A=B": ""}"#, "environment.A=B: not a name of an environment variable"),
   (#""environment": {"": ""}"#, "environment.: not a name of an environment variable"),
   (#""environment": {"A": 1}"#, "environment.A: expected a string, found a number"),

@@ -11,8 +11,18 @@ private struct Filter {
       repeating: capus_instruction(), count: Int(CAPUS_FILTER_MOST))
     var list = (names ?? []).map { strdup($0) } + [nil]
     defer { for name in list { free(name) } }
-    let count = names == nil ? capus_filter(nil, &program) : capus_filter(&list, &program)
+    let count =
+      names == nil ? capus_filter(nil, 0, 0, 0, &program) : capus_filter(&list, 0, 0, 0, &program)
     if count == 0 { return nil }
+    self.program = Array(program.prefix(Int(count)))
+  }
+
+  /// One that allows everything but what is denied.
+  init(denied: Int, families: [Int] = []) {
+    var program = [capus_instruction](
+      repeating: capus_instruction(), count: Int(CAPUS_FILTER_MOST))
+    let bits = families.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
+    let count = capus_filter(nil, 1, UInt32(denied), bits, &program)
     self.program = Array(program.prefix(Int(count)))
   }
 
@@ -27,20 +37,26 @@ private struct Filter {
 
   static let refused: UInt32 = 0x5_0000 | UInt32(EPERM)
 
-  func answer(_ name: String, _ argument: UInt32) -> UInt32 {
-    Calls.numbers[name].map { answer($0, argument) } ?? 3
+  func answer(_ name: String, _ arguments: UInt32...) -> UInt32 {
+    Calls.numbers[name].map { answer($0, arguments) } ?? 3
   }
 
   func answer(
-    _ number: UInt32, _ argument: UInt32 = 0, architecture: UInt32 = architecture
+    _ number: UInt32, _ arguments: [UInt32] = [], architecture: UInt32 = architecture
   ) -> UInt32 {
+    func load(_ offset: Int) -> UInt32 {
+      let argument = (offset - 16) / 8
+      return offset == 0
+        ? number : offset == 4 ? architecture : argument < arguments.count ? arguments[argument] : 0
+    }
     var place = 0
     var value: UInt32 = 0
     while place < program.count {
       let step = program[place]
       place += 1
       switch step.code {
-      case 0x20: value = step.value == 0 ? number : step.value == 16 ? argument : architecture
+      case 0x20: value = load(Int(step.value))
+      case 0x54: value &= step.value
       case 0x05: place += Int(step.value)
       case 0x15: place += Int(value == step.value ? step.yes : step.no)
       case 0x45: place += Int(value & step.value != 0 ? step.yes : step.no)
@@ -219,5 +235,93 @@ private enum Calls {
         #expect(filter.answer(number) == expected, "\(number) of each \(step)th")
       }
     }
+  }
+
+  @Test("what is denied is refused by its arguments, and nothing else is")
+  func denied() throws {
+    func check(
+      _ denied: Int, _ refused: [(String, [UInt32])], _ allowed: [(String, [UInt32])]
+    ) throws {
+      let filter = Filter(denied: denied)
+      #expect(filter.program.count <= 300)
+      for (name, arguments) in refused {
+        guard let number = Calls.numbers[name] else { continue }
+        #expect(filter.answer(number, arguments) == Filter.refused, "\(name) \(arguments)")
+        for other in 0..<9 where 1 << other != denied && 1 << other != Int(CAPUS_DENY_FAMILIES) {
+          #expect(
+            Filter(denied: 1 << other).answer(number, arguments) == Filter.allow,
+            "\(name) by \(other)")
+        }
+      }
+      for (name, arguments) in allowed {
+        guard let number = Calls.numbers[name] else { continue }
+        #expect(filter.answer(number, arguments) == Filter.allow, "\(name) \(arguments)")
+      }
+      #expect(filter.answer("read", 0, 0, 0x7fff_ffff) == Filter.allow)
+      #expect(filter.answer(0, architecture: 0x4000_0003) == Filter.kill)
+      #expect(filter.answer(0x4000_0000) == Filter.kill)
+    }
+    try check(
+      Int(CAPUS_DENY_CLOCK), [("clock_settime", []), ("settimeofday", []), ("adjtimex", [])],
+      [("clock_gettime", [])])
+    try check(
+      Int(CAPUS_DENY_HOSTNAME), [("sethostname", []), ("setdomainname", [])], [("uname", [])])
+    try check(
+      Int(CAPUS_DENY_WRITE_EXECUTE),
+      [
+        ("mmap", [0, 1, 7]), ("mmap", [0, 1, 6]), ("mprotect", [0, 1, 5]),
+        ("pkey_mprotect", [0, 1, 4]), ("shmat", [0, 0, 0o100000]),
+      ],
+      [
+        ("mmap", [0, 1, 5]), ("mmap", [0, 1, 3]), ("mprotect", [0, 1, 3]),
+        ("shmat", [0, 0, 0o10000]),
+      ])
+    try check(
+      Int(CAPUS_DENY_NAMESPACES),
+      [("setns", []), ("unshare", [0x80]), ("unshare", [0x2_0000]), ("clone", [0x1000_0011])],
+      [("unshare", [0x400]), ("clone", [0x3d_0f00])])
+    #expect(Filter(denied: Int(CAPUS_DENY_NAMESPACES)).answer("clone3", 0) == Filter.unknown)
+    try check(
+      Int(CAPUS_DENY_REALTIME),
+      [
+        ("sched_setattr", []), ("sched_setscheduler", [0, 1]), ("sched_setscheduler", [0, 2]),
+        ("sched_setscheduler", [0, 6]), ("sched_setscheduler", [0, 0x4000_0001]),
+      ], [("sched_setscheduler", [0, 0]), ("sched_setscheduler", [0, 0x4000_0003])])
+    try check(
+      Int(CAPUS_DENY_SETUID),
+      [
+        ("chmod", [0, 0o4755]), ("fchmod", [0, 0o2755]), ("fchmodat", [0, 0, 0o6000]),
+        ("fchmodat2", [0, 0, 0o4000]), ("creat", [0, 0o4755]), ("mkdir", [0, 0o2755]),
+        ("mkdirat", [0, 0, 0o2755]), ("mknod", [0, 0o4755]), ("mknodat", [0, 0, 0o104755]),
+        ("open", [0, 0o101, 0o4755]), ("openat", [0, 0, 0o101, 0o2755]),
+        ("openat", [0, 0, 0o20200000, 0o4755]),
+      ],
+      [
+        ("chmod", [0, 0o1777]), ("open", [0, 0, 0o4755]), ("openat", [0, 0, 0o101, 0o755]),
+        ("mkdir", [0, 0o1777]),
+      ])
+    #expect(Filter(denied: Int(CAPUS_DENY_SETUID)).answer("openat2", 0) == Filter.unknown)
+    try check(
+      Int(CAPUS_DENY_PERSONALITY), [("personality", [8]), ("personality", [0x40_0000])],
+      [("personality", [.max]), ("personality", [0])])
+  }
+
+  @Test("only the families that are named")
+  func families() throws {
+    let unsupported = 0x5_0000 | UInt32(EAFNOSUPPORT)
+    for chosen in [[], [1], [1, 2, 10], Array(1..<46)] {
+      let filter = Filter(denied: Int(CAPUS_DENY_FAMILIES), families: chosen)
+      for family in UInt32(0)..<70 {
+        #expect(
+          filter.answer("socket", family, 1)
+            == (chosen.contains(Int(family)) ? Filter.allow : unsupported), "\(family)")
+      }
+      #expect(filter.answer("socketpair", 2) == Filter.allow)
+    }
+    // A list of calls and what is denied hold together.
+    var program = [capus_instruction](
+      repeating: capus_instruction(), count: Int(CAPUS_FILTER_MOST))
+    let count = capus_filter(nil, 0, 0xff, 2, &program)
+    #expect(count > 0 && count <= UInt32(CAPUS_FILTER_MOST))
   }
 }

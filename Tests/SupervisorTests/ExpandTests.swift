@@ -60,7 +60,9 @@ import Testing
       """#)
     for name in ["words", "bytes"] {
       try board.wait(for: name, "failed")
-      #expect(try board.service(name)["reason"] as? String == "exec /bin/true: Argument list too long, E2BIG (7)")
+      #expect(
+        try board.service(name)["reason"] as? String
+          == "exec /bin/true: Argument list too long, E2BIG (7)")
     }
   }
 }

@@ -66,19 +66,20 @@ enum capus_directory_flags {
   CAPUS_STAYS_READ_ONLY = 1 << 14 /* CAPUS_SANDBOX_READ_ONLY leaves it read-only */
 };
 
-/* In the order in which they are taken. */
+/* In the order in which they are taken, but for the last one. */
 enum capus_sandbox_step {
   CAPUS_SANDBOX_NAMESPACES, /* mounts of its own; private when / becomes read-only */
   CAPUS_SANDBOX_NETWORK,    /* a network of its own with nothing but lo */
   CAPUS_SANDBOX_ROOT,       /* the plan's root becomes / */
-  CAPUS_SANDBOX_PROCESSES,  /* a /proc of its pid namespace */
+  CAPUS_SANDBOX_PROCESSES,  /* a /proc of its pid namespace, or with its own processes only */
   CAPUS_SANDBOX_READ_ONLY,  /* / but the plan's writable paths and its directories */
   CAPUS_SANDBOX_KERNEL,     /* /proc/sys, /sys and their like read-only, modules hidden */
   CAPUS_SANDBOX_TEMPORARY,  /* empty /tmp and /var/tmp */
   CAPUS_SANDBOX_DEVICES,    /* a /dev of harmless devices */
   CAPUS_SANDBOX_HIDE,       /* the plan's hidden paths */
   CAPUS_SANDBOX_LANDLOCK,
-  CAPUS_SANDBOX_FILTER
+  CAPUS_SANDBOX_FILTER,
+  CAPUS_SANDBOX_HOSTNAME /* a host name of its own */
 };
 
 /* The plan's lists of paths, each with a NULL at its end. */
@@ -88,6 +89,7 @@ enum capus_path_list {
   CAPUS_PATHS_READ,
   CAPUS_PATHS_WRITE,
   CAPUS_PATHS_EXECUTE,
+  CAPUS_PATHS_DEVICES /* below /dev */
 };
 
 struct capus_step {
@@ -148,6 +150,7 @@ struct capus_plan {
       *channel; /* path of NOTIFY_SOCKET, which a new root or /tmp leaves in reach, or NULL */
   const struct capus_instruction *filter;
   uint16_t filter_count;     /* 0: a name is unknown, the step fails */
+  uint8_t hides_processes;   /* those of other users, in /proc */
   uint8_t is_read_only;      /* CAPUS_SANDBOX_READ_ONLY follows */
   uint8_t landlock_optional; /* a kernel without landlock is no failure */
   uint32_t clone_flags;      /* CLONE_NEWPID or 0 */
