@@ -51,7 +51,7 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
   case backlog, ipv6Only, device, freeBind, transparent, reusePort, noDelay, keepAlive
   case deferAccept, fastOpen, sendBuffer, receiveBuffer, priority, mark, tos, ttl
   case congestion, broadcast, passCredentials, passPidfd, packetInfo, timestamps
-  case pipeSize, `protocol`, flush
+  case pipeSize, `protocol`, flush, writable
 
   static var names: WordList {
     WordList(
@@ -61,7 +61,7 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
       backlog ipv6Only device freeBind transparent reusePort noDelay keepAlive \
       deferAccept fastOpen sendBuffer receiveBuffer priority mark tos ttl \
       congestion broadcast passCredentials passPidfd packetInfo timestamps \
-      pipeSize protocol flush
+      pipeSize protocol flush writable
       """)
   }
 

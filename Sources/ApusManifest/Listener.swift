@@ -45,6 +45,7 @@ public struct ListenerFlags: OptionSet, Sendable {
   public static let passPidfd = ListenerFlags(rawValue: 1 << 32)
   public static let packetInfo = ListenerFlags(rawValue: 1 << 33)
   public static let flush = ListenerFlags(rawValue: 1 << 37)
+  public static let writable = ListenerFlags(rawValue: 1 << 38)
   /// Not of an entry: as that of services.
   public static let leaving = ListenerFlags(rawValue: 1 << 63)
 }
@@ -52,7 +53,7 @@ public struct ListenerFlags: OptionSet, Sendable {
 /// Numbers of options that are no keys of their own, beside those of `SocketKey`.
 public enum SocketOption: UInt8, Sendable {
   /// `keepAlive`: `time`, TCP_KEEPIDLE in seconds.
-  case keepAliveTime = 38
+  case keepAliveTime = 40
   /// TCP_KEEPINTVL in seconds.
   case keepAliveInterval
   /// TCP_KEEPCNT.

@@ -78,7 +78,7 @@ extension Decoder {
         listener.backlog = Int32(truncatingIfNeeded: backlog)
       }
     case .removeOnStop, .freeBind, .transparent, .reusePort, .noDelay, .broadcast,
-      .passCredentials, .passPidfd, .packetInfo, .flush, .ipv6Only:
+      .passCredentials, .passPidfd, .packetInfo, .flush, .ipv6Only, .writable:
       flag(key, node, &listener)
     case .keepAlive:
       guard document.kind(node) == .object else { return flag(key, node, &listener) }

@@ -60,6 +60,7 @@ private struct SocketTraits: OptionSet {
     case .passPidfd: .unix
     case .packetInfo: [.inet, .netlink]
     case .pipeSize: .fifo
+    case .writable: .special
     }
   }
 }

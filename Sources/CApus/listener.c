@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 
 #include "errand.h"
@@ -19,6 +20,7 @@
 #include "raw.h"
 
 enum { STREAM, DATAGRAM, SEQPACKET, FIFO, NETLINK, SPECIAL };
+enum { FUNCTIONFS = 0xa647361 };
 
 struct sockaddr_of_vsock {
   uint16_t family, reserved;
@@ -216,9 +218,11 @@ static int open_special(const struct capus_listener *listener, struct capus_node
   if (fd < 0)
     return fd;
   node->culprit = 0;
-  fd = (int)capus_open_node(&walk, O_RDWR | O_NONBLOCK, 0, &status);
-  if (fd < 0)
-    fd = (int)capus_open_node(&walk, O_RDONLY | O_NONBLOCK, 0, &status);
+  /* Who serves a USB function writes its descriptors into what tells of events. */
+  struct statfs system = {0};
+  const int is_written = (listener->flags >> CAPUS_KEY_WRITABLE & 1) ||
+                         (fstatfs(walk.directory, &system) == 0 && system.f_type == FUNCTIONFS);
+  fd = (int)capus_open_node(&walk, (is_written ? O_RDWR : O_RDONLY) | O_NONBLOCK, 0, &status);
   raw1(SYS_close, walk.directory);
   if (fd < 0)
     return fd;

@@ -95,12 +95,13 @@ import Testing
           {"seqpacket": "@DIR/q"},
           {"fifo": "DIR/f", "pipeSize": "64K", "name": "fifo"},
           {"netlink": "route 1", "name": "net", "packetInfo": true, "passCredentials": true},
-          {"special": "/dev/null", "name": "null"}]}}}
+          {"special": "/dev/null", "name": "null"},
+          {"special": "/dev/zero", "name": "zero", "writable": true}]}}}
       """#)
     let report = try board.report("report")
-    #expect(report[0] == "names=udp6:udp:o:o:fifo:net:null")
+    #expect(report[0] == "names=udp6:udp:o:o:fifo:net:null:zero")
     let found = try descriptors(board, "report")
-    #expect(found.count == 7)
+    #expect(found.count == 8)
     expect(
       found[0],
       [
@@ -122,7 +123,10 @@ import Testing
     #expect(Int32(found[4]["flags"] ?? "", radix: 8).map { $0 & 0o4003 } == O_RDWR | O_NONBLOCK)
     expect(
       found[5], ["domain": "16", "protocol": "0", "netlinkPacketInfo": "1", "passCredentials": "1"])
-    #expect(found[6]["domain"] == nil)
+    for (index, mode) in [(6, O_RDONLY), (7, O_RDWR)] {
+      #expect(found[index]["domain"] == nil)
+      #expect(Int32(found[index]["flags"] ?? "", radix: 8).map { $0 & 0o4003 } == mode | O_NONBLOCK)
+    }
     for (address, kind) in [
       ("\(second)", "datagram"), (board.path("f"), "fifo"), ("route 1", "netlink"),
       ("/dev/null", "special"),
