@@ -62,11 +62,15 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let package = Package(
   name: "apus",
   products: [
-    .executable(name: "apus", targets: ["apus"])
+    .executable(name: "apus", targets: ["apus"]),
+    .executable(name: "apus-tool", targets: ["apus-tool"]),
   ],
   traits: [
     .trait(name: "Embedded", description: "The static binary: Embedded Swift, no libc++"),
     .trait(name: "Thumb", description: "For ARM, beside Embedded: its C is Thumb code"),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
   ],
   targets: [
     .target(name: "CApus", cSettings: shim),
@@ -81,6 +85,15 @@ let package = Package(
     deviceTarget("ApusCommand", ["ApusManifest", "ApusJSON", "ApusWire", "ApusBase", "CApus"]),
     .executableTarget(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
+    // Of the development machine, not of the board: full Swift, Foundation.
+    .target(
+      name: "ApusTool", dependencies: ["ApusManifest", "ApusJSON", "ApusBase", "CApus"],
+      swiftSettings: host),
+    .executableTarget(
+      name: "apus-tool",
+      dependencies: [
+        "ApusTool", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: host),
     pureTarget("ApusSimulation", ["ApusCore", "ApusManifest", "ApusWire", "ApusBase"]),
     // A program of C, so the linker has to be told that its Swift is Embedded.
     .executableTarget(

@@ -1,0 +1,149 @@
+/// What is done with a directive that no topic has taken.
+enum Rule {
+  /// A boolean, which becomes this key.
+  case flag(String)
+  /// Paths, which become this list.
+  case paths(String)
+  /// Words, which become this list in lower case without this prefix.
+  case words(String, dropping: String)
+  /// Nothing is lost without it: why.
+  case needless(String)
+  /// There is no key for it yet: the key that would take it, and what its absence means.
+  case missing(String, Effect, String)
+  /// It is not apus's business: what its absence means.
+  case foreign(Effect, String)
+}
+
+/// Directives by section and name that need no more than a rule.
+///
+/// A key that apus gets becomes one line here: `.missing("sandbox.protectClock", …)` turns into
+/// `.flag("sandbox.protectClock")`.
+enum DirectiveTable {
+  /// How the report says that a key is not there.
+  static func lacks(_ key: String) -> String { "apus has no key for it (\(key))" }
+
+  /// The rule for a directive.
+  static func rule(_ section: String, _ name: String) -> Rule? {
+    switch section {
+    case "Unit": unit[name]
+    case "Service": service[name] ?? execution[name] ?? resources[name]
+    case "Socket": socket[name] ?? execution[name] ?? resources[name]
+    case "Timer": timer[name]
+    case "Path": path[name]
+    case "Install": nil
+    default: section.hasPrefix("X-") ? .needless("sections of others") : nil
+    }
+  }
+
+  private static let unit: [String: Rule] = [
+    "Documentation": .needless("for readers"),
+    "SourcePath": .needless("for readers"),
+    "DefaultDependencies": .needless("apus has no dependencies that are not said"),
+    "IgnoreOnIsolate": .needless("apus has no isolate"),
+    "AllowIsolate": .needless("apus has no isolate"),
+    "RefuseManualStart": .needless("the operator may start anything"),
+    "RefuseManualStop": .needless("the operator may stop anything"),
+    "CollectMode": .needless("apus keeps the state of every service"),
+    "StopWhenUnneeded": .missing("partOf", .harmless, "it goes on when nobody needs it"),
+    "PartOf": .missing("partOf", .breaks, "it is not stopped and restarted with the other"),
+    "PropagatesStopTo": .missing("partOf", .breaks, "the other is not stopped with it"),
+    "StopPropagatedFrom": .missing("partOf", .breaks, "it is not stopped with the other"),
+    "PropagatesReloadTo": .foreign(.breaks, "the other is not reloaded with it"),
+    "ReloadPropagatedFrom": .foreign(.breaks, "it is not reloaded with the other"),
+    "JoinsNamespaceOf": .foreign(.breaks, "it has namespaces of its own"),
+    "OnSuccess": .foreign(.breaks, "nothing is started for a good end"),
+    "OnFailureJobMode": .needless("apus has no jobs"),
+    "JobTimeoutSec": .foreign(.breaks, "a start has no limit but ready.timeout"),
+    "JobRunningTimeoutSec": .foreign(.breaks, "a start has no limit but ready.timeout"),
+    "JobTimeoutAction": .foreign(.breaks, "a start that takes long ends nothing"),
+    "SuccessAction": .foreign(.breaks, "a good end does nothing to the board"),
+    "RebootArgument": .foreign(.harmless, "apus reboots without an argument"),
+    "ConditionVirtualization": .foreign(.breaks, "it starts in any case"),
+    "ConditionACPower": .foreign(.breaks, "it starts in any case"),
+    "ConditionUser": .foreign(.breaks, "it starts in any case"),
+    "ConditionGroup": .foreign(.breaks, "it starts in any case"),
+    "ConditionHost": .foreign(.breaks, "it starts in any case"),
+    "ConditionSecurity": .foreign(.breaks, "it starts in any case"),
+    "ConditionFirstBoot": .foreign(.breaks, "it starts at every boot"),
+    "ConditionNeedsUpdate": .foreign(.breaks, "it starts at every boot"),
+    "ConditionKernelVersion": .foreign(.breaks, "it starts in any case"),
+    "ConditionMemory": .foreign(.breaks, "it starts in any case"),
+    "ConditionCPUs": .foreign(.breaks, "it starts in any case"),
+    "ConditionCPUFeature": .foreign(.breaks, "it starts in any case"),
+    "ConditionEnvironment": .foreign(.breaks, "it starts in any case"),
+    "ConditionPathExistsGlob": .foreign(.breaks, "it starts in any case"),
+    "ConditionPathIsMountPoint": .foreign(.breaks, "it starts in any case"),
+    "ConditionPathIsEncrypted": .foreign(.breaks, "it starts in any case"),
+    "ConditionControlGroupController": .foreign(.breaks, "it starts in any case"),
+    "ConditionOSRelease": .foreign(.breaks, "it starts in any case"),
+    "AssertPathExistsGlob": .foreign(.breaks, "it starts in any case"),
+    "AssertUser": .foreign(.breaks, "it starts in any case"),
+  ]
+
+  private static let service: [String: Rule] = [
+    "RootImage": .foreign(.breaks, "it runs in the board's root"),
+    "ExitType": .foreign(.breaks, "the end of the main process is the end"),
+    "USBFunctionDescriptors": .foreign(.breaks, "the daemon has to write them"),
+    "USBFunctionStrings": .foreign(.breaks, "the daemon has to write them"),
+    "NonBlocking": .foreign(.breaks, "sockets are passed as they are"),
+    "Sockets": .needless("its sockets are among those of the import"),
+    "PermissionsStartOnly": .foreign(.breaks, "all commands run as the service's user"),
+    "FileDescriptorStorePreserve": .needless("kept over restarts, not over a stop"),
+    "OpenFile": .foreign(.breaks, "it gets no such descriptor"),
+    "RestartSteps": .needless("the pause grows by itself"),
+    "RestartMaxDelaySec": .needless("the pause grows to 30 s"),
+    "RestartMode": .needless("a restart is one"),
+    "RestartKillSignal": .foreign(.harmless, "a restart ends it as a stop does"),
+    "FinalKillSignal": .needless("SIGKILL"),
+    "WatchdogSignal": .foreign(.harmless, "SIGKILL, without a core dump"),
+    "SendSIGKILL": .foreign(.breaks, "SIGKILL comes after stop.timeout"),
+    "SendSIGHUP": .foreign(.breaks, "no SIGHUP follows the signal"),
+    "ReloadSignal": .foreign(.breaks, "it is reload.signal that counts"),
+    "RebootArgument": .foreign(.harmless, "apus reboots without an argument"),
+    "SysVStartPriority": .needless("order is said by after"),
+    "TTYReset": .needless("apus resets a terminal by itself"),
+    "TTYVHangup": .needless("apus hangs a terminal up by itself"),
+    "TTYVTDisallocate": .foreign(.harmless, "the screen is not cleared"),
+    "UtmpIdentifier": .foreign(.harmless, "who(1) does not show it"),
+    "UtmpMode": .foreign(.harmless, "who(1) does not show it"),
+    "Capabilities": .needless("systemd itself ignores it"),
+  ]
+
+  private static let socket: [String: Rule] = [
+    "Writable": .missing("writable", .breaks, "a special file is opened for reading"),
+    "ListenMessageQueue": .foreign(.breaks, "apus has no POSIX message queues"),
+    "MessageQueueMaxMessages": .foreign(.breaks, "apus has no POSIX message queues"),
+    "MessageQueueMessageSize": .foreign(.breaks, "apus has no POSIX message queues"),
+    "PassSecurity": .foreign(.breaks, "SO_PASSSEC is not set"),
+    "SELinuxContextFromNet": .foreign(.wider, "apus has no SELinux"),
+    "SmackLabel": .foreign(.wider, "apus has no SMACK"),
+    "SmackLabelIPIn": .foreign(.wider, "apus has no SMACK"),
+    "SmackLabelIPOut": .foreign(.wider, "apus has no SMACK"),
+    "ExecStartPre": .foreign(.breaks, "no command runs before a socket is bound"),
+    "ExecStartPost": .foreign(.breaks, "no command runs after a socket is bound"),
+    "ExecStopPre": .foreign(.breaks, "no command runs when a socket is closed"),
+    "ExecStopPost": .foreign(.breaks, "no command runs when a socket is closed"),
+    "TimeoutSec": .needless("no command runs for a socket"),
+    "PollLimitIntervalSec": .needless("apus always has such a limit"),
+    "PollLimitBurst": .needless("apus always has such a limit"),
+  ]
+
+  private static let timer: [String: Rule] = [
+    "AccuracySec": .needless("timers are exact"),
+    "Persistent": .foreign(
+      .breaks, "a run that was missed while the board was off is not made up for"),
+    "WakeSystem": .foreign(.breaks, "a sleeping board is not woken"),
+    "FixedRandomDelay": .needless("the delay is another one each time"),
+    "RemainAfterElapse": .needless("a timer is part of its service"),
+    "OnClockChange": .foreign(.breaks, "nothing is started for a clock that is set"),
+    "OnTimezoneChange": .foreign(.breaks, "nothing is started for another time zone"),
+    "DeferReactivation": .needless("one run at a time"),
+  ]
+
+  private static let path: [String: Rule] = [
+    "MakeDirectory": .foreign(.breaks, "apus starts nothing for a file"),
+    "DirectoryMode": .foreign(.breaks, "apus starts nothing for a file"),
+    "TriggerLimitIntervalSec": .needless("apus starts nothing for a file"),
+    "TriggerLimitBurst": .needless("apus starts nothing for a file"),
+  ]
+}
