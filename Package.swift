@@ -107,6 +107,9 @@ let package = Package(
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
     tests("SupervisorTests", ["apus", "probe", "TestSockets", "ApusWire", "ApusBase"]),
     tests("GateTests", []),
+    tests(
+      "ApusToolTests", ["ApusTool", "ApusManifest", "ApusBase", "CApus"],
+      resources: [.copy("Corpus")]),
     tests("ApusBaseTests", ["ApusBase"]),
     tests(
       "ApusLinuxTests",

@@ -25,7 +25,10 @@ enum DirectiveTable {
   /// The rule for a directive.
   static func rule(_ section: String, _ name: String) -> Rule? {
     switch section {
-    case "Unit": unit[name]
+    case "Unit":
+      unit[name]
+        ?? (name.hasPrefix("Condition") || name.hasPrefix("Assert")
+          ? .foreign(.breaks, "apus cannot ask for that: it starts in any case") : nil)
     case "Service": service[name] ?? execution[name] ?? resources[name]
     case "Socket": socket[name] ?? execution[name] ?? resources[name]
     case "Timer": timer[name]
@@ -58,26 +61,6 @@ enum DirectiveTable {
     "JobTimeoutAction": .foreign(.breaks, "a start that takes long ends nothing"),
     "SuccessAction": .foreign(.breaks, "a good end does nothing to the board"),
     "RebootArgument": .foreign(.harmless, "apus reboots without an argument"),
-    "ConditionVirtualization": .foreign(.breaks, "it starts in any case"),
-    "ConditionACPower": .foreign(.breaks, "it starts in any case"),
-    "ConditionUser": .foreign(.breaks, "it starts in any case"),
-    "ConditionGroup": .foreign(.breaks, "it starts in any case"),
-    "ConditionHost": .foreign(.breaks, "it starts in any case"),
-    "ConditionSecurity": .foreign(.breaks, "it starts in any case"),
-    "ConditionFirstBoot": .foreign(.breaks, "it starts at every boot"),
-    "ConditionNeedsUpdate": .foreign(.breaks, "it starts at every boot"),
-    "ConditionKernelVersion": .foreign(.breaks, "it starts in any case"),
-    "ConditionMemory": .foreign(.breaks, "it starts in any case"),
-    "ConditionCPUs": .foreign(.breaks, "it starts in any case"),
-    "ConditionCPUFeature": .foreign(.breaks, "it starts in any case"),
-    "ConditionEnvironment": .foreign(.breaks, "it starts in any case"),
-    "ConditionPathExistsGlob": .foreign(.breaks, "it starts in any case"),
-    "ConditionPathIsMountPoint": .foreign(.breaks, "it starts in any case"),
-    "ConditionPathIsEncrypted": .foreign(.breaks, "it starts in any case"),
-    "ConditionControlGroupController": .foreign(.breaks, "it starts in any case"),
-    "ConditionOSRelease": .foreign(.breaks, "it starts in any case"),
-    "AssertPathExistsGlob": .foreign(.breaks, "it starts in any case"),
-    "AssertUser": .foreign(.breaks, "it starts in any case"),
   ]
 
   private static let service: [String: Rule] = [
@@ -94,6 +77,7 @@ enum DirectiveTable {
     "RestartMaxDelaySec": .needless("the pause grows to 30 s"),
     "RestartMode": .needless("a restart is one"),
     "RestartKillSignal": .foreign(.harmless, "a restart ends it as a stop does"),
+    "SuccessAction": .foreign(.breaks, "a good end does nothing to the board"),
     "FinalKillSignal": .needless("SIGKILL"),
     "WatchdogSignal": .foreign(.harmless, "SIGKILL, without a core dump"),
     "SendSIGKILL": .foreign(.breaks, "SIGKILL comes after stop.timeout"),

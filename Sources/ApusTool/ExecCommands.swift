@@ -122,6 +122,9 @@ extension ServiceImport {
   /// The variables of the environment that are known now, and where they come from.
   private func importVariables() -> [String: (value: String, source: String)] {
     var result: [String: (value: String, source: String)] = [:]
+    if unit.peek("Service", "StandardInput")?.hasPrefix("tty") == true {
+      result["TERM"] = ("vt220", "a terminal's default")
+    }
     for index in unit.list("Service", "Environment").counting {
       let directive = unit.directives[index]
       for word in UnitWords.plain(directive.value) {

@@ -57,7 +57,14 @@ enum ManifestCheck {
     guard let rest = error.path.dropping("services."), let (name, said) = service(rest, draft),
       let keys = draft[name]
     else { return }
-    let key = String(rest.dropFirst(said.count).drop { $0 == "." })
+    var key = String(rest.dropFirst(said.count).drop { $0 == "." })
+    // Without its address a listener is none.
+    if key.hasPrefix("listen["), let end = key.firstIndex(of: "]"),
+      ["stream", "datagram", "seqpacket", "fifo", "netlink", "special"]
+        .contains(String(key[key.index(after: end)...].dropFirst()))
+    {
+      key = String(key[...end])
+    }
     // Without its program or its sockets a service is another one.
     let isWhole = key.isEmpty || key.hasPrefix("exec") || key == "listen"
     if isWhole {
@@ -67,9 +74,10 @@ enum ManifestCheck {
       return
     }
     var value = ManifestValue.map(keys)
+    let removed = value.at(steps(of: key)[...])
     _ = value.remove(steps(of: key)[...])
     draft[name] = value.asMap
-    report.withdraw(service: name, key: key, because: error.message)
+    report.withdraw(service: name, key: key, entry: removed?.asText, because: error.message)
   }
 
   /// The service a path is about, and how the path says it: the longest name that it begins with, of

@@ -1,24 +1,25 @@
 /// The text of a manifest as a person would write it: what fits on a line stands on one.
 extension ManifestValue {
   /// The whole text, ended by a line feed.
-  public var rendered: String { rendered(indent: 0, room: 100, isTop: true) + "\n" }
+  public var rendered: String { rendered(indent: 0, used: 0, isTop: true) + "\n" }
 
-  private func rendered(indent: Int, room: Int, isTop: Bool = false) -> String {
+  /// The text that begins after `used` characters of a line that is indented so far.
+  private func rendered(indent: Int, used: Int, isTop: Bool = false) -> String {
     let line = inline
-    if !isTop, indent + line.count <= room, !isTall { return line }
+    if !isTop, indent + used + line.count < 100, !isTall { return line }
     let inner = String(repeating: " ", count: indent + 2)
     let outer = String(repeating: " ", count: indent)
     switch self {
     case .map(let object) where !object.members.isEmpty:
       let lines = object.members.map { member in
         let key = "\(Self.quoted(member.name)): "
-        let value = member.value.rendered(indent: indent + 2, room: room - key.count - 1)
+        let value = member.value.rendered(indent: indent + 2, used: key.count)
         return inner + key + value
       }
       return "{\n" + lines.joined(separator: ",\n") + "\n" + outer + "}"
     case .list(let list) where !list.isEmpty:
       if list.allSatisfy(\.isScalar) { return filled(list.map(\.inline), inner, outer) }
-      let lines = list.map { inner + $0.rendered(indent: indent + 2, room: room - 1) }
+      let lines = list.map { inner + $0.rendered(indent: indent + 2, used: 0) }
       return "[\n" + lines.joined(separator: ",\n") + "\n" + outer + "]"
     default: return line
     }
@@ -47,7 +48,7 @@ extension ManifestValue {
   /// True for what a reader wants on lines of its own: an object of objects.
   private var isTall: Bool {
     guard case .map(let object) = self else { return false }
-    return object.members.count > 3
+    return object.members.count > 7
       || object.members.contains { $0.value.asMap?.members.isEmpty == false }
   }
 

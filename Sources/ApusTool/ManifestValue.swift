@@ -83,6 +83,20 @@ enum ManifestStep: Equatable {
 }
 
 extension ManifestValue {
+  /// What is at a path; nil where there is nothing.
+  func at(_ path: ArraySlice<ManifestStep>) -> ManifestValue? {
+    guard let step = path.first else { return self }
+    switch (self, step) {
+    case (.map(let object), .key(let key)): return object[key]?.at(path.dropFirst())
+    case (.list(let list), .index(let index)):
+      return list.indices.contains(index) ? list[index].at(path.dropFirst()) : nil
+    default: return nil
+    }
+  }
+
+  /// True for a list or an object without anything in it.
+  var isEmpty: Bool { asList?.isEmpty ?? asMap?.members.isEmpty ?? false }
+
   /// Removes what is at a path, or as much of it as there is; false where nothing was found.
   mutating func remove(_ path: ArraySlice<ManifestStep>) -> Bool {
     guard let step = path.first else { return false }
@@ -91,7 +105,7 @@ extension ManifestValue {
     case (.map(var object), .key(let key)):
       guard var inner = object[key] else { return false }
       let isRemoved = !rest.isEmpty && inner.remove(rest)
-      object[key] = isRemoved ? inner : nil
+      object[key] = isRemoved && !inner.isEmpty ? inner : nil
       self = .map(object)
       return true
     case (.list(var list), .index(let index)):

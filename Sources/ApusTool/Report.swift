@@ -71,16 +71,44 @@ public struct Report: Sendable {
     findings.count { $0.outcome != .taken && $0.effect == effect }
   }
 
-  /// Notes that a key of a service is not in the manifest after all.
-  mutating func withdraw(service: String, key: String, because reason: String) {
-    for index in findings.indices where findings[index].service == service {
-      let touches = findings[index].keys.contains { own in
-        own == key || key.isEmpty || Self.isInside(own, key) || Self.isInside(key, own)
+  /// Notes that a key of a service is not in the manifest after all, or that a list lacks an entry.
+  ///
+  /// `entry` is the text of an entry that was taken out of a list.
+  mutating func withdraw(
+    service: String, key: String, entry: String? = nil, because reason: String
+  ) {
+    let list = key.lastIndex(of: "[").map { String(key[..<$0]) }
+    let touched = findings.indices.filter { index in
+      guard findings[index].service == service, findings[index].outcome != .dropped else {
+        return false
       }
-      guard touches || key.isEmpty, findings[index].outcome != .dropped else { continue }
-      findings[index].outcome = .dropped
+      return key.isEmpty
+        || findings[index].keys.contains {
+          $0 == key || $0 == list || Self.isInside($0, key) || Self.isInside(key, $0)
+        }
+    }
+    let own = touched.filter { findings[$0].keys.contains(key) }
+    let said = touched.filter { index in entry.map { findings[index].value.contains($0) } ?? false }
+    for index in !own.isEmpty ? own : said.isEmpty ? touched : said {
+      let isPart = list != nil && own.isEmpty && !key.isEmpty
+      findings[index].outcome = isPart ? .changed : .dropped
       findings[index].effect = .breaks
-      findings[index].note = "apus check refuses it: \(reason)"
+      let what = isPart ? "\(entry ?? "an entry") is left out: " : ""
+      findings[index].note = "\(what)apus check refuses it: \(reason)"
+    }
+    if let list { shift(service, list, after: key) }
+  }
+
+  /// The entries behind one that was taken out have other numbers now.
+  private mutating func shift(_ service: String, _ list: String, after key: String) {
+    guard let number = Int(key.dropFirst(list.count + 1).dropLast()) else { return }
+    for index in findings.indices where findings[index].service == service {
+      findings[index].keys = findings[index].keys.map { own in
+        guard own.hasPrefix(list + "["), let other = Int(own.dropFirst(list.count + 1).dropLast()),
+          other > number
+        else { return own }
+        return "\(list)[\(other - 1)]"
+      }
     }
   }
 

@@ -36,7 +36,11 @@ extension ServiceImport {
     if signs.contains("|"), triggers > 1 {
       return drop(directive, .breaks, "apus has no alternatives: it starts in any case")
     }
-    let text = path(String(directive.value.dropFirst(signs.count)), directive)
+    let raw = String(directive.value.dropFirst(signs.count))
+    if let problem = specifiers.resolve(raw).problems.first {
+      return drop(directive, .breaks, "\(problem): it starts in any case")
+    }
+    let text = path(raw, directive)
     if condition.name == "PathIsReadWrite" || condition.name.hasPrefix("PathIs") {
       remark("only that it is there", .breaks, directive)
     }

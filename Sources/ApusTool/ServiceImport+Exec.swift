@@ -30,7 +30,7 @@ extension ServiceImport {
         remark("a failure of it counts as one ('-')", .breaks, main.directive)
       }
       note(main.directive, .taken, keys: ["exec"])
-    } else {
+    } else if starts.isEmpty, unit.peek("Service", "ExecStop") != nil {
       keys["exec"] = .texts(["/bin/true"])
     }
     if isAccept, !pre.isEmpty {

@@ -17,6 +17,8 @@ extension ServiceImport {
       switch directive.value {
       case "simple": note(directive, .taken)
       case "exec": note(directive, .taken, "every start of apus is one")
+      case "notify" where isAccept, "forking" where isAccept:
+        note(directive, .changed, "a process of a connection is ready at once")
       case "notify", "oneshot", "forking": set("type", .text(directive.value), directive)
       case "notify-reload":
         keys[["reload", "signal"]] = keys[["reload", "signal"]] ?? .text("SIGHUP")
@@ -30,7 +32,6 @@ extension ServiceImport {
       }
     }
     if let busName { drop(busName, .breaks, "apus does not watch names on the bus") }
-    if isAccept, ["notify", "forking"].contains(type) { keys["type"] = nil }
     if let directive = last("RemainAfterExit") {
       if isNo(directive) {
         note(directive, .taken)
@@ -230,6 +231,7 @@ extension ServiceImport {
       switch directive.value {
       case "none": note(directive, .taken)
       case "reboot", "reboot-force", "reboot-immediate":
+        if !listens, interval > 0 { restart["limit"] = restart["limit"] ?? .text("5/10s") }
         set("critical", .flag(true), directive, .changed, "giving up reboots the board")
       case "poweroff", "poweroff-force",
         "poweroff-immediate" where restart["limit"] != nil:

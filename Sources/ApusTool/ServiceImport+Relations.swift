@@ -31,7 +31,9 @@ extension ServiceImport {
       if stem.hasPrefix("systemd-") || stem == "dracut-pre-pivot" {
         return .needless("\(stem) is part of systemd")
       }
-      return .service(UnitImport.name(stem), isKnown: false)
+      // An instance of another template, by this one's.
+      let parts = stem.components(separatedBy: "%i").map { $0.isEmpty ? "" : UnitImport.name($0) }
+      return .service(parts.joined(separator: "%i"), isKnown: false)
     case "socket":
       if stem.hasPrefix("systemd-") { return .needless("\(stem) is part of systemd") }
       return .needless("sockets are bound before any service starts")
@@ -145,13 +147,20 @@ extension ServiceImport {
     before += targets.map { ($0, number) }
   }
 
+  /// What is needed also comes first: no need to say it twice.
+  func dropRepeats() {
+    let needs = keys["needs"]?.asList ?? []
+    let wants = (keys["wants"]?.asList ?? []).filter { !needs.contains($0) }
+    let after = (keys["after"]?.asList ?? []).filter { !needs.contains($0) && !wants.contains($0) }
+    keys["wants"] = wants.isEmpty ? nil : .list(wants)
+    keys["after"] = after.isEmpty ? nil : .list(after)
+  }
+
   /// Takes [Install]: whether it starts with the board.
   func takeInstall() {
     var startsAtBoot = isWanted
-    var isSaid = isWanted
     for (name, key) in [("WantedBy", "wants"), ("RequiredBy", "needs"), ("UpheldBy", "wants")] {
       for directive in all(name, in: "Install") {
-        isSaid = true
         takeWantedBy(directive, key, &startsAtBoot)
       }
     }
@@ -169,7 +178,6 @@ extension ServiceImport {
     } else if !startsAtBoot {
       keys["start"] = .text("manual")
     }
-    _ = isSaid
   }
 
   private func takeWantedBy(_ directive: Directive, _ key: String, _ startsAtBoot: inout Bool) {

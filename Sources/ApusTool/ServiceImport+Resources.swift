@@ -176,14 +176,20 @@ extension ServiceImport {
     }
     for (name, key) in [("StandardOutput", "stdout"), ("StandardError", "stderr")] {
       guard let directive = last(name) else { continue }
-      let value = path(resolve(directive.value, directive), directive)
+      let parts = resolve(directive.value, directive).split(separator: ":", maxSplits: 1)
+      let value =
+        (parts.prefix(1).map(String.init)
+        + parts.dropFirst().map { runPath(String($0), directive) }).joined(separator: ":")
       switch value {
       case "journal", "syslog", "syslog+console", "journal+console", "kmsg+console":
         note(directive, .taken, "its own log")
       case "null", "kmsg": set(key, .text(value), directive)
       case "tty":
-        set(key, .text(isTerminal ? "inherit" : "console"), directive, .changed)
-        if isTerminal { keys[key] = nil }
+        if isTerminal {
+          note(directive, .taken, keys: ["tty"])
+        } else {
+          set(key, .text("console"), directive, .changed)
+        }
       case "inherit":
         if key == "stdout", isSocket, !isAccept { keys[key] = .text("socket") }
         if key == "stderr", isSocket { keys[key] = .text("socket") }

@@ -27,7 +27,7 @@ extension ServiceImport {
 
   private func takeDescription() {
     guard let directive = last("Description", in: "Unit") else { return }
-    let text = resolve(directive.value, directive)
+    let text = specifiers.resolve(directive.value).text.trimmingCharacters(in: .whitespaces)
     set("description", .text(text), directive)
   }
 
@@ -42,6 +42,8 @@ extension ServiceImport {
         note(directive, .taken, "for the service as a whole")
       case _ where isCondition:
         drop(directive, .breaks, "it is there in any case: the condition may be one of the service")
+      case "RequiresMountsFor", "WantsMountsFor":
+        note(directive, .taken, "mounts come before sockets")
       case "PartOf", "After", "Before", "Wants", "Requires", "Conflicts", "BindsTo":
         note(directive, .dropped, "order and dependencies are those of the service")
       default: continue
@@ -81,7 +83,7 @@ extension ServiceImport {
         drop(directive, effect, "\(DirectiveTable.lacks(key)): \(why)")
       }
     case .foreign(let effect, let why):
-      if isOff, effect == .wider {
+      if isOff, !["SendSIGKILL", "IgnoreSIGPIPE"].contains(directive.name) {
         note(directive, .taken, "it asks for nothing")
       } else {
         drop(directive, effect, why)

@@ -158,7 +158,7 @@ extension ServiceImport {
           drop(
             directive, .wider,
             allows
-              ? "apus cannot take a group out of another: list what it may call"
+              ? "apus cannot take calls out of a group: list what it may call"
               : "apus lists what is allowed, not what is refused: \"default\" is what daemons use")
         }
       } else if allows {

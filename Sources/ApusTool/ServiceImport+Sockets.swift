@@ -14,14 +14,16 @@ extension ServiceImport {
   /// Takes all socket units.
   func takeSockets() {
     var list: [ManifestValue] = []
-    for socket in sockets { list += listeners(of: socket) }
+    for socket in sockets { list += listeners(of: socket, after: list.count) }
     guard !list.isEmpty else { return }
     keys["listen"] = .list(list)
     if isAccept { keys["accept"] = .flag(true) }
   }
 
   /// The listeners of one unit, all with its options.
-  private func listeners(of socket: Unit) -> [ManifestValue] {
+  ///
+  /// So many stand before them.
+  private func listeners(of socket: Unit, after before: Int) -> [ManifestValue] {
     takeActivation(socket)
     var found: [(kind: Kind, object: ManifestObject)] = []
     // In the order of the file: that of the descriptors.
@@ -38,9 +40,6 @@ extension ServiceImport {
         remark("its ep0", .harmless, directive)
       }
       if address.key == "netlink", !text.contains(" ") { text += " 0" }
-      if text.hasPrefix("vsock:"), text.split(separator: ":").count == 2 {
-        text = text.replacingOccurrences(of: "vsock:", with: "vsock::")
-      }
       var object = ManifestObject()
       object[address.key] = .text(text)
       let kind: Kind =
@@ -52,7 +51,7 @@ extension ServiceImport {
             ? .path : text.hasPrefix("@") || text.hasPrefix("vsock") ? .other : .internet
         }
       found.append((kind, object))
-      note(directive, .taken, keys: ["listen"])
+      note(directive, .taken, keys: ["listen[\(before + found.count - 1)]"])
     }
     takeNames(socket, &found)
     takeNodes(socket, &found)
@@ -212,16 +211,21 @@ extension ServiceImport {
     let isStream = object["stream"] != nil
     let isNetlink = object["netlink"] != nil
     let isSpecial = object["special"] != nil
+    let isAbstract = ["stream", "datagram", "seqpacket"].contains {
+      object[$0]?.asText?.hasPrefix("@") == true
+    }
     switch key {
     case "flush": return true
     case "backlog": return isStream || object["seqpacket"] != nil
-    case "device", "freeBind", "transparent", "reusePort", "tos", "ttl", "broadcast", "protocol",
-      "ipv6Only":
+    case "ipv6Only":
+      let address = (object["stream"] ?? object["datagram"])?.asText ?? ""
+      return kind == .internet && (address.hasPrefix("[") || Int(address) != nil)
+    case "device", "freeBind", "transparent", "reusePort", "tos", "ttl", "broadcast", "protocol":
       return kind == .internet
     case "noDelay", "keepAlive", "deferAccept", "congestion": return kind == .internet && isStream
     case "pipeSize": return kind == .fifo
     case "passCredentials": return kind == .path || isNetlink || (kind == .other && !isSpecial)
-    case "passPidfd": return kind == .path || (kind == .other && !isSpecial && !isNetlink)
+    case "passPidfd": return kind == .path || isAbstract
     case "packetInfo": return kind == .internet || isNetlink
     default: return kind != .fifo && !isSpecial
     }

@@ -23,6 +23,10 @@ final class UnitFolder {
     if !folders.contains(folder) { folders.insert(folder, at: 0) }
   }
 
+  private func join(_ folder: String, _ name: String) -> String {
+    folder.isEmpty ? name : "\(folder)/\(name)"
+  }
+
   /// A unit with its drop-ins, from a file.
   func load(_ path: String) -> Unit? {
     guard let text = ImportRoot.read(path) else { return nil }
@@ -35,7 +39,7 @@ final class UnitFolder {
   /// A unit by its name, where there is one; an instance is its template's.
   func find(_ name: String) -> Unit? {
     for folder in folders {
-      let path = folder + "/" + name
+      let path = join(folder, name)
       if ImportRoot.read(path) != nil { return load(path) }
     }
     return nil
@@ -49,7 +53,7 @@ final class UnitFolder {
     var files: [String: String] = [:]
     for folder in folders {
       for name in names {
-        let place = "\(folder)/\(name).d"
+        let place = join(folder, "\(name).d")
         let entries = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
         for entry in entries where entry.hasSuffix(".conf") && files[entry] == nil {
           files[entry] = "\(place)/\(entry)"
@@ -67,7 +71,7 @@ final class UnitFolder {
       ["multi-user", "default", "graphical", "sysinit", "basic", "local-fs", "network", "getty"]
         .contains { target in
           ["wants", "requires"].contains { kind in
-            let path = "\(folder)/\(target).target.\(kind)/\(name)"
+            let path = join(folder, "\(target).target.\(kind)/\(name)")
             return (try? FileManager.default.attributesOfItem(atPath: path)) != nil
           }
         }
@@ -78,10 +82,11 @@ final class UnitFolder {
   func instances(of unit: Unit) -> [String] {
     var found: [String] = []
     for folder in folders {
-      let entries = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+      let place = folder.isEmpty ? "." : folder
+      let entries = (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? []
       for entry in entries.sorted() where entry.hasSuffix(".wants") {
         let names =
-          (try? FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(entry)")) ?? []
+          (try? FileManager.default.contentsOfDirectory(atPath: join(folder, entry))) ?? []
         for name in names.sorted() {
           let other = Unit(name: name)
           if other.prefix == unit.prefix, other.kind == unit.kind, let instance = other.instance,

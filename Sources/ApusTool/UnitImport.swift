@@ -56,7 +56,7 @@ final class UnitImport {
       } else {
         files.append(path)
         let parent = (path as NSString).deletingLastPathComponent
-        folder.add(parent.isEmpty ? "." : parent)
+        folder.add(parent)
       }
     }
     for file in files {
@@ -168,7 +168,8 @@ final class UnitImport {
       number += 1
     }
     let service = ServiceImport(name: free, unit: unit, options: options, instance: instance)
-    service.isWanted = folder.isWanted(unit.name)
+    service.isWanted =
+      folder.isWanted(unit.name) || unit.isTemplate && !folder.instances(of: unit).isEmpty
     services.append(service)
     known[unit.name] = free
     for alias in unit.peekWords("Install", "Alias") where !unit.isTemplate { known[alias] = free }
@@ -228,12 +229,14 @@ final class UnitImport {
     link()
     var draft = ManifestDraft()
     for service in services {
+      service.dropRepeats()
       draft[service.name] = service.keys
       report.findings += service.findings
     }
     var files: [String: Int] = [:]
-    for finding in report.findings where files[finding.place.file] == nil {
-      files[finding.place.file] = files.count
+    for directive in units.flatMap({ $0.directives + $0.nonsense })
+    where files[directive.place.file] == nil {
+      files[directive.place.file] = files.count
     }
     report.findings = report.findings.enumerated().sorted { left, right in
       let keys = [left, right].map { entry in
