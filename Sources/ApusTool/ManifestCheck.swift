@@ -65,19 +65,22 @@ enum ManifestCheck {
     {
       key = String(key[...end])
     }
-    // Without its program or its sockets a service is another one.
-    let isWhole = key.isEmpty || key.hasPrefix("exec") || key == "listen"
-    if isWhole {
-      draft[name] = nil
-      report.withdraw(service: name, key: "", because: "\(key): \(error.message)")
-      report.notes.append("the service \(name) is left out: \(key): \(error.message)")
-      return
-    }
+    let reason = error.message.replacing(/\ at manifest:\d+:\d+/, with: "")
     var value = ManifestValue.map(keys)
     let removed = value.at(steps(of: key)[...])
     _ = value.remove(steps(of: key)[...])
+    // Without its program or its sockets a service is another one.
+    let isWhole =
+      key.isEmpty || key.hasPrefix("exec") || value.asMap?["listen"] == nil && keys["listen"] != nil
+    if isWhole {
+      draft[name] = nil
+      let why = key.isEmpty ? reason : "\(key): \(reason)"
+      report.withdraw(service: name, key: "", because: why)
+      report.notes.append("the service \(name) is left out: \(why)")
+      return
+    }
     draft[name] = value.asMap
-    report.withdraw(service: name, key: key, entry: removed?.asText, because: error.message)
+    report.withdraw(service: name, key: key, entry: removed?.asText, because: reason)
   }
 
   /// The service a path is about, and how the path says it: the longest name that it begins with, of

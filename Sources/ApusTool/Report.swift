@@ -90,11 +90,15 @@ public struct Report: Sendable {
     let own = touched.filter { findings[$0].keys.contains(key) }
     let said = touched.filter { index in entry.map { findings[index].value.contains($0) } ?? false }
     for index in !own.isEmpty ? own : said.isEmpty ? touched : said {
-      let isPart = list != nil && own.isEmpty && !key.isEmpty
+      let isPart =
+        list != nil && own.isEmpty && !key.isEmpty && findings[index].value != entry
       findings[index].outcome = isPart ? .changed : .dropped
       findings[index].effect = .breaks
       let what = isPart ? "\(entry ?? "an entry") is left out: " : ""
-      findings[index].note = "\(what)apus check refuses it: \(reason)"
+      let before =
+        isPart && findings[index].note.contains("apus check refuses")
+        ? findings[index].note + "; " : ""
+      findings[index].note = "\(before)\(what)apus check refuses it: \(reason)"
     }
     if let list { shift(service, list, after: key) }
   }

@@ -233,10 +233,10 @@ extension ServiceImport {
       case "reboot", "reboot-force", "reboot-immediate":
         if !listens, interval > 0 { restart["limit"] = restart["limit"] ?? .text("5/10s") }
         set("critical", .flag(true), directive, .changed, "giving up reboots the board")
-      case "poweroff", "poweroff-force",
-        "poweroff-immediate" where restart["limit"] != nil:
+      case _ where directive.value.hasPrefix("poweroff") && !listens && interval > 0:
+        restart["limit"] = restart["limit"] ?? .text("5/10s")
         restart["onLimit"] = .text("poweroff")
-        note(directive, .changed, keys: ["restart.onLimit"])
+        note(directive, .changed, "giving up switches the board off", keys: ["restart.onLimit"])
       default: drop(directive, .breaks, "giving up does nothing to the board")
       }
     }

@@ -224,7 +224,7 @@ extension ServiceImport {
       return kind == .internet
     case "noDelay", "keepAlive", "deferAccept", "congestion": return kind == .internet && isStream
     case "pipeSize": return kind == .fifo
-    case "passCredentials": return kind == .path || isNetlink || (kind == .other && !isSpecial)
+    case "passCredentials": return kind == .path || isNetlink || isAbstract
     case "passPidfd": return kind == .path || isAbstract
     case "packetInfo": return kind == .internet || isNetlink
     default: return kind != .fifo && !isSpecial
