@@ -151,7 +151,7 @@ extension ServiceImport {
       }
       return name
     }
-    if let found = root.program(name) {
+    if let found = root.program(name) ?? ImportRoot.usual(name) {
       remark("found as \(found)", .harmless, directive)
       return found
     }

@@ -60,6 +60,15 @@ struct ImportRoot {
     Self.folders.map { "\($0)/\(name)" }.first { find($0) != nil }
   }
 
+  /// Where a well-known program is on any board.
+  static func usual(_ name: String) -> String? {
+    let bin = [
+      "mkdir", "chown", "chmod", "touch", "ln", "rm", "cat", "echo", "sh", "mount", "true",
+    ]
+    if bin.contains(name) { return "/bin/\(name)" }
+    return name == "modprobe" ? "/sbin/modprobe" : nil
+  }
+
   /// The home folder of a user of the image.
   func home(of user: String) -> String? {
     if user == "root" || user == "0" { return "/root" }

@@ -12,13 +12,23 @@ public struct ImportResult: Sendable {
 public enum ImportFormat: String, CaseIterable, Sendable {
   /// Units of systemd and folders of them.
   case systemd
+  /// BusyBox's or sysvinit's /etc/inittab.
+  case inittab
+  /// Scripts of /etc/init.d.
+  case initd
+  /// The plain parts of a compose file.
+  case compose
 
   /// The format that the name of a file speaks for; nil where it says nothing.
   public static func detect(_ path: String) -> ImportFormat? {
     let name = (path as NSString).lastPathComponent
     let suffix = (name as NSString).pathExtension
     if ["service", "socket", "timer", "path"].contains(suffix) { return .systemd }
-    return nil
+    if name.hasSuffix("inittab") { return .inittab }
+    if ["yml", "yaml"].contains(suffix) { return .compose }
+    let parent = ((path as NSString).deletingLastPathComponent as NSString).lastPathComponent
+    let isScript = name.range(of: "^[SK][0-9][0-9]", options: .regularExpression) != nil
+    return parent == "init.d" || isScript ? .initd : nil
   }
 }
 
@@ -34,6 +44,9 @@ public enum Importer {
     var (draft, report) =
       switch format {
       case .systemd: try UnitImport(options: options).run(files)
+      case .inittab: try InittabImport(options: options).run(files)
+      case .initd: try InitScriptImport(options: options).run(files)
+      case .compose: try ComposeImport(options: options).run(files)
       }
     report.notes += ManifestCheck.settle(&draft, &report).map { "apus check warns: \($0)" }
     return ImportResult(manifest: draft.value.rendered, report: report)

@@ -176,7 +176,10 @@ extension Finding {
     if section == "inittab" || section == "init.d" {
       line = "\(place.file):\(place.line): \(how): \(short)"
     }
-    if !keys.isEmpty, outcome != .dropped { line += " -> \(keys.joined(separator: ", "))" }
+    if !keys.isEmpty, outcome != .dropped {
+      line +=
+        " -> " + keys.map { service == "system" ? "system.\($0)" : $0 }.joined(separator: ", ")
+    }
     if !note.isEmpty { line += ": \(note)" }
     return line
   }

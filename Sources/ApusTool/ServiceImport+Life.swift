@@ -160,7 +160,8 @@ extension ServiceImport {
       if isAccept || isOff {
         drop(directive, .harmless, "nothing is started again")
       } else if let time, time < Int.max {
-        restart["delay"] = .text(UnitScalar.duration(microseconds: time))
+        // A loop without any pause would keep the processor busy.
+        restart["delay"] = .text(UnitScalar.duration(microseconds: max(time, 1000)))
         if time > 30_000_000 {
           restart["maxDelay"] = .text(UnitScalar.duration(microseconds: time))
         }

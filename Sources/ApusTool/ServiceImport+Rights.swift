@@ -207,10 +207,12 @@ extension ServiceImport {
           let parts = word.split(separator: ":", maxSplits: 1).map(String.init)
           if parts.count > 1 { remark("no link \(parts[1])", .breaks, directive) }
           var entry = ManifestObject()
-          entry["name"] = .text(parts.first ?? word)
+          var name = parts.first ?? word
+          while name.count > 1, name.hasSuffix("/") { name.removeLast() }
+          entry["name"] = .text(name)
           if let octal, octal != "0755" { entry["mode"] = .text(octal) }
           for (key, owner) in owners.sorted(by: { $0.key > $1.key }) { entry[key] = owner }
-          return entry.members.count == 1 ? .text(parts.first ?? word) : .map(entry)
+          return entry.members.count == 1 ? .text(name) : .map(entry)
         }
         append(entries, to: "directories.\(key)")
         note(directive, .taken, keys: ["directories.\(key)"])

@@ -6,7 +6,7 @@ import Foundation
 struct ImportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "import",
-    abstract: "Make a manifest of units of systemd.",
+    abstract: "Make a manifest of units, inittabs, scripts of /etc/init.d or a compose file.",
     discussion: """
       Prints one manifest, which apus check accepts, and on standard error (with -o on standard \
       output) a report: for each directive whether it was taken, taken in another form or dropped, \

@@ -6,7 +6,7 @@ Leaves .build/board/clients: lighttpd, Python with python3-systemd, systemd-noti
 built here with Debian's Go and its go-systemd, all for this machine, none of it installed. Each
 program comes as a small script in clients/bin that runs it with the loader and the libraries of
 its own packages. Beside them clients/daemons (daemons.py), a root of daemons as Debian starts
-them. Says nothing when nothing is to do.
+them, and clients/units (units.py), units of many packages. Says nothing when nothing is to do.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import daemons  # noqa: E402
 import debian  # noqa: E402
+import units  # noqa: E402
 
 PACKAGES = ["libpython3.11-minimal", "libpython3.11-stdlib", "libsystemd-shared", "lighttpd",
             "python3-systemd", "python3.11-minimal", "systemd"]
@@ -73,7 +74,8 @@ def build(folder):
 
 def main():
     stamp = PLACE / "made-of"
-    sources = [pathlib.Path(__file__), pathlib.Path(daemons.__file__), SERVER]
+    sources = [pathlib.Path(__file__), pathlib.Path(daemons.__file__),
+               pathlib.Path(units.__file__), SERVER]
     text = b"".join(path.read_bytes() for path in sources) + str(PLACE).encode()
     digest = hashlib.sha256(text).hexdigest()
     if stamp.exists() and stamp.read_text() == digest:
@@ -86,6 +88,7 @@ def main():
     tree(PLACE / "tree", PACKAGES)
     scripts(PLACE / "tree")
     daemons.make(PLACE)
+    units.make(PLACE)
     tree(PLACE / "go", COMPILER)
     build(PLACE / "go")
     # The compiler is some 400 MB and has done its work.

@@ -14,11 +14,13 @@ import debian
 # The daemons, and beside them what they say they need that is no library.
 PACKAGES = [
     "base-files", "base-passwd", "coreutils", "dash", "debianutils", "tzdata",
-    "chrony", "containerd", "cups", "cups-client", "cups-daemon", "cups-server-common", "dbus-bin",
-    "dbus-daemon", "dbus-system-bus-common", "docker.io", "gpg-agent", "gpgconf", "haproxy", "ifupdown",
-    "iproute2", "mosquitto", "mosquitto-clients", "mpd", "netbase", "nginx", "nginx-common",
+    "chrony", "containerd", "cron", "cron-daemon-common", "cups", "cups-client", "cups-daemon",
+    "cups-server-common", "dbus", "dbus-bin", "dbus-daemon", "dbus-system-bus-common", "docker.io",
+    "dropbear-bin", "gpg-agent", "gpgconf", "haproxy", "ifupdown", "iproute2", "lighttpd",
+    "memcached", "mosquitto", "mosquitto-clients", "mpd", "netbase", "nginx", "nginx-common",
     "node-acorn", "node-busboy", "node-cjs-module-lexer", "node-undici", "node-xtend", "nodejs",
-    "ocl-icd-libopencl1", "php8.2-common", "php8.2-fpm", "rpcbind", "samba-libs",
+    "ocl-icd-libopencl1", "openssh-client", "openssh-server", "php8.2-common", "php8.2-fpm",
+    "redis-server", "redis-tools", "rpcbind", "rsync", "samba-libs", "sed",
     "libperl5.36", "perl", "perl-base", "perl-modules-5.36", "postgresql-15",
     "postgresql-client-15", "postgresql-client-common", "postgresql-common", "runc",
 ]
@@ -27,7 +29,8 @@ UNUSED = ("libllvm14", "libz3-4")
 
 # The accounts their installation makes, by name, number and group.
 ACCOUNTS = [("messagebus", 101), ("_rpc", 102), ("mosquitto", 103), ("haproxy", 104),
-            ("postgres", 105), ("_chrony", 106), ("mpd", 107), ("lpadmin", 108)]
+            ("postgres", 105), ("_chrony", 106), ("mpd", 107), ("lpadmin", 108), ("redis", 109),
+            ("memcache", 110), ("sshd", 111)]
 
 
 def accounts(folder):
