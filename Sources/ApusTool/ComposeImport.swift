@@ -95,9 +95,11 @@ final class ComposeImport {
     switch key {
     case "command", "entrypoint":
       let first = words(node).first ?? ""
-      let problem =
-        key == "entrypoint" || node.value.text != nil ? base.program(first).problem : nil
-      note(key, node, .taken, problem ?? "", keys: ["exec"])
+      let isFirst = keys["exec"]?.strings.first == base.program(first).path
+      let problem = isFirst ? base.program(first).problem : nil
+      note(
+        key, node, problem == nil ? .taken : .changed, problem ?? "",
+        problem == nil ? .harmless : .breaks, keys: ["exec"])
     case "image", "build":
       note(key, node, .dropped, "apus runs what is on the board: its files must be there", .breaks)
     case "container_name", "labels", "logging", "stdin_open", "init", "pull_policy", "platform":
