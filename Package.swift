@@ -105,7 +105,7 @@ let package = Package(
     tests("CApusTests", ["CApus", "ApusWire", "ApusBase", "TestSockets"]),
     .executableTarget(name: "probe", path: "Tests/Probe", cSettings: [.define("_GNU_SOURCE")]),
     .target(name: "TestSockets", path: "Tests/TestSockets", swiftSettings: host),
-    tests("SupervisorTests", ["apus", "probe", "TestSockets", "ApusWire", "ApusBase"]),
+    tests("SupervisorTests", ["apus", "probe", "TestSockets", "ApusTool", "ApusWire", "ApusBase"]),
     tests("GateTests", []),
     tests(
       "ApusToolTests", ["ApusTool", "ApusManifest", "ApusBase", "CApus"],
