@@ -38,6 +38,13 @@ enum DirectiveTable {
     }
   }
 
+  /// All directives that have a rule.
+  static var everything: [(name: String, rule: Rule)] {
+    [unit, service, execution, resources, socket, timer, path].flatMap { table in
+      table.map { (name: $0.key, rule: $0.value) }
+    }
+  }
+
   private static let unit: [String: Rule] = [
     "Documentation": .needless("for readers"),
     "SourcePath": .needless("for readers"),
