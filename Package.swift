@@ -87,7 +87,7 @@ let package = Package(
       name: "apus", dependencies: ["ApusLinux", "ApusCommand", "CApus"], swiftSettings: device),
     // Of the development machine, not of the board: full Swift, Foundation.
     .target(
-      name: "ApusTool", dependencies: ["ApusManifest", "ApusJSON", "ApusBase", "CApus"],
+      name: "ApusTool", dependencies: ["ApusManifest", "ApusBase", "CApus"],
       swiftSettings: host),
     .executableTarget(
       name: "apus-tool",
@@ -109,7 +109,7 @@ let package = Package(
     tests("GateTests", []),
     tests(
       "ApusToolTests", ["ApusTool", "ApusManifest", "ApusBase", "CApus"],
-      resources: [.copy("Corpus")]),
+      resources: [.copy("Corpus"), .copy("Boot")]),
     tests("ApusBaseTests", ["ApusBase"]),
     tests(
       "ApusLinuxTests",

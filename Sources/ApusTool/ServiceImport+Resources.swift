@@ -40,7 +40,7 @@ extension ServiceImport {
     case "us": return UnitScalar.microseconds(text, unit: "us").map(String.init)
     case "n":
       // +5 and -5 are niceness, whose limit is 20 minus it.
-      guard let number = Int(text) else { return nil }
+      guard let number = Int(text), (-20...40).contains(number) else { return nil }
       return String(text.hasPrefix("+") || number < 0 ? 20 - number : number)
     default:
       guard let bytes = UnitScalar.bytes(text) else { return nil }

@@ -5,5 +5,5 @@ import ArgumentParser
   static let configuration = CommandConfiguration(
     commandName: "apus-tool",
     abstract: "Make manifests of what other service managers read, and pictures of a boot.",
-    subcommands: [ImportCommand.self])
+    subcommands: [ImportCommand.self, PlotCommand.self, GraphCommand.self])
 }
