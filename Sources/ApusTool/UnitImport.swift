@@ -233,6 +233,15 @@ final class UnitImport {
       draft[service.name] = service.keys
       report.findings += service.findings
     }
+    let hasty = services.filter { service in
+      !service.isAccept && service.type != "oneshot" && service.keys[["stop", "timeout"]] == nil
+    }
+    if !hasty.isEmpty {
+      let names = hasty.map(\.name).joined(separator: ", ")
+      report.notes.append(
+        "without TimeoutStopSec= SIGKILL comes 5 s after the stop signal, with systemd 90 s: \(names)"
+      )
+    }
     var files: [String: Int] = [:]
     for directive in units.flatMap({ $0.directives + $0.nonsense })
     where files[directive.place.file] == nil {
