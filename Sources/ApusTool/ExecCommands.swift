@@ -74,10 +74,12 @@ extension ServiceImport {
     guard !command.signs.contains(":") else { return words }
     let isVariable = words.contains { Variables.names(in: $0).isEmpty == false }
     if command.isShell {
-      if isVariable {
+      // The script has its variables from the environment; what follows it has none.
+      if !Variables.names(in: words[2]).isEmpty {
         remark("the shell reads the variables itself", .harmless, directive)
       }
-      return words.map { $0.replacingOccurrences(of: "$$", with: "$") }
+      let script = words.prefix(3).map { $0.replacingOccurrences(of: "$$", with: "$") }
+      return script + expanded(Array(words.dropFirst(3)), directive)
     }
     guard isVariable else { return words.map { $0.replacingOccurrences(of: "$$", with: "$") } }
     let atRunTime = words.flatMap(Variables.names).filter(Variables.isOfRunTime)

@@ -6,6 +6,8 @@ public struct ImportResult: Sendable {
   public var manifest: String
   /// What was taken and what was not.
   public var report: Report
+  /// True when no service and no key of `system` is left.
+  public var isEmpty: Bool
 }
 
 /// The formats that are read.
@@ -49,6 +51,8 @@ public enum Importer {
       case .compose: try ComposeImport(options: options).run(files)
       }
     report.notes += ManifestCheck.settle(&draft, &report).map { "apus check warns: \($0)" }
-    return ImportResult(manifest: draft.value.rendered, report: report)
+    return ImportResult(
+      manifest: draft.value.rendered, report: report,
+      isEmpty: draft.names.isEmpty && draft.system.members.isEmpty)
   }
 }

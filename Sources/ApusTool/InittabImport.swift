@@ -169,8 +169,9 @@ final class InittabImport {
         if names.contains(where: { name.hasPrefix($0) }) { return "/dev/\(name)" }
       }
     }
+    // A shell with nothing to run is somebody's at the console.
     let isShell = ["sh", "bash", "ash", "-sh", "sulogin", "login"].contains(program)
-    return isShell ? "/dev/console" : nil
+    return isShell && words.count == 1 ? "/dev/console" : nil
   }
 
   // MARK: What apus does itself
@@ -246,9 +247,9 @@ final class InittabImport {
       return base.note(entry.directive, .dropped, "apus does that at the end of the board")
     }
     let command = command(entry)
-    let owner = base.draft.names.first { name in
-      base.draft[name]?["exec"]?.strings.first == words.first?.replacingSuffix("rcK", with: "rcS")
-    }
+    let first = words.first ?? ""
+    let beginning = first.hasPrefix("/etc/") ? first.replacingSuffix("rcK", with: "rcS") : ""
+    let owner = base.draft.names.first { base.draft[$0]?["exec"]?.strings.first == beginning }
     if let owner, var keys = base.draft[owner], let exec = command["exec"] {
       keys[["stop", "exec"]] = exec
       keys[["stop", "timeout"]] = .text("30s")

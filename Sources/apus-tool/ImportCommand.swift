@@ -12,6 +12,8 @@ struct ImportCommand: ParsableCommand {
       output) a report: for each directive whether it was taken, taken in another form or dropped, \
       and whether that is harmless, makes the service wider (less of a sandbox) or may break it.
 
+      Exits with 1 when nothing at all could be imported.
+
       Drop-ins, sockets and timers that belong to a unit are found beside it and below --root.
       """)
 
@@ -66,6 +68,7 @@ struct ImportCommand: ParsableCommand {
       print(result.manifest, terminator: "")
       FileHandle.standardError.write(Data(text.utf8))
     }
+    if result.isEmpty { throw ExitCode.failure }
   }
 
   private func format() throws -> ImportFormat {
