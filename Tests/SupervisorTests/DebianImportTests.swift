@@ -109,7 +109,10 @@ import Testing
   func memcached() throws {
     let board = try ImportedBoard.board("memcached.service")
     try board.launch("memcached")
-    #expect(try board.ask(port: 11211, "version\r\n").hasPrefix("VERSION"), "\(board.log)")
+    // A simple service is ready before it listens.
+    try board.wait("its version") {
+      try board.ask(port: 11211, "version\r\n").hasPrefix("VERSION")
+    }
   }
 
   @Test("lighttpd: its configuration is tested first")
@@ -122,7 +125,9 @@ import Testing
       chown www-data /var/log/lighttpd /run/lighttpd /var/cache/lighttpd/uploads
       """)
     try board.launch("lighttpd")
-    #expect(try board.ask(port: 80, "GET /none HTTP/1.0\r\n\r\n").contains(" 404 "), "\(board.log)")
+    try board.wait("its answer") {
+      try board.ask(port: 80, "GET /none HTTP/1.0\r\n\r\n").contains(" 404 ")
+    }
   }
 
   @Test("cron: a job of the boot runs")
