@@ -173,8 +173,9 @@ extension Finding {
     var short = value.split(whereSeparator: \.isNewline).joined(separator: " ")
     if short.count > 100 { short = short.prefix(97) + "..." }
     var line = "\(place.file):\(place.line): \(how): \(name)=\(short)"
-    if section == "inittab" || section == "init.d" {
-      line = "\(place.file):\(place.line): \(how): \(short)"
+    if section == "inittab" || section == "init.d" || section == "tmpfiles.d" {
+      let what = section == "tmpfiles.d" ? "\(name) \(short)" : short
+      line = "\(place.file):\(place.line): \(how): \(what)"
     }
     if !keys.isEmpty, outcome != .dropped {
       line +=

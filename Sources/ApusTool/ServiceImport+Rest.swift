@@ -11,6 +11,7 @@ extension ServiceImport {
     takeCommands()
     takeLife()
     takeRights()
+    takeTemporaryFiles()
     takeSandbox()
     takeResources()
     takeConditions()

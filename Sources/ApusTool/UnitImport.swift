@@ -247,6 +247,9 @@ final class UnitImport {
     where files[directive.place.file] == nil {
       files[directive.place.file] = files.count
     }
+    for finding in report.findings where files[finding.place.file] == nil {
+      files[finding.place.file] = files.count
+    }
     report.findings = report.findings.enumerated().sorted { left, right in
       let keys = [left, right].map { entry in
         (files[entry.element.place.file] ?? 0, entry.element.place.line, entry.offset)

@@ -21,12 +21,12 @@ import Testing
     #expect(try board.ask(port: 8080, "GET / HTTP/1.0\r\n\r\n") == "")
   }
 
-  @Test("haproxy: variables of the unit, notify, a check before the signal of a reload")
+  @Test("haproxy: variables, tmpfiles.d, notify, a check before the signal of a reload")
   func haproxy() throws {
     let board = try ImportedBoard.board("haproxy.service")
     try board.prepare(
       """
-      mkdir -p /run/haproxy /var/lib/haproxy
+      mkdir -p /var/lib/haproxy
       printf '#!/bin/sh\\nkill "$@"\\n' > /bin/kill; chmod 755 /bin/kill
       printf 'listen test\\n bind 127.0.0.1:8080\\n http-request return status 200\\n' \
         >> /etc/haproxy/haproxy.cfg
@@ -51,10 +51,9 @@ import Testing
     #expect(try board.debian("mosquitto_sub", "-C", "1", "-t", "swift").output == "apus\n")
   }
 
-  @Test("rpcbind: a socket unit of five addresses, started by the first question")
+  @Test("rpcbind: five addresses, a directory of tmpfiles.d, started by the first question")
   func rpcbind() throws {
     let board = try ImportedBoard.board("rpcbind.service")
-    try board.prepare("mkdir -p /run/rpcbind; chown _rpc /run/rpcbind")
     #expect(try board.state("rpcbind") == "listening")
     let answer = try board.debian("rpcinfo", "-T", "tcp", "127.0.0.1", "100000")
     #expect(

@@ -34,6 +34,9 @@ enum ImportedBoard {
     for (key, file) in [("user", "passwd"), ("group", "group")] {
       if let name = keys[key] as? String { keys[key] = number(of: name, in: file) ?? name }
     }
+    if let places = keys["directories"] as? [String: [Any]] {
+      keys["directories"] = places.mapValues { $0.map(numbered) }
+    }
     // What the machine of the tests may not do.
     if !Board.mayRaiseLimits, let names = keys["capabilities"] as? [String] {
       keys["capabilities"] = names.filter { $0 != "sys_resource" }
@@ -58,6 +61,15 @@ enum ImportedBoard {
       }
     }
     return keys
+  }
+
+  /// A directory whose owner is a number.
+  private static func numbered(_ directory: Any) -> Any {
+    guard var entry = directory as? [String: Any] else { return directory }
+    for (key, file) in [("user", "passwd"), ("group", "group")] {
+      if let name = entry[key] as? String { entry[key] = number(of: name, in: file) ?? name }
+    }
+    return entry
   }
 
   private static func number(of name: String, in file: String) -> Int? {
