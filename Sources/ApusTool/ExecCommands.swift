@@ -71,8 +71,13 @@ extension ServiceImport {
       remark("/var/run is /run", .harmless, directive)
       return word.replacingCharacters(in: place, with: "/run/")
     }
+    if expands {
+      // As apus reads them, which is as systemd does; what is to stay is doubled.
+      return command.signs.contains(":")
+        ? words.map { $0.replacingOccurrences(of: "$", with: "$$") } : words
+    }
     guard !command.signs.contains(":") else { return words }
-    let isVariable = words.contains { Variables.names(in: $0).isEmpty == false }
+    let isVariable = words.contains { !Variables.names(in: $0).isEmpty }
     if command.isShell {
       // The script has its variables from the environment; what follows it has none.
       if !Variables.names(in: words[2]).isEmpty {
@@ -83,7 +88,7 @@ extension ServiceImport {
     }
     guard isVariable else { return words.map { $0.replacingOccurrences(of: "$$", with: "$") } }
     let atRunTime = words.flatMap(Variables.names).filter(Variables.isOfRunTime)
-    if !atRunTime.isEmpty || options.usesShell {
+    if !atRunTime.isEmpty || options.variables == .byShell {
       remark(
         atRunTime.isEmpty
           ? "a shell reads the variables at each start"
@@ -91,6 +96,23 @@ extension ServiceImport {
       return ["/bin/sh", "-c", Variables.script(words)]
     }
     return expanded(words, directive)
+  }
+
+  /// True when a command has variables that no shell of its own reads.
+  var hasVariables: Bool {
+    unit.directives.contains { directive in
+      guard directive.section == "Service", directive.name.hasPrefix("Exec"),
+        let split = UnitWords.split(directive.value)
+      else { return false }
+      let signs = directive.value.prefix { "-@+!:|".contains($0) }
+      var words = split.map(\.text)
+      if let first = words.first { words[0] = String(first.dropFirst(signs.count)) }
+      let command = ExecCommand(signs: String(signs), words: words)
+      if command.signal != nil || signs.contains(":") { return false }
+      return words.dropFirst(command.isShell ? 3 : 0).contains {
+        !Variables.names(in: $0).isEmpty
+      }
+    }
   }
 
   private func expanded(_ words: [String], _ directive: Directive) -> [String] {
@@ -110,13 +132,13 @@ extension ServiceImport {
     }
     if !seen.isEmpty {
       remark(
-        "\(seen.joined(separator: ", ")): a later change there has no effect (--shell keeps the variables)",
+        "\(seen.joined(separator: ", ")): a later change there has no effect (without --resolve it would have)",
         .harmless, directive)
     }
     if !unset.isEmpty {
       remark(
         "\(Self.list(unset)): not set, left out as systemd does; a file of the board that sets it has no "
-          + "effect (--shell keeps the variables)", .breaks, directive)
+          + "effect (without --resolve it would have)", .breaks, directive)
     }
     return result
   }

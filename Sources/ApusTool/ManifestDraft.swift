@@ -16,7 +16,8 @@ struct ManifestDraft {
 
   /// The order in which a reader expects the keys of a service; others follow.
   private static let order = [
-    "description", "exec", "type", "remain", "pidFile", "start", "instances", "listen", "accept",
+    "description", "exec", "expand", "type", "remain", "pidFile", "start", "instances", "listen",
+    "accept",
     "stdio", "maxConnections", "maxConnectionsPerSource", "trigger", "needs", "wants", "after",
     "ready", "restart", "successExit", "onFailure", "critical", "stop", "reload", "pre", "started",
     "post", "watchdog", "runtimeMax", "fdStore", "timer", "conditions", "user", "group", "groups",

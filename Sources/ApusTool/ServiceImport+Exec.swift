@@ -5,6 +5,7 @@ extension ServiceImport {
   /// Takes all commands.
   func takeCommands() {
     let isShort = type == "oneshot"
+    if expands { keys["expand"] = .flag(true) }
     var pre = steps("ExecStartPre", key: "pre")
     let condition = steps("ExecCondition", key: "pre") { directive in
       self.remark("a failure fails the start instead of skipping it", .breaks, directive)
@@ -115,9 +116,16 @@ extension ServiceImport {
 
   /// A command for a shell: what is known now resolved, what is not left to the shell.
   private func shellText(_ command: ExecCommand, _ directive: Directive) -> String {
+    if expands {
+      // The shell has the variables in its environment; apus is not to touch the script.
+      return Variables.script(command.words, replaces: false)
+        .replacingOccurrences(of: "$", with: "$$")
+    }
     let words = command.words.flatMap { word -> [String] in
       let names = Variables.names(in: word)
-      if names.isEmpty || names.contains(where: Variables.isOfRunTime) || options.usesShell {
+      if names.isEmpty || names.contains(where: Variables.isOfRunTime)
+        || options.variables == .byShell
+      {
         return [word]
       }
       // Resolved now; a dollar sign of the value is none of the shell's.

@@ -157,6 +157,9 @@ extension ServiceImport {
     for directive in all("PassEnvironment") {
       drop(directive, .harmless, "apus has no environment of its own to pass on")
     }
+    if unit.peek("Service", "StandardInput")?.hasPrefix("tty") == true, variables["TERM"] == nil {
+      variables["TERM"] = .text("vt220")
+    }
     if !variables.members.isEmpty { keys["environment"] = .map(variables) }
     for directive in all("EnvironmentFile") {
       let text = path(directive.value.dropping("-") ?? directive.value, directive)

@@ -19,6 +19,8 @@ final class ServiceImport {
   var paths: [Unit] = []
   /// The user and group of directories where the service itself starts as root.
   var owners: [String: ManifestValue] = [:]
+  /// True when apus has to resolve variables in its commands: the key `expand`.
+  private(set) lazy var expands = options.variables == .atStart && hasVariables
   /// What relations of other units say of this one.
   var isWanted = false
   /// Names of the services of this import by the names of their units.
@@ -153,11 +155,21 @@ public struct ImportOptions: Sendable {
   public var root = ""
   /// Instances of the templates that are imported.
   public var instances: [String] = []
-  /// True to give variables to a shell instead of resolving them now.
-  public var usesShell = false
+  /// Who resolves variables in commands.
+  public var variables = VariableStyle.atStart
   /// Services of the manifest that stand for units, like `network` for `network-online.target`.
   public var map: [String: String] = [:]
 
   /// The defaults: no root, no instances.
   public init() {}
+}
+
+/// Who resolves `$NAME` and `${NAME}` in commands, and when.
+public enum VariableStyle: Sendable {
+  /// apus, at each start: the key `expand`.
+  case atStart
+  /// A shell, at each start.
+  case byShell
+  /// The import, from the units and the image.
+  case now
 }

@@ -35,8 +35,11 @@ struct ImportCommand: ParsableCommand {
   )
   var map: [String] = []
 
-  @Flag(help: "Leave variables in commands to /bin/sh instead of resolving them now.")
+  @Flag(help: "Leave variables in commands to /bin/sh, not to apus.")
   var shell = false
+
+  @Flag(help: "Resolve variables in commands now, from the units and the image.")
+  var resolve = false
 
   @Option(name: .shortAndLong, help: ArgumentHelp("Where the manifest goes.", valueName: "file"))
   var output: String?
@@ -53,7 +56,8 @@ struct ImportCommand: ParsableCommand {
     var options = ImportOptions()
     options.root = root.count > 1 && root.hasSuffix("/") ? String(root.dropLast()) : root
     options.instances = instances
-    options.usesShell = shell
+    if shell, resolve { throw ValidationError("--shell and --resolve exclude each other") }
+    options.variables = shell ? .byShell : resolve ? .now : .atStart
     for entry in map {
       let parts = entry.split(separator: "=", maxSplits: 1).map(String.init)
       guard parts.count == 2 else { throw ValidationError("--map UNIT=SERVICE, found \(entry)") }

@@ -21,7 +21,8 @@ import Testing
       switch word {
       case "--root": options.root = folder.path + "/" + (words.popFirst() ?? "")
       case "--instance": options.instances.append(words.popFirst() ?? "")
-      case "--shell": options.usesShell = true
+      case "--shell": options.variables = .byShell
+      case "--resolve": options.variables = .now
       case "--from": format = ImportFormat(rawValue: words.popFirst() ?? "")
       case "--map":
         let parts = (words.popFirst() ?? "").components(separatedBy: "=")
