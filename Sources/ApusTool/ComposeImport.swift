@@ -153,7 +153,7 @@ final class ComposeImport {
     case "networks", "links", "dns", "extra_hosts":
       note(key, node, .dropped, "it is in the board's network, names of others included", .breaks)
     case "volumes": note(key, node, .dropped, "it sees the board's files where they are", .breaks)
-    case "devices": note(key, node, .dropped, DirectiveTable.lacks("sandbox.devices"), .wider)
+    case "devices": note(key, node, .dropped, "a service has the board's devices", .harmless)
     case "healthcheck": note(key, node, .dropped, DirectiveTable.lacks("health"), .breaks)
     case "security_opt":
       let isPlain = node.value.entries.allSatisfy {

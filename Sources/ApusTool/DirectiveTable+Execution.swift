@@ -5,24 +5,14 @@ extension DirectiveTable {
     "PrivateDevices": .flag("sandbox.privateDevices"),
     "PrivateNetwork": .flag("sandbox.privateNetwork"),
     "PrivatePIDs": .flag("sandbox.privatePids"),
-    "ProtectClock": .missing(
-      "sandbox.protectClock", .wider, "it may set the clock where it has the right"),
-    "ProtectHostname": .missing(
-      "sandbox.protectHostname", .wider, "it may set the host name where it has the right"),
-    "ProtectProc": .missing("sandbox.hideProcesses", .wider, "it sees the processes of others"),
-    "ProcSubset": .missing("sandbox.hideProcesses", .wider, "it sees all of /proc"),
-    "DeviceAllow": .missing("sandbox.devices", .wider, "it may open any device its rights allow"),
-    "DevicePolicy": .missing("sandbox.devices", .wider, "it may open any device its rights allow"),
-    "MemoryDenyWriteExecute": .missing(
-      "sandbox.denyWriteExecute", .wider, "it may run what it has written to memory"),
-    "RestrictAddressFamilies": .missing(
-      "sandbox.addressFamilies", .wider, "it may make any kind of socket"),
-    "RestrictNamespaces": .missing(
-      "sandbox.denyNamespaces", .wider, "it may make namespaces where it has the right"),
-    "RestrictRealtime": .missing(
-      "sandbox.denyRealtime", .wider, "it may take a real-time priority where it has the right"),
-    "RestrictSUIDSGID": .missing("sandbox.denySetuid", .wider, "it may make set-user-ID files"),
-    "LockPersonality": .missing("sandbox.lockPersonality", .wider, "it may change its personality"),
+    "ProtectClock": .flag("sandbox.protectClock"),
+    "ProtectHostname": .flag("sandbox.protectHostname"),
+    "ProcSubset": .foreign(.wider, "it sees all of /proc"),
+    "MemoryDenyWriteExecute": .flag("sandbox.denyWriteExecute"),
+    "RestrictAddressFamilies": .words("sandbox.addressFamilies", dropping: "AF_"),
+    "RestrictRealtime": .flag("sandbox.denyRealtime"),
+    "RestrictSUIDSGID": .flag("sandbox.denySetuid"),
+    "LockPersonality": .flag("sandbox.lockPersonality"),
     "RestrictFileSystems": .foreign(.wider, "it sees every file system"),
     "RestrictNetworkInterfaces": .foreign(.wider, "it uses every interface"),
     "PrivateUsers": .foreign(.wider, "it sees the board's accounts"),

@@ -73,6 +73,10 @@ extension ServiceImport {
     case .paths(let key):
       append(words(directive).map { .text(runPath($0, directive)) }, to: key)
       note(directive, .taken, keys: [key])
+    case .words(_, _) where directive.value.hasPrefix("~"):
+      drop(directive, .wider, "apus lists what is allowed, not what is refused")
+    case .words(let key, _) where directive.value == "none":
+      set(key, .list([]), directive)
     case .words(let key, let prefix):
       append(
         words(directive).map { .text(($0.dropping(prefix) ?? $0).lowercased()) }, to: key)

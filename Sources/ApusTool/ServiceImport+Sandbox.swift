@@ -9,6 +9,8 @@ extension ServiceImport {
     takePaths(isStrict: isStrict)
     takeKernel()
     takeCalls()
+    takeProcesses()
+    takeDevices()
     for name in ["RootDirectory", "RootDirectoryStartOnly"] {
       guard let directive = last(name) else { continue }
       if name == "RootDirectory" {
@@ -177,14 +179,54 @@ extension ServiceImport {
       }
     }
     if let architectures {
-      if hasFilter, architectures.value == "native" {
-        note(architectures, .taken, "a filter has only these", keys: ["sandbox.seccomp"])
+      if architectures.value == "native" {
+        set("sandbox.nativeCallsOnly", .flag(true), architectures)
       } else {
-        drop(architectures, .wider, DirectiveTable.lacks("sandbox.nativeCallsOnly"))
+        drop(architectures, .wider, "apus allows the board's own or all")
       }
     }
     for name in ["SystemCallLog"] {
       if let directive = last(name) { drop(directive, .harmless, "calls are not logged") }
     }
+  }
+
+  private func takeProcesses() {
+    if let directive = last("ProtectProc") {
+      if directive.value == "default" {
+        note(directive, .taken)
+      } else {
+        set("sandbox.hideProcesses", .flag(true), directive)
+      }
+    }
+    if let directive = last("RestrictNamespaces") {
+      if isNo(directive) {
+        note(directive, .taken)
+      } else if UnitScalar.bool(directive.value) == true {
+        set("sandbox.denyNamespaces", .flag(true), directive)
+      } else {
+        drop(directive, .wider, "apus denies all of them or none")
+      }
+    }
+  }
+
+  /// Devices by path; kinds of them, like `char-pps`, have no name that apus knows.
+  private func takeDevices() {
+    let policy = last("DevicePolicy")
+    let allowed = all("DeviceAllow")
+    let paths = allowed.compactMap { words($0).first }
+    let isClosed = policy.map { ["closed", "strict"].contains($0.value) } ?? false
+    guard isClosed || !allowed.isEmpty else {
+      if let policy { note(policy, .taken) }
+      return
+    }
+    let isWhole = paths.allSatisfy { $0.hasPrefix("/dev/") && !$0.contains("*") }
+    for directive in allowed + (policy.map { [$0] } ?? []) {
+      if isWhole {
+        note(directive, .taken, keys: ["sandbox.devices"])
+      } else {
+        drop(directive, .wider, "apus knows devices by path: without kinds of them all stay open")
+      }
+    }
+    if isWhole { keys[["sandbox", "devices"]] = .texts(paths) }
   }
 }

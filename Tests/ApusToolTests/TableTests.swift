@@ -42,8 +42,8 @@ import Testing
       case .needless(let why), .foreign(_, let why): #expect(!why.isEmpty, "\(name)")
       }
     }
-    #expect(count > 10)
-    for key in ["partOf", "conflicts", "needsPath", "sandbox.nativeCallsOnly", "health"] {
+    #expect(count > 3)
+    for key in ["partOf", "conflicts", "needsPath", "health"] {
       #expect(!keys.contains(key), "apus has \(key) now: take it")
     }
   }
