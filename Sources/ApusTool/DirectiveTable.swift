@@ -101,8 +101,6 @@ enum DirectiveTable {
   ]
 
   private static let socket: [String: Rule] = [
-    "Writable": .missing("writable", .breaks, "a special file is opened for reading"),
-    "ListenMessageQueue": .foreign(.breaks, "apus has no POSIX message queues"),
     "MessageQueueMaxMessages": .foreign(.breaks, "apus has no POSIX message queues"),
     "MessageQueueMessageSize": .foreign(.breaks, "apus has no POSIX message queues"),
     "PassSecurity": .foreign(.breaks, "SO_PASSSEC is not set"),

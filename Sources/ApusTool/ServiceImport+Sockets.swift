@@ -157,6 +157,7 @@ extension ServiceImport {
     ("PassPacketInfo", "packetInfo", .flag), ("PacketInfo", "packetInfo", .flag),
     ("PassPIDFD", "passPidfd", .flag), ("PipeSize", "pipeSize", .size),
     ("SocketProtocol", "protocol", .text), ("FlushPending", "flush", .flag),
+    ("Writable", "writable", .flag),
   ]
 
   private func takeOptions(_ socket: Unit, _ found: inout [(kind: Kind, object: ManifestObject)]) {
@@ -224,6 +225,7 @@ extension ServiceImport {
       return kind == .internet
     case "noDelay", "keepAlive", "deferAccept", "congestion": return kind == .internet && isStream
     case "pipeSize": return kind == .fifo
+    case "writable": return isSpecial
     case "passCredentials": return kind == .path || isNetlink || isAbstract
     case "passPidfd": return kind == .path || isAbstract
     case "packetInfo": return kind == .internet || isNetlink

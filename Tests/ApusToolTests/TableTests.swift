@@ -42,7 +42,7 @@ import Testing
       case .needless(let why), .foreign(_, let why): #expect(!why.isEmpty, "\(name)")
       }
     }
-    #expect(count > 3)
+    #expect(count > 2)
     for key in ["partOf", "conflicts", "needsPath", "health"] {
       #expect(!keys.contains(key), "apus has \(key) now: take it")
     }
