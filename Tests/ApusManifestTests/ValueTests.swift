@@ -208,8 +208,14 @@ let badValues: [(String, String)] = [
     #"sandbox.landlock.raed: unknown key; did you mean "read"?"#
   ),
   (#""sandbox": {"seccomp": "defualt"}"#, "sandbox.seccomp: unknown word"),
-  (#""sandbox": {"devices": ["/etc/x"]}"#, #"sandbox.devices: expected paths below /dev, found "/etc/x""#),
-  (#""sandbox": {"addressFamilies": ["ipv4"]}"#, #"sandbox.addressFamilies[0]: unknown word "ipv4""#),
+  (
+    #""sandbox": {"devices": ["/etc/x"]}"#,
+    #"sandbox.devices: expected paths below /dev, found "/etc/x""#
+  ),
+  (
+    #""sandbox": {"addressFamilies": ["ipv4"]}"#,
+    #"sandbox.addressFamilies[0]: unknown word "ipv4""#
+  ),
   (#""environment": {"A=B": ""}"#, "environment.A=B: not a name of an environment variable"),
   (#""environment": {"": ""}"#, "environment.: not a name of an environment variable"),
   (#""environment": {"A": 1}"#, "environment.A: expected a string, found a number"),
