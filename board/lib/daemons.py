@@ -23,6 +23,8 @@ PACKAGES = [
     "redis-server", "redis-tools", "rpcbind", "rsync", "samba-libs", "sed",
     "libperl5.36", "perl", "perl-base", "perl-modules-5.36", "postgresql-15",
     "postgresql-client-15", "postgresql-client-common", "postgresql-common", "runc",
+    "avahi-daemon", "busybox-static", "collectd-core", "dnsmasq-base", "fcgiwrap", "gpsd", "haveged",
+    "iperf3", "snmp", "snmpd", "tftpd-hpa", "unbound", "vsftpd", "zabbix-agent",
 ]
 # What only optional parts of them load: PostgreSQL's compiler is larger than all the rest.
 UNUSED = ("libllvm14", "libz3-4")
@@ -30,7 +32,8 @@ UNUSED = ("libllvm14", "libz3-4")
 # The accounts their installation makes, by name, number and group.
 ACCOUNTS = [("messagebus", 101), ("_rpc", 102), ("mosquitto", 103), ("haproxy", 104),
             ("postgres", 105), ("_chrony", 106), ("mpd", 107), ("lpadmin", 108), ("redis", 109),
-            ("memcache", 110), ("sshd", 111)]
+            ("memcache", 110), ("avahi", 111), ("dnsmasq", 112), ("sshd", 113), ("Debian-snmp", 114),
+            ("unbound", 115), ("zabbix", 116), ("gpsd", 117), ("ftp", 118), ("tftp", 119)]
 
 
 def accounts(folder):
