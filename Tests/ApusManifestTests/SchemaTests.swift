@@ -190,6 +190,18 @@ private let schemaFile = root.appending(
     }
   }
 
+  @Test func `The instance of a template may stand in any string`() throws {
+    let text = #"""
+      {"apus": 1, "services": {"eth0": {"exec": ["/e"]}, "a@": {"exec": ["/bin/%i"],
+        "instances": ["eth0"], "wants": ["%i"], "user": "%i", "group": "%i", "groups": ["%i"],
+        "listen": [{"stream": "/run/%i", "device": "%i", "name": "%i"}, {"stream": "@%i"}],
+        "conditions": {"kernelArg": "%i=1"}, "environment": {"A": "%i"}, "stdout": "file:/run/%i",
+        "directories": {"state": ["a/%i"]}, "ready": {"tcp": "[fe80::1%%%i]:80"}}}}
+      """#
+    #expect(load(text).errorLines == [])
+    #expect(try schema.errors(in: text) == [])
+  }
+
   @Test func `The demonstration's manifest is valid`() throws {
     let text = try String(
       contentsOf: root.appending(path: "rootfs-overlay/etc/apus.json"), encoding: .utf8)
@@ -199,5 +211,6 @@ private let schemaFile = root.appending(
 
   @Test func `It is a schema of itself only`() throws {
     #expect(schema.root["$schema"] as? String == "https://json-schema.org/draft/2020-12/schema")
+    #expect(schema.root["$id"] as? String == "urn:apus:manifest")
   }
 }

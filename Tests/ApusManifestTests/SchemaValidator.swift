@@ -3,7 +3,9 @@ import Foundation
 /// The part of JSON Schema 2020-12 that the manifest's schema uses; an unknown keyword is an error.
 struct SchemaValidator {
   let root: [String: Any]
-  private static let annotations: Set = ["$schema", "$id", "$defs", "title", "description"]
+  private static let annotations: Set = [
+    "$schema", "$id", "$defs", "title", "description", "default", "examples",
+  ]
 
   /// Reads a schema from its file.
   init(contentsOf url: URL) throws {
@@ -18,6 +20,9 @@ struct SchemaValidator {
     return errors(value, root, "")
   }
 
+  /// Why a value is refused by a part of the schema; empty when it is valid.
+  func errors(of value: Any, in part: [String: Any]) -> [String] { errors(value, part, "") }
+
   /// The schema of a definition.
   func definition(_ name: String) -> [String: Any] {
     (root["$defs"] as? [String: Any])?[name] as? [String: Any] ?? [:]
@@ -26,7 +31,11 @@ struct SchemaValidator {
   /// The schema a `$ref` stands for.
   func resolve(_ schema: [String: Any]) -> [String: Any] {
     guard let reference = schema["$ref"] as? String else { return schema }
-    return definition(String(reference.dropFirst("#/$defs/".count)))
+    var current = root
+    for step in reference.dropFirst("#/".count).split(separator: "/") {
+      current = current[String(step)] as? [String: Any] ?? [:]
+    }
+    return resolve(current)
   }
 
   private func isValid(_ value: Any, _ schema: Any?) -> Bool {
