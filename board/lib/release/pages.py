@@ -13,8 +13,8 @@ import re
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-SCHEMA = ROOT / "rootfs-overlay/usr/share/apus/manifest.schema.json"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import reference  # noqa: E402
 
 
 class Command:
@@ -67,37 +67,41 @@ def manual(commands, overview, version):
     yield ".SH SEE ALSO\n.BR apus.json (5)"
 
 
-def keys(schema, node, path=""):
-    """Each key below a schema's node with its type and description, the deeper ones after their own."""
-    while "$ref" in node and "properties" not in node:
-        target = schema
-        for step in node["$ref"].removeprefix("#/").split("/"):
-            target = target[step]
-        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
-    for name, value in node.get("properties", {}).items():
-        if not name.startswith("$"):
-            yield f"{path}{name}", value
-            if "properties" in value:
-                yield from keys(schema, value, f"{path}{name}.")
+def entries(schema, node, path="", deep=True):
+    """Each key below a schema's node as a paragraph, the deeper ones after their own."""
+    for name, value in schema.keys(node):
+        words = [roff(schema.kind(value))]
+        if "default" in value:
+            words.append("default " + roff(json.dumps(value["default"])))
+        yield (f".TP\n.B {roff(path + name)}\n({'; '.join(words)})\n.br\n{roff(value['description'])}\n.br\n"
+               f"Example: {roff(json.dumps(value['examples'][0]))}")
+        # Those of a socket and of commands are sections of their own.
+        if deep and value.get("items", {}).get("$ref") is None and "$ref" not in value:
+            yield from entries(schema, value, f"{path}{name}.")
 
 
 def manifest_page(version):
-    schema = json.loads(SCHEMA.read_text())
-    parts = schema["properties"]
+    schema = reference.Schema()
+    parts = schema.definitions
     yield f'.TH APUS.JSON 5 "" "apus {version}"\n.SH NAME\napus.json \\- the manifest of apus'
     yield (".SH DESCRIPTION\n/etc/apus.json and its drop\\-ins /etc/apus.d/*.json, in the order of their "
-           "names.\n" + roff(schema.get("description", "")))
-    service = parts["services"]
-    while not service.get("properties"):
-        inner = service.get("additionalProperties") or next(
-            iter(service.get("patternProperties", {}).values()))
-        while "$ref" in inner:
-            inner = schema["$defs"][inner["$ref"].rsplit("/", 1)[-1]]
-        service = inner
-    for title, node in (("SYSTEM", parts["system"]), ("SERVICES", service)):
+           "names, in JSON.\n.SH VALUES")
+    for row in reference.VALUES.split("\n\n")[0].splitlines()[2:]:
+        name, meaning = row.strip("| ").split(" | ")
+        yield f".TP\n.B {roff(name)}\n{roff(meaning.replace('`', ''))}"
+    yield ".PP\n" + roff(reference.VALUES.split("\n\n")[1].replace("`", "").strip())
+    yield ".SH THE FILE"
+    yield from entries(schema, schema.root, deep=False)
+    for title, node in (
+            ("A SERVICE", parts["service"]),
+            ("A COMMAND OF PRE, STARTED AND POST", parts["commands"]["items"]["anyOf"][1]),
+            ("A DIRECTORY", parts["directories"]), ("A SOCKET OF LISTEN", parts["socket"]),
+            ("SYSTEM", parts["system"])):
         yield f".SH {title}"
-        for name, value in keys(schema, node):
-            yield f".TP\n.B {roff(name)}\n{roff(value.get('description') or 'See the schema.')}"
+        yield from entries(schema, node)
+    yield ".SH FILES\n.TP\n/usr/share/apus/manifest.schema.json\nThe same for editors.\n.TP\n" \
+          "/usr/share/apus/catalogue\nManifests for programs, to be copied to /etc/apus.d.\n" \
+          ".SH SEE ALSO\n.BR apus (8)"
 
 
 BASH = """# Completion of apus for bash.
