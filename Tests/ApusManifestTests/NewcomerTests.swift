@@ -1,0 +1,27 @@
+import Testing
+
+/// What somebody who knows systemd, Docker, runit or cron writes first, and what apus check makes of it.
+///
+/// A case whose name ends in `(no cure)` has a message that names the place and not what to write instead,
+/// one in `(misleads)` a message that sends its reader the wrong way, `(not refused)` is taken without a word.
+@Suite struct NewcomerTests {
+  @Test func `Every mistake says what the golden file says`() throws {
+    let golden = try GoldenCases("newcomer.txt")
+    #expect(golden.cases.count >= 120)
+    try golden.check()
+  }
+
+  /// The goal is a twentieth without a cure, and none that misleads; these counts may only fall.
+  @Test func `No more messages than now leave their reader without a cure`() throws {
+    let cases = try GoldenCases("newcomer.txt").cases
+    #expect(cases.count { $0.name.hasSuffix("(no cure)") } <= 33)
+    #expect(cases.count { $0.name.hasSuffix("(misleads)") } <= 5)
+  }
+
+  @Test func `Every mistake is reported with its place`() throws {
+    for mistake in try GoldenCases("newcomer.txt").cases {
+      #expect(mistake.name.hasSuffix("(not refused)") == mistake.lines.isEmpty, "\(mistake.name)")
+      for line in mistake.lines { #expect(line.hasPrefix("apus.json:"), "\(line)") }
+    }
+  }
+}
