@@ -32,7 +32,7 @@ struct CatalogueCase: CustomTestStringConvertible, Sendable {
     self.answer = answer
   }
 
-  static let all = data + logins + web + network + watching
+  static let all = data + logins + web + network + watching + containers
 
   /// `talk PORT|PATH TEXT [LINES]` sends a text with Perl's escapes and prints the answer, to its end or so
   /// many lines of it; `fastcgi PATH SCRIPT` asks a FastCGI server for a GET of a script.
@@ -251,6 +251,29 @@ struct CatalogueCase: CustomTestStringConvertible, Sendable {
         END
         """, waits: true, ask: "ip -o -4 address", answer: "192.0.2.1/24"),
     CatalogueCase(
+      "udhcpc", service: "udhcpc@eth0",
+      prepare: """
+        ln -s /bin/busybox /sbin/udhcpc
+        ip link add eth0 type veth peer name eth1
+        ip address add 192.0.2.1/24 dev eth1
+        ip link set eth1 up
+        ip link set eth0 up
+        mkdir -p /etc/udhcpc
+        cat >/etc/udhcpc/default.script <<'END'
+        #!/bin/sh
+        [ "$1" != bound ] || ip address add $ip/24 dev $interface
+        END
+        chmod 0755 /etc/udhcpc/default.script
+        cat >/etc/udhcpd.conf <<END
+        interface eth1
+        start 192.0.2.20
+        end 192.0.2.30
+        lease_file /tmp/leases
+        END
+        : >/tmp/leases
+        busybox udhcpd -f /etc/udhcpd.conf &
+        """, ask: "ip -o -4 address", answer: "eth0    inet 192.0.2.2"),
+    CatalogueCase(
       "network-static", service: "network",
       prepare: "ip link add eth0 type veth peer name eth1; ip link set eth1 up", waits: true,
       ask: "ip -o -4 address; ip route", answer: "default via 192.0.2.1"),
@@ -308,5 +331,17 @@ struct CatalogueCase: CustomTestStringConvertible, Sendable {
       "syslogd",
       prepare: "for name in syslogd klogd; do ln -s /bin/busybox /sbin/$name; done", waits: true,
       ask: "busybox logger hello; busybox logread", answer: "hello"),
+  ]
+
+  private static let containers = [
+    CatalogueCase(
+      "docker",
+      prepare: """
+        echo docker:x:130: >>/etc/group
+        mkdir -p /etc/docker
+        echo '{"iptables": false, "bridge": "none", "storage-driver": "vfs"}' >/etc/docker/daemon.json
+        """, ask: #"talk /run/docker.sock 'GET /_ping HTTP/1.0\r\nHost: a\r\n\r\n'"#, answer: "\nOK"
+    ),
+    CatalogueCase("containerd", waits: true, ask: "ctr version", answer: "Server:"),
   ]
 }

@@ -4,8 +4,9 @@ import Testing
 /// The manifests of /usr/share/apus/catalogue, as they are, against Debian's unchanged programs.
 ///
 /// Each board is a Debian root of its own, apus inside it, and the catalogue's file its manifest.
-/// What a program's package would have been configured with by a person comes from `prepare`.
-@Suite struct CatalogueTests {
+/// What a program's package would have been configured with by a person comes from `prepare`. One after the
+/// other: all of them at once would take the processors from the tests beside them.
+@Suite(.serialized) struct CatalogueTests {
   static let folder =
     URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "rootfs-overlay/usr/share/apus/catalogue")
