@@ -137,8 +137,8 @@ class Schema:
         return {"boolean": "true or false", "string": "text"}.get(node.get("type"), "any")
 
     def keys(self, node):
-        """(key, its node) of an object, without those that only a schema needs."""
-        return [(name, value) for name, value in self.properties(node).items()]
+        """(key, its node) of an object."""
+        return list(self.properties(node).items())
 
 
 def code(value):
@@ -151,6 +151,8 @@ def cell(text):
 
 
 def rows(schema, node):
+    if not schema.keys(node):
+        raise ValueError(f"no keys in {json.dumps(node):.200}")
     yield "| key | type | default | meaning | example |\n|---|---|---|---|---|"
     for name, value in schema.keys(node):
         default = code(value["default"]) if "default" in value else "–"
@@ -180,7 +182,7 @@ def reference(schema):
     yield "### A command of `pre`, `started` and `post`\n"
     yield from rows(schema, schema.definitions["commands"]["items"]["anyOf"][1])
     yield "### A directory\n"
-    yield from rows(schema, schema.definitions["directories"])
+    yield from rows(schema, schema.definitions["directories"]["items"])
     yield "## A socket of `listen`\n\nExactly one of the first six keys is its address.\n"
     yield from list(tables(schema, "", {"$ref": "#/$defs/socket"}))[1:]
     yield from tables(schema, "The `system`", {"$ref": "#/$defs/system"})

@@ -95,7 +95,7 @@ def manifest_page(version):
     for title, node in (
             ("A SERVICE", parts["service"]),
             ("A COMMAND OF PRE, STARTED AND POST", parts["commands"]["items"]["anyOf"][1]),
-            ("A DIRECTORY", parts["directories"]), ("A SOCKET OF LISTEN", parts["socket"]),
+            ("A DIRECTORY", parts["directories"]["items"]), ("A SOCKET OF LISTEN", parts["socket"]),
             ("SYSTEM", parts["system"])):
         yield f".SH {title}"
         yield from entries(schema, node)
