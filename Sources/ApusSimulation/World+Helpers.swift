@@ -164,7 +164,8 @@ extension World {
     notice.flags = flags
     notice.watchdogUs = watchdogUs
     notice.mainPid = mainPid
-    if flags.contains(.ready) { services[service].hasSaidReady = true }
+    // What it says once its time is up comes too late.
+    if flags.contains(.ready), !instance.wasEnding { services[service].hasSaidReady = true }
     notices.append(.notified(instance.id, notice))
   }
 }

@@ -20,11 +20,17 @@ extension World {
         }
       } else if !services[needed].isUp || services[needed].commands.startedLeft > 0,
         !services[needed].isSkipped,
-        max(services[needed].ends.last ?? .zero, services[needed].stoppedAt) < accepted
+        heardOfEnd(of: needed) < accepted
       {
         violate(8, "service \(service) is started before \(needed), which it needs")
       }
     }
+  }
+
+  /// When the supervisor was told last that a service is up no more.
+  private func heardOfEnd(of service: ServiceIndex) -> Instant {
+    let facts = services[service]
+    return max(facts.ends.last ?? .zero, facts.endHeardAt, facts.stoppedAt)
   }
 
   func stopSignal(of service: ServiceIndex) -> UInt8 {
