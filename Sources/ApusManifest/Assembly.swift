@@ -51,7 +51,8 @@ extension Decoder {
         case 2: error(cursor.value, "\"defaults\" belong in the main file")
         case 3:
           servicesOffsets[index] = document.offset(cursor.value)
-          var services = object(cursor.value)
+          var services = object(
+            cursor.value, like: "an object like {\"web\": {\"exec\": [\"/path\"]}}")
           while next(&services) { add(services) }
         default: break
         }

@@ -36,6 +36,36 @@ extension Decoder {
     return cure
   }
 
+  /// The same of a share: `"50%"` for 0.5 and for 50.
+  @inline(never) func share(_ node: JSONNode) -> Bytes? {
+    guard document.integer(node) == nil, let percent = document.scaled(node, digits: 2), percent > 0
+    else { return quoted(node, "%") }
+    var cure: Bytes = Rows(repeating: UInt8(ascii: "\""), count: 1)
+    cure.append(decimal: percent.magnitude)
+    cure.append("%\"")
+    return cure
+  }
+
+  /// A number as a duration: what is large may have been meant in milliseconds.
+  @inline(never) func quotedTime(_ node: JSONNode) -> Bytes? {
+    guard let cure = quoted(node, "s"), let number = document.integer(node), number >= 1000,
+      let short = quoted(node, "ms")
+    else { return quoted(node, "s") }
+    var both: Bytes = Rows(own: cure)
+    both.append(" or ")
+    both.append(contentsOf: short)
+    return both
+  }
+
+  /// The name of a signal that is given by its number, between quotes.
+  @inline(never) func signalName(_ node: JSONNode) -> Bytes? {
+    guard let number = document.integer(node), 1...31 ~= number else { return nil }
+    var cure: Bytes = Rows(repeating: UInt8(ascii: "\""), count: 1)
+    cure.append(contentsOf: KernelNames.signals.word(Int(number) - 1))
+    cure.append("\"")
+    return cure
+  }
+
   /// The same of an octal mode: `"0660"` for 660.
   @inline(never) func quotedMode(_ node: JSONNode) -> Bytes? {
     guard document.kind(node) == .number, let number = document.integer(node), number >= 0

@@ -144,11 +144,16 @@ struct Decoder: ~Copyable, Sendable {
   }
 
   /// Starts at the members of an object, or at none after noting that it is no object.
-  /// A string would be the `member`.
-  @inline(never) mutating func object(_ node: JSONNode, member: Literal? = nil) -> Cursor {
-    let isWalked =
-      expect(.object, node, cure: member.flatMap { membered(node, $0) })
-      && !refusesMembers(of: node)
+  /// A string would be the `member`; `like` shows an object where that says nothing.
+  @inline(never) mutating func object(
+    _ node: JSONNode, member: Literal? = nil, like: Literal? = nil
+  ) -> Cursor {
+    let isObject = document.kind(node) == .object
+    if !isObject {
+      let cure = member.flatMap { membered(node, $0) }
+      wrongKind(node, cure == nil ? like ?? "an object" : "an object", cure: cure)
+    }
+    let isWalked = isObject && !refusesMembers(of: node)
     return Cursor(isWalked ? document.first(node) : nil, pathLength: path.count)
   }
 
@@ -192,7 +197,13 @@ struct Decoder: ~Copyable, Sendable {
   /// be an array of itself, or with `splits` of its words.
   @inline(never) mutating func array(_ node: JSONNode, splits: Bool = false) -> Cursor {
     let isArray = document.kind(node) == .array
-    if !isArray { wrongKind(node, "an array", cure: listed(node, splits: splits)) }
+    if !isArray {
+      wrongKind(
+        node,
+        splits && document.kind(node) != .string
+          ? "an array like [\"/path\", \"argument\"]" : "an array",
+        cure: listed(node, splits: splits))
+    }
     return Cursor(isArray ? document.first(node) : nil, pathLength: path.count)
   }
 

@@ -6,7 +6,7 @@ extension Decoder {
   /// Decodes names below fixed places, each a string or an object with a mode and an owner too.
   @inline(never) mutating func directories(_ node: JSONNode) {
     let start = tables.directories.count
-    var cursor = object(node)
+    var cursor = object(node, like: "an object like {\"state\": [\"web\"]}")
     while let key = next(&cursor, WordList("runtime state cache log config")) {
       var directory = Directory()
       directory.place = DirectoryPlace(rawValue: UInt8(truncatingIfNeeded: key)) ?? .runtime

@@ -15,7 +15,7 @@ enum ForeignWords {
     bindsto needs upholds wants waitsfor wants softdepends wants links needs \
     env environment environmentvariables environment variables environment \
     envfile environmentFile ports listen port listen sockets listen socket listen expose listen \
-    listenstream listen listenstream stream listendatagram listen listendatagram datagram \
+    listenstream listen listenstream stream stream listen datagram listen listendatagram listen listendatagram datagram \
     listensequentialpacket listen listensequentialpacket seqpacket listenfifo listen \
     listenfifo fifo listennetlink listen listennetlink netlink listenspecial listen \
     listenspecial special bind listen bind stream address stream addr stream tcp stream port stream \
@@ -24,9 +24,9 @@ enum ForeignWords {
     startmode start uid user runas user username user setuid user gid group setgid group \
     supplementarygroups groups workdir workingDirectory workingdir workingDirectory cwd workingDirectory \
     chdir workingDirectory directory workingDirectory restartpolicy restart respawn restart \
-    autorestart restart restartsec restart restartsec delay startlimitburst restart \
+    autorestart restart restartsec restart restartsec delay delay restart startlimitburst restart \
     startlimitburst limit startlimitintervalsec restart startlimitintervalsec limit \
-    memory cgroup memory memoryMax memorylimit cgroup memorylimit memoryMax memorymax cgroup \
+    memlimit cgroup memlimit memoryMax memory cgroup memory memoryMax memorylimit cgroup memorylimit memoryMax memorymax cgroup \
     memorymax memoryMax memorymin memoryHigh cpuquota cgroup cpuquota cpuMax cpus cgroup cpus cpuMax \
     cpushares cpuWeight tasksmax cgroup tasksmax pidsMax pids pidsMax limitnofile rlimits \
     limitnofile nofile ulimits rlimits ulimit rlimits limits rlimits protectsystem sandbox \
@@ -34,9 +34,10 @@ enum ForeignWords {
     privatenetwork sandbox readonlypaths sandbox readwritepaths write systemcallfilter sandbox \
     systemcallfilter seccomp chroot sandbox chroot root rootdirectory sandbox rootdirectory root \
     capabilityboundingset capabilities ambientcapabilities capabilities capadd capabilities \
-    caps capabilities cap capabilities standardinput stdin standardoutput stdout \
-    standarderror stderr logfile log logging log healthcheck health livenessprobe health \
-    readinessprobe ready watchdogsec watchdog oomscore oomScoreAdjust oomscoreadj oomScoreAdjust \
+    readonly sandbox caps capabilities cap capabilities standardinput stdin standardoutput stdout \
+    standarderror stderr logfile log logging log healthcheck health healthcheck ready livenessprobe health \
+    livenessprobe ready \
+    readinessprobe ready notificationfd ready watchdogsec watchdog oomscore oomScoreAdjust oomscoreadj oomScoreAdjust \
     schedule timer cron timer oncalendar timer oncalendar calendar onbootsec timer \
     onbootsec afterBoot interval every onunitactivesec every randomizeddelaysec jitter \
     ttypath tty syslogidentifier log conditionpathexists conditions conditionpathexists exists \
@@ -48,7 +49,7 @@ enum ForeignWords {
     startlimitaction restart service services units services unit services daemons services \
     version apus timeout stop remainafterexit remain cpuschedulingpolicy scheduler \
     unlessstopped always never no false no true always onerror on-failure daemon forking \
-    fork forking background forking dbus notify idle simple task oneshot amd64 x86_64 x64 x86_64 \
+    fork forking background forking dbus simple idle simple task oneshot amd64 x86_64 x64 x86_64 \
     arm64 aarch64 armv8 aarch64 armv7l arm armv7 arm armv6l arm armhf arm
     """
   }

@@ -91,7 +91,11 @@ extension Decoder {
     stand(at: link)
     let name = strings.bytes(of: strings.text(link.name))
     if isTemplate {
-      error(link.site.node, "a template has no process of its own: ", name)
+      error(
+        link.site.node, "a template has no process of its own: ", name,
+        "; name an instance of it, as \"name@instance\"")
+    } else if name.ends(with: ".target") {
+      error(link.site.node, "apus has no targets, leave it out: ", name)
     } else {
       error(link.site.node, "unknown service ", name, hint: nearestService(to: name))
     }

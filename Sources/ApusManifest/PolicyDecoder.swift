@@ -188,7 +188,7 @@ extension Decoder {
   /// `{"nofile": "1024:4096", "core": 0, "as": "64M"}`; `infinity` is no limit.
   @inline(never) private mutating func resourceLimits(_ node: JSONNode) -> TableRange {
     let start = tables.resourceLimits.count
-    var cursor = object(node)
+    var cursor = object(node, like: "an object like {\"nofile\": 1024}")
     while let resource = next(&cursor, KernelNames.limits) {
       guard let limit = resourceLimit(cursor.value) else { continue }
       tables.resourceLimits.add(
@@ -202,6 +202,10 @@ extension Decoder {
     soft: UInt64, hard: UInt64
   )? {
     if document.kind(node) == .number {
+      if let value = document.integer(node), value < 0 {
+        error(node, "a limit is not negative; write \"infinity\" for none")
+        return nil
+      }
       return size(node).map { ($0, $0) }
     }
     guard let bytes = string(node) else { return nil }

@@ -17,7 +17,9 @@ extension Decoder {
       if let count = integer(node, 0, 1024) { extras.fdStore = UInt16(truncatingIfNeeded: count) }
     case .environmentFile: extras.environmentFiles = environmentFiles(node)
     case .ready:
-      let given = record(node, "fd tcp unix exec interval timeout", "fAUciD", &extras.ready)
+      let given = record(
+        node, "fd tcp unix exec interval timeout", "fAUciD", &extras.ready,
+        like: "an object like {\"tcp\": \"127.0.0.1:80\"} or {\"unix\": \"/run/x\"}")
       if given & 15 & (given & 15 &- 1) != 0 {
         error(node, "only one of fd, tcp, unix and exec can say what ready means")
       }
@@ -34,7 +36,8 @@ extension Decoder {
         error(node, "a timer needs afterBoot, every or calendar")
       }
     case .conditions:
-      _ = record(node, ConditionKind.words, ConditionKind.rules, &extras.conditions)
+      _ = record(
+        node, ConditionKind.words, ConditionKind.rules, &extras.conditions, member: "exists")
     case .scheduler: scheduler(node, &extras)
     case .ioPriority:
       guard let bytes = string(node) else { break }
@@ -49,7 +52,9 @@ extension Decoder {
         node, "memoryMax memoryHigh pidsMax cpuMax cpuWeight ioWeight oomGroup x-optional",
         "mmn%wwbb", &extras.cgroup)
     case .sandbox:
-      _ = record(node, SandboxKeys.names, "bPPbbbbbLFpbVbbbGbbbbb", &extras.sandbox)
+      _ = record(
+        node, SandboxKeys.names, "bPPbbbbbLFpbVbbbGbbbbb", &extras.sandbox,
+        like: "an object like {\"readOnly\": true}")
     case .log: _ = record(node, "ring file fileMax keep rate", "spskr", &extras.log, member: "file")
     default: break
     }
@@ -61,13 +66,13 @@ extension Decoder {
   /// Returns the members that were given, as bits.
   private mutating func record(
     _ node: JSONNode, _ words: Literal, _ rules: Literal, _ record: inout Record,
-    member: Literal? = nil
+    member: Literal? = nil, like: Literal? = nil
   ) -> UInt32 {
     var given: UInt32 = 0
     // Nested records come to stand behind this one.
     let start = tables.values.count
     for _ in 0..<rules.count { tables.values.append(Record.absent) }
-    var cursor = object(node, member: member)
+    var cursor = object(node, member: member, like: like)
     while let key = next(&cursor, WordList(words)) {
       given |= 1 << UInt32(key)
       if let value = value(cursor.value, unsafe rules.start[key]) {
@@ -123,7 +128,7 @@ extension Decoder {
     case UInt8(ascii: "U"): return kept(node, .unix, "expected /path or @abstract, found ")
     case UInt8(ascii: "%"):
       if document.kind(node) == .number {
-        wrongKind(node, "a share like \"50%\"", cure: quoted(node, "%"))
+        wrongKind(node, "a share like \"50%\"", cure: share(node))
         return nil
       }
       guard let bytes = string(node) else { return nil }
@@ -192,6 +197,10 @@ extension Decoder {
       wrongKind(node, "an array", cure: Decoder.array(of: listed(node, splits: true)))
       return .none
     }
+    if let cure = oneCommand(node) {
+      wrongKind(node, "an array of commands", cure: cure)
+      return .none
+    }
     var cursor = array(node)
     while let element = element(&cursor, most: ManifestLimits.commands) {
       var result = ServiceCommand()
@@ -215,6 +224,22 @@ extension Decoder {
       tables.commands.append(result)
     }
     return TableRange(from: start, to: tables.commands.count)
+  }
+
+  /// An array of strings, as the one command that it surely is; nil for anything else.
+  private func oneCommand(_ node: JSONNode) -> Bytes? {
+    guard document.kind(node) == .array, var next = document.first(node) else { return nil }
+    var cure: Bytes = Rows()
+    while let item = listed(next, splits: false), cure.count < 200 {
+      cure.append(cure.isEmpty ? "[[" : ", ")
+      cure.append(contentsOf: item.part(1, item.count - 1))
+      guard let following = document.next(next) else {
+        cure.append("]]")
+        return cure
+      }
+      next = following
+    }
+    return nil
   }
 
   /// One string or a list of them, as a packed run of `Manifest.texts`.
@@ -264,6 +289,10 @@ extension Decoder {
   private mutating func processors(_ node: JSONNode) -> TableRange {
     let start = tables.values.count
     for _ in 0..<16 { tables.values.append(0) }
+    guard document.kind(node) == .string else {
+      wrongKind(node, "processors like \"0-1,3\"")
+      return .none
+    }
     guard let bytes = string(node) else { return .none }
     var position = -1
     while position < bytes.count {
@@ -284,41 +313,6 @@ extension Decoder {
     }
     error(node, "expected processors like \"0-1,3\", found ", bytes)
     return .none
-  }
-
-  /// `"default"`, or a list of system call names and @groups.
-  private mutating func filter(_ node: JSONNode) -> Int64? {
-    if document.kind(node) == .string { return word(node, WordList("default")).map { _ in -1 } }
-    let names = list(node, .systemCall)
-    // An empty list is a filter, too.
-    return Record.pack(names.count == 0 ? TableRange(start: 1, count: 0) : names)
-  }
-
-  /// Address families by their names, as the bits of their AF_* numbers; bit 0 says that there is a list.
-  private mutating func families(_ node: JSONNode) -> Int64? {
-    let words = WordList(
-      """
-      unspec unix inet ax25 ipx appletalk netrom bridge atmpvc x25 inet6 rose decnet netbeui security key \
-      netlink packet ash econet atmsvc rds sna irda pppox wanpipe llc ib mpls can tipc bluetooth iucv \
-      rxrpc isdn phonet ieee802154 caif alg nfc vsock kcm qipcrtr smc xdp mctp
-      """)
-    var bits: Int64 = 1
-    var cursor = array(node)
-    while let element = element(&cursor) {
-      if let number = word(element, words) { bits |= 1 << Int64(number) }
-    }
-    return bits
-  }
-
-  /// Paths below /dev; an empty list leaves only the harmless devices.
-  private mutating func devices(_ node: JSONNode) -> Int64? {
-    let list = list(node, .path)
-    for index in list.indices {
-      guard let text = tables.texts.at(index) else { continue }
-      let bytes = strings.bytes(of: text)
-      if !bytes.starts(with: "/dev/") { error(node, "expected paths below /dev, found ", bytes) }
-    }
-    return Record.pack(list.count == 0 ? TableRange(start: 1, count: 0) : list)
   }
 
   /// A string that follows a rule, kept in the pool.

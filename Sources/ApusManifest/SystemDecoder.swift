@@ -111,7 +111,9 @@ extension Decoder {
   @inline(never) private mutating func mount(_ node: JSONNode) {
     let failures = reports.errors
     var mount = Mount()
-    var cursor = object(node)
+    var cursor = object(
+      node,
+      like: "an object like {\"source\": \"/dev/sda1\", \"target\": \"/data\", \"type\": \"ext4\"}")
     while let key = next(&cursor, WordList("source target type options required")) {
       let node = cursor.value
       switch key {
@@ -183,7 +185,7 @@ extension Decoder {
 
   @inline(never) private mutating func watchdog(_ node: JSONNode) {
     tables.system.watchdogDevice = strings.keep(WordList("/dev/watchdog").word(0))
-    var cursor = object(node)
+    var cursor = object(node, member: "device")
     while let key = next(&cursor, WordList("device timeout rebootTimeout pretimeout")) {
       if key == 0 {
         if let path = path(cursor.value) { tables.system.watchdogDevice = path }

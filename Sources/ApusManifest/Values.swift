@@ -172,7 +172,7 @@ extension Decoder {
     _ node: JSONNode, never: Bool = true, least: Interval = .zero
   ) -> Interval? {
     if document.kind(node) == .number {
-      wrongKind(node, "a duration like \"5s\" or \"1min 30s\"", cure: quoted(node, "s"))
+      wrongKind(node, "a duration like \"5s\" or \"1min 30s\"", cure: quotedTime(node))
       return nil
     }
     guard let bytes = string(node) else { return nil }
@@ -228,6 +228,10 @@ extension Decoder {
 
   /// A rate like `5/10s`.
   @inline(never) mutating func rate(_ node: JSONNode) -> Rate? {
+    if document.kind(node) != .string {
+      wrongKind(node, "a rate like \"5/10s\"")
+      return nil
+    }
     guard let bytes = string(node) else { return nil }
     if let rate = Scalar.rate(bytes) { return rate }
     error(node, "expected a rate like \"5/10s\", found ", bytes, hint: Spelling.rate(bytes))
@@ -252,17 +256,27 @@ extension Decoder {
       guard let id = integer(node, 0, 0xffff_fffe) else { return nil }
       return .id(UInt32(truncatingIfNeeded: id))
     }
+    if document.kind(node) != .string {
+      wrongKind(node, "a name or an id")
+      return nil
+    }
     guard let bytes = string(node) else { return nil }
     if Scalar.isAccountName(bytes) { return .name(strings.keep(bytes)) }
     let isNumber = bytes.first.map { Scalar.digit($0) != nil } ?? false
     error(
       node, "not a user or group name: ", bytes,
-      isNumber ? " (an id is a number without quotes)" : "")
+      bytes.place(of: UInt8(ascii: ":")) < bytes.count
+        ? " (the key \"group\" takes the group)"
+        : isNumber ? " (an id is a number without quotes)" : "")
     return nil
   }
 
   /// A signal by its name.
   @inline(never) mutating func signal(_ node: JSONNode) -> UInt8? {
+    if document.kind(node) == .number {
+      wrongKind(node, "the name of a signal", cure: signalName(node))
+      return nil
+    }
     guard let bytes = string(node) else { return nil }
     if let number = KernelNames.signal(bytes) { return number }
     var prefixed: Bytes = Rows()

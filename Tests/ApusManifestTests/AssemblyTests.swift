@@ -120,7 +120,8 @@ import Testing
         " error: services.u@.listen[1].stream: expected /path, @abstract, port, a.b.c.d:port, "
           + #"[v6]:port or vsock:cid:port, found "0""#,
         #" error: services.v@.exec[0]: expected an absolute path, found "v""#,
-        #" error: services.w.wants[0]: a template has no process of its own: "v@""#,
+        #" error: services.w.wants[0]: a template has no process of its own: "v@"; "#
+          + #"name an instance of it, as "name@instance""#,
       ])
     #expect(loaded.manifest.services.allSatisfy { $0.flags.contains(.invalid) })
     #expect(loaded.manifest.services.count == 8)
@@ -250,7 +251,8 @@ import Testing
     #expect(
       loaded.lines == [
         #"apus.json:4:35: warning: services.b.wants[0]: no service "nett"; did you mean "net"?"#,
-        #"apus.json:4:61: error: services.b.after[1]: a template has no process of its own: "t@""#,
+        #"apus.json:4:61: error: services.b.after[1]: a template has no process of its own: "t@"; "#
+          + #"name an instance of it, as "name@instance""#,
         #"apus.json:5:35: error: services.c.needs[0]: unknown service "ntpd""#,
       ])
     let manifest = loaded.manifest

@@ -11,11 +11,10 @@ import Testing
     try golden.check()
   }
 
-  /// The goal is a twentieth without a cure, and none that misleads; these counts may only fall.
-  @Test func `No more messages than now leave their reader without a cure`() throws {
+  @Test func `One message in twenty leaves its reader without a cure, and none misleads`() throws {
     let cases = try GoldenCases("newcomer.txt").cases
-    #expect(cases.count { $0.name.hasSuffix("(no cure)") } <= 33)
-    #expect(cases.count { $0.name.hasSuffix("(misleads)") } <= 5)
+    #expect(cases.count { $0.name.hasSuffix("(no cure)") } * 20 <= cases.count)
+    #expect(!cases.contains { $0.name.hasSuffix("(misleads)") })
   }
 
   @Test func `Every mistake is reported with its place`() throws {

@@ -348,7 +348,7 @@ private func manifest(_ keys: String) -> String {
           + #"a.b.c.d:port, [v6]:port or vsock:cid:port, found "0""#,
         "apus.json:10:46: error: services.four.listen[1]: "
           + "a socket needs one of stream, datagram, seqpacket, fifo, netlink, special",
-        "1.json:1:2: error: unexpected end of the file",
+        "1.json:1:2: error: unexpected end of the file: a bracket, brace or quote is open",
         #"2.json:1:14: error: defaults: "defaults" belong in the main file"#,
         #"2.json:1:66: error: services.five.needs[0]: unknown service "for"; "#
           + #"did you mean "four"?"#,

@@ -135,13 +135,16 @@ let badValues: [(String, String)] = [
   ),
   (#""successExit": ["SIGRTMIN+31"]"#, "successExit[0]: unknown signal"),
   (#""successExit": 1"#, "successExit: expected an array, found a number"),
-  (#""stop": {"signal": 15}"#, "stop.signal: expected a string, found a number"),
+  (
+    #""stop": {"signal": 15}"#,
+    #"stop.signal: expected the name of a signal, found a number; write "SIGTERM""#
+  ),
   (#""stop": {"timeout": "never"}"#, #"stop.timeout: "never" is not"#),
   (#""stop": {"kill": "group"}"#, #"stop.kill: unknown word "group"; expected all, mixed or main"#),
   (#""stop": {"exec": []}"#, "stop.exec: expected a program"),
   (#""reload": {}"#, "reload: expected exactly one of signal or exec"),
   (#""reload": {"signal": "SIGHUP", "exec": ["/x"]}"#, "reload: expected exactly one"),
-  (#""pre": ["/x"]"#, "pre[0]: expected an array, found a string"),
+  (#""pre": ["/x"]"#, #"pre: expected an array of commands, found an array; write [["/x"]]"#),
   (#""pre": [{"mayFail": true}]"#, "pre[0]: the key \"exec\" is missing"),
   (#""post": [{"exec": ["/x"], "timeout": "0s"}]"#, "post[0].timeout: the duration is too short"),
   (#""started": [{"exec": ["/x"], "fails": 1}]"#, "started[0].fails: unknown key; expected exec,"),
@@ -189,7 +192,7 @@ let badValues: [(String, String)] = [
     #"rlimits.nofiles: unknown key; did you mean "nofile"?"#
   ),
   (#""rlimits": {"as": "1X"}"#, "rlimits.as: expected a limit"),
-  (#""rlimits": {"as": -1}"#, "rlimits.as: the size is out of range"),
+  (#""rlimits": {"as": -1}"#, #"rlimits.as: a limit is not negative; write "infinity""#),
   (#""rlimits": {"as": "1:2:3"}"#, "rlimits.as: expected a limit"),
   (#""rlimits": {"as": "99999999999T"}"#, "rlimits.as: expected a limit"),
   (#""nice": 20"#, "nice: expected a whole number from -20 to 19"),
@@ -269,7 +272,7 @@ let badValues: [(String, String)] = [
   ),
   (
     #""directories": {"log": [{"name": "a", "group": true}]}"#,
-    "directories.log[0].group: expected a string"
+    "directories.log[0].group: expected a name or an id"
   ),
   (
     #""directories": {"log": [{"name": "a", "owner": "u"}]}"#,
