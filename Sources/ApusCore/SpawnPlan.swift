@@ -91,11 +91,11 @@ public struct SpawnPlan: Sendable {
       append(.root, where: true)
       appendDirectories(service, rights, owners)
     }
-    append(.processes, where: !sandbox.isDisjoint(with: [.privatePids, .hideProcesses]))
+    append(.processes, where: !sandbox.isDisjoint(with: .ownProc))
     append(.readOnly, where: sandbox.contains(.readOnly))
     append(.kernel, where: sandbox.contains(.protectKernel))
     append(.temporary, where: sandbox.contains(.privateTmp))
-    append(.devices, where: !sandbox.isDisjoint(with: [.privateDevices, .devices]))
+    append(.devices, where: !sandbox.isDisjoint(with: .ownDevices))
     append(.hide, where: sandbox.contains(.hide))
     storage.append(.umask(manifest.credentials(of: service).umask))
     appendLimits(service, of: manifest, surroundings)

@@ -163,7 +163,7 @@ extension Rights {
   public mutating func confine(_ sandbox: SandboxKeys, standing: UInt64) {
     var taken: UInt64 = sandbox.isDisjoint(with: .mounts) ? 0 : 1 << 2 | 1 << 19
     if sandbox.contains(.protectKernel) { taken |= 1 << 16 | 1 << 34 }
-    if !sandbox.isDisjoint(with: [.privateDevices, .devices]) { taken |= 1 << 17 | 1 << 27 }
+    if !sandbox.isDisjoint(with: .ownDevices) { taken |= 1 << 17 | 1 << 27 }
     if sandbox.contains(.protectClock) { taken |= 1 << 25 | 1 << 35 }
     if taken == 0 { return }
     let sets =

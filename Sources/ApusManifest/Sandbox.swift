@@ -41,6 +41,12 @@ public struct SandboxKeys: OptionSet, Sendable {
   /// Only some families of sockets.
   public static let addressFamilies = SandboxKeys(rawValue: 1 << 16)
 
+  // By their bits: a set literal would be an array of its own at each start.
+
+  /// What brings a `/proc` of its own: `privatePids` and `hideProcesses`.
+  public static let ownProc = SandboxKeys(rawValue: 1 << 6 | 1 << 11)
+  /// What brings a `/dev` of its own: `privateDevices` and `devices`.
+  public static let ownDevices = SandboxKeys(rawValue: 1 << 4 | 1 << 12)
   /// What needs a mount namespace.
   public static let mounts = SandboxKeys(rawValue: 0b1_1100_1101_1101)
   /// What is in force by a seccomp filter: `seccomp`, and `protectClock` and all that follow it.

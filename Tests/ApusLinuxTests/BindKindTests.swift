@@ -96,23 +96,32 @@ extension BindTests {
 
   @Test("a special file is opened as it allows; what is no file or device is refused")
   func special() throws {
-    func open(_ path: String) -> BindResult {
-      bindListener(0, of: manifest(path: path) { $0.kind = .special }, owner: NodeOwner())
+    func open(_ path: String, writable: Bool = false) -> BindResult {
+      bindListener(
+        0,
+        of: manifest(path: path) {
+          $0.kind = .special
+          if writable { $0.flags.insert(.writable) }
+        }, owner: NodeOwner())
     }
-    for (path, mode) in [("/dev/null", O_RDWR), ("/proc/self/mounts", O_RDWR)] {
-      guard case .bound(let fd) = open(path) else {
+    for (path, isWritten) in [
+      ("/dev/null", false), ("/dev/null", true), ("/proc/self/mounts", false),
+    ] {
+      guard case .bound(let fd) = open(path, writable: isWritten) else {
         Issue.record("\(path): \(open(path))")
         continue
       }
       #expect(fcntl(fd, F_GETFL) & O_NONBLOCK != 0)
-      #expect(fcntl(fd, F_GETFL) & O_ACCMODE == mode || getuid() != 0)
+      #expect(fcntl(fd, F_GETFL) & O_ACCMODE == (isWritten ? O_RDWR : O_RDONLY))
       close(fd)
     }
+    // A read-only attribute cannot be written, whatever is asked for.
+    #expect(open("/sys/kernel/uevent_seqnum", writable: true) == .failed(.bind, .accessDenied))
     guard case .bound(let fd) = open("/sys/kernel/uevent_seqnum") else {
       Issue.record("no /sys file")
       return
     }
-    // A read-only attribute, which was read once and stands at its beginning.
+    // An attribute was read once and stands at its beginning.
     #expect(fcntl(fd, F_GETFL) & O_ACCMODE == O_RDONLY)
     #expect(lseek(fd, 0, SEEK_CUR) == 0)
     close(fd)
