@@ -17,7 +17,7 @@ import Testing
     }
     var keys = Set(try properties("socket").keys)
     for (key, value) in try properties("service").merging(
-      properties("defaults"), uniquingKeysWith: { $1 })
+      properties("defaults"), uniquingKeysWith: { own, _ in own })
     {
       keys.insert(key)
       for inner in (value["properties"] as? [String: Any] ?? [:]).keys {
