@@ -67,7 +67,7 @@ swift_resources() {
 
 # Prints the version of apus, from the one place that has it.
 apus_version() {
-  sed -n 's/.*static let text: StaticString = "\(.*\)"/\1/p' Sources/ApusWire/Frame.swift
+  sed -n 's/.*static var text: Literal { "\(.*\)" }/\1/p' Sources/ApusWire/Frame.swift
 }
 
 # Prints the commit of this tree: of a checkout from git, of a source release from its file.
