@@ -97,8 +97,14 @@ final class Board: @unchecked Sendable {
 
   deinit {
     if process.isRunning {
-      // unshare --kill-child takes apus, and that its namespace, with it.
-      if isIsolated { process.kill() } else { process.terminate() }
+      // unshare --kill-child takes apus, and that its namespace, with it; but not one that has made a
+      // node by another's rights: with those the kernel forgets what its parent's end is to bring.
+      if isIsolated {
+        if let child = apus { kill(child, SIGKILL) }
+        process.kill()
+      } else {
+        process.terminate()
+      }
     }
     let deadline = Date(timeIntervalSinceNow: 20)
     while process.isRunning && Date() < deadline { usleep(2000) }
