@@ -97,10 +97,12 @@ build_capability() {
 #   -fPIE                       PID 1 lies at another address on every boot and after every crash
 #   -fstack-protector-strong    a buffer that foreign bytes overrun ends in the fault handler
 #   -f(no-)…sections, -unwind   lets the linker drop what nobody calls, and the tables of exceptions
+#   -munaligned-access          words anywhere, as Linux lets ARMv6 read them; else byte by byte
 c_options() {
   printf '%s\n' -Os -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections \
     -fno-asynchronous-unwind-tables -fno-unwind-tables \
     -D__linux__=1 -DAPUS_DEVICE=1 -nostdlibinc -isystem "$1/include"
+  [ "$arch" != arm ] || printf '%s\n' -munaligned-access
 }
 
 # What only the Swift compiler needs: one trap a function instead of one a check, 4 % less (a crash
