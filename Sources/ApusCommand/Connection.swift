@@ -26,7 +26,7 @@ enum Connection {
       to: fd,
       context: &context)
     let isListing = command.isListing
-    let isBoard = !isListing && command.naming == .never
+    let isBoard = !isListing && command.naming != .always
     var frames: Rows<Bytes> = Rows()
     var isLive = false
     var last = invocation.lines

@@ -12,7 +12,7 @@ enum DeedCommand {
     if command == .kexec { try checkKernel(invocation, context: &context) }
     var first: Failure?
     var names = invocation.operands
-    if command.naming == .never { names = Rows(repeating: Bytes(), count: 1) }
+    if names.isEmpty { names = Rows(repeating: Bytes(), count: 1) }
     for name in names {
       do throws(Failure) {
         _ = try Connection.ask(command, name: name, invocation, context: &context)

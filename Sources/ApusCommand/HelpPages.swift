@@ -42,7 +42,8 @@ extension Verb {
     case .logs: " [-f] [-n N] [--since D] [--level L] [--json] [SERVICE...]"
     case .start, .stop, .restart, .reload, .reset, .kill: " [--no-wait] SERVICE..."
     case .wait: " SERVICE ready|stopped [--timeout D]"
-    case .reboot, .poweroff, .halt, .kexec: " [--now]"
+    case .reboot: " [--now] [ARG]"
+    case .poweroff, .halt, .kexec: " [--now]"
     case .help: " [COMMAND]"
     case .apply: " [--dry-run]"
     case .reexec, .version: ""
@@ -216,7 +217,8 @@ extension Verb {
       time and all within the manifest's shutdownTimeout, writes everything to disk,
       unmounts, and asks the kernel. The names reboot, poweroff, halt and shutdown
       do the same without apus in front. The first order counts, a later one is
-      refused. kexec is refused when no kernel is loaded.
+      refused. kexec is refused when no kernel is loaded. ARG is for the firmware:
+      reboot "0 tryboot".
 
       --now            whatever was ordered before, without the orderly part: sync
                        and ask the kernel

@@ -222,9 +222,12 @@ struct Invocation: ~Copyable {
       }
       throw context.end(.usage)
     }
-    guard verb.takesServices else { return }
-    for name in operands where !ServiceName.isValid(name.span) {
-      throw context.failure(.usage, "not a service name: ", name)
+    let isReboot = verb == .reboot
+    guard isReboot || verb.takesServices else { return }
+    for name in operands
+    where !(isReboot ? RebootArgument.isValid(name.span) : ServiceName.isValid(name.span)) {
+      throw context.failure(
+        .usage, isReboot ? "not 1 to 64 printable bytes: " : "not a service name: ", name)
     }
   }
 
@@ -241,7 +244,7 @@ struct Invocation: ~Copyable {
 
   // The names that scripts and people know from other inits.
 
-  /// busybox's `reboot [-d SEC] [-n] [-f]`: -f is at once; -n is accepted, apus always syncs.
+  /// busybox's `reboot [-n] [-f] [ARG]`: -f is at once; -n is accepted, apus always syncs.
   private mutating func readPower(_ words: Rows<Bytes>, context: inout Context) throws(Failure) {
     for index in 1..<max(1, words.count) {
       let word = words[index]
@@ -250,10 +253,13 @@ struct Invocation: ~Copyable {
       } else if Invocation.isHelp(word) {
         explain(true)
         return
+      } else if word.first != UInt8(ascii: "-") {
+        operands.push(word)
       } else if !word.equals("-n") {
         throw context.failure(.usage, "unknown option ", word)
       }
     }
+    try checkOperands(context: &context)
   }
 
   /// sysvinit's `shutdown [-r|-h|-P|-H] [now|+0]`; a later time is refused.

@@ -135,8 +135,8 @@ package enum Verb: UInt8, CaseIterable, Sendable {
     switch self {
     case .run, .check, .status, .listSockets, .logs: (0, .max)
     case .start, .stop, .restart, .reload, .reset, .kill: (1, .max)
-    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .apply, .reexec, .version: (0, 0)
-    case .help: (0, 1)
+    case .boot, .events, .poweroff, .halt, .kexec, .apply, .reexec, .version: (0, 0)
+    case .help, .reboot: (0, 1)
     case .wait: (2, 2)
     }
   }

@@ -45,7 +45,9 @@ public enum ControlDesk {
     else { return .refused(client, .notPermitted) }
     var service: UInt16?
     var connection: UInt32 = 0
-    if !request.name.isEmpty {
+    if request.command == .reboot {
+      connection = request.name.isEmpty ? 0 : 1
+    } else if !request.name.isEmpty {
       var found = manifest.index(of: frame.extracting(request.name))
       if found == nil, request.command == .logs, OwnLog.isName(frame.extracting(request.name)) {
         return .listing(client, request.onlyWait ? .follow : .logs, service: OwnLog.messages)

@@ -87,6 +87,8 @@ public enum Effect: Equatable, Sendable {
   case bootGood
   /// The board is up: everything that starts with it has started.
   case bootFinished
+  /// Keep the argument of the client's last request for reboot(2), until the end and over a crash.
+  case keepArgument(ClientID)
   /// End: sync, unmount, reboot(2); or the end of the process. The last effect.
   case power(PowerAction)
   /// Put the hardware watchdog off, opening it first if it is not open. The first time comes back as

@@ -195,7 +195,8 @@ public struct Request: Equatable, Sendable {
   public var action: Action
   /// To which service; nil for the board.
   public var service: UInt16?
-  /// The N of `name@N`, one connection of that service; 0 for the service itself.
+  /// The N of `name@N`, one connection of that service; 0 for the service itself. Of a `reboot` 1
+  /// where its frame has an argument.
   public var connection: UInt32
   /// Answer at once instead of when it is done.
   public var noWait: Bool
@@ -203,6 +204,8 @@ public struct Request: Equatable, Sendable {
   public var now: Bool
   /// Wait for the result of a start or stop without ordering it.
   public var onlyWait: Bool
+  /// True for a `reboot` whose frame has an argument for reboot(2), which `keepArgument` keeps.
+  public var hasArgument: Bool { action == .reboot && connection != 0 }
 
   /// A request.
   public init(

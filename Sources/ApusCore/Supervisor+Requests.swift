@@ -86,7 +86,9 @@ extension Supervisor {
   }
 
   private mutating func end(_ client: ClientID, _ action: PowerAction, _ request: Request) {
-    let counts = request.now || isFirst(action)
+    // What the firmware is told is part of an order: another argument is another order.
+    let counts = request.now || (isFirst(action) && !(isGoingDown && request.hasArgument))
+    if counts, request.hasArgument { out.append(.keepArgument(client)) }
     answer(client, counts ? .done : .failed, nil, counts ? .none : refusal(of: action))
     if request.now { powerNow(action) } else { shutDown(action) }
   }

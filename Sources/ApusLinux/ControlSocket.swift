@@ -42,6 +42,8 @@ struct ControlSocket: ~Copyable {
   var group: Int64 = -1
   let ownUid: UInt32
   var frame: Bytes
+  /// True when the supervisor may ask for the argument in the frame (`keepArgument`).
+  var isFrameKept = false
 
   /// No socket yet.
   init(ownUid: UInt32) {
@@ -148,6 +150,7 @@ extension LinuxKernel {
       if control.listener < 0 { bindControl() } else { watchControl() }
     }
     var hasNew = false
+    control.isFrameKept = false
     for index in 0..<watches.readyCount {
       guard let watch = Watch(data: watches.ready[index].data) else { continue }
       if watch.kind == .control { hasNew = true }
@@ -163,7 +166,8 @@ extension LinuxKernel {
   private mutating func report(
     _ id: ClientID, _ readiness: Int, into events: inout EventBuffer
   ) {
-    guard let client = control.client(id), events.capacity - events.elements.count >= 2
+    guard !control.isFrameKept, let client = control.client(id),
+      events.capacity - events.elements.count >= 2
     else { return }
     if readiness & CAPUS_WRITABLE != 0 {
       control.clients[Int(id.slot)].quietSince = nil
@@ -185,6 +189,8 @@ extension LinuxKernel {
       events.append(.refused(id, .failed))
       return
     }
+    // Its argument is asked for in this turn: the next client's frame comes with the next one.
+    control.isFrameKept = control.frame[1] == Command.reboot.rawValue
     let frame = control.frame.span.extracting(0..<Int(count))
     events.append(
       ControlDesk.event(for: frame, from: id, rights: client.rights, manifest: manifest))

@@ -10,6 +10,8 @@ internal import CApus
 /// sync(2) comes before and after unmounting; only unmounting or remounting read-only makes a
 /// journal clean. In a container the end is the end of the process.
 ///
+/// A reboot is one with the argument that its order had (`capus_argument_keep`).
+///
 /// Where reboot(2) is not permitted, apus ends with that `code` as well.
 public func finishPower(_ action: PowerAction, seed: Bytes = Rows(), code: Int32 = 0) -> Never {
   guard action != .exit, capus_is_initial_pid_namespace() == 1 else { capus_exit(code) }

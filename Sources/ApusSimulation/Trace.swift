@@ -339,6 +339,9 @@ extension ByteWriter {
     case .readClock: text("readClock")
     case .petWatchdog: text("petWatchdog")
     case .bootGood: text("bootGood")
+    case .keepArgument(let client):
+      text("keepArgument")
+      pair("client", client.slot)
     case .power(let action):
       text("power")
       word(action)

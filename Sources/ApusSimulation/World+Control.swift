@@ -8,7 +8,7 @@ extension World {
   @discardableResult
   public func request(
     _ action: Request.Action, _ service: ServiceIndex? = nil, noWait: Bool = false,
-    now: Bool = false, onlyWait: Bool = false, connection: UInt32 = 0
+    now: Bool = false, onlyWait: Bool = false, connection: UInt32 = 0, argument: Bool = false
   ) -> Int {
     let slot = nextClient
     nextClient = (nextClient + 1) % Limits.clients
@@ -17,7 +17,7 @@ extension World {
     let request = Request(
       action: action, service: service.map { UInt16($0) }, noWait: noWait, now: now,
       onlyWait: onlyWait,
-      connection: connection)
+      connection: argument ? 1 : connection)
     // A slot that is needed again belongs to a client that has gone.
     for index in requests.indices
     where requests[index].client.slot == client.slot && !requests[index].isGone {

@@ -178,7 +178,9 @@ extension World {
         }
       }
       switch request.action {
-      case .reboot: orderShutdown(.reboot, now: request.now)
+      case .reboot:
+        if request.hasArgument, shutdownOrdered == nil || request.now { orderedArgument = client }
+        orderShutdown(.reboot, now: request.now)
       case .poweroff: orderShutdown(.poweroff, now: request.now)
       case .halt: orderShutdown(.halt, now: request.now)
       case .kexec: orderShutdown(.kexec, now: request.now)

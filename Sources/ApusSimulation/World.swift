@@ -162,6 +162,10 @@ public final class World: Kernel {
   var suspendedDuringEnd = Interval.zero
   /// The order that counts: the first, or one at once; nil while nobody knows.
   var powerOrdered: PowerAction?
+  /// Whose argument counts: of the first order of a reboot, or of a later one at once; and whose the
+  /// supervisor has had kept.
+  var orderedArgument: ClientID?
+  public internal(set) var argument: ClientID?
   /// Presses of Ctrl-Alt-Del, the seventh of which may be an order at once.
   var presses = 0
   /// How it ended.
@@ -315,8 +319,14 @@ public final class World: Kernel {
       if let powerOrdered, action != .exit, action != powerOrdered {
         violate(9, "\(action) although \(powerOrdered) was ordered first")
       }
+      if action == .reboot, argument != orderedArgument {
+        violate(9, "a reboot with the argument of \(argument), not of \(orderedArgument)")
+      }
       power = action
       powerTime = time
+      return .done
+    case .keepArgument(let client):
+      argument = client
       return .done
     }
   }

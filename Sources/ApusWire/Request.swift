@@ -25,6 +25,8 @@ public enum Command: UInt8, CaseIterable, Sendable {
     case never
     case optional
     case always
+    /// None, and in the place of its name there may be an argument for reboot(2).
+    case argument
   }
 
   /// Whether a request of this kind names a service.
@@ -32,8 +34,8 @@ public enum Command: UInt8, CaseIterable, Sendable {
     switch self {
     case .status, .listSockets, .logs: .optional
     case .start, .stop, .restart, .reload, .reset, .kill: .always
-    case .boot, .events, .reboot, .poweroff, .halt, .kexec, .reexec, .apply:
-      .never
+    case .boot, .events, .poweroff, .halt, .kexec, .reexec, .apply: .never
+    case .reboot: .argument
     }
   }
 
@@ -43,6 +45,16 @@ public enum Command: UInt8, CaseIterable, Sendable {
     case .status, .listSockets, .boot, .events, .logs: true
     default: false
     }
+  }
+}
+
+/// What reboot(2) hands on to the firmware or the boot loader, as `0 tryboot` on a Raspberry Pi.
+public enum RebootArgument {
+  /// True for 1 to 64 printable bytes of ASCII; the kernel would take up to 255 of any kind.
+  public static func isValid(_ text: borrowing Span<UInt8>) -> Bool {
+    guard text.count > 0, text.count <= Frame.nameLimit else { return false }
+    for index in text.indices where !(0x20...0x7e ~= text[index]) { return false }
+    return true
   }
 }
 
@@ -60,7 +72,7 @@ public struct RequestFrame: Equatable, Sendable {
   /// Wait for the result of a `start` or `stop` that somebody else orders; after the `logs` that are
   /// there, for new ones.
   public var onlyWait: Bool
-  /// Where the service's name stands in the frame; empty when none is named.
+  /// Where the service's name stands in the frame, or the argument of `reboot`; empty for none.
   public var name: Range<Int>
 
   /// Decodes a request. Any bytes give a request or an error, and nothing is allocated.
@@ -78,7 +90,9 @@ public struct RequestFrame: Equatable, Sendable {
     if start == end {
       guard command.naming != .always else { throw .name }
     } else {
-      guard command.naming != .never, ServiceName.isValid(frame.extracting(start..<end))
+      let text = frame.extracting(start..<end)
+      guard command.naming != .never,
+        command == .reboot ? RebootArgument.isValid(text) : ServiceName.isValid(text)
       else { throw .name }
     }
     self.command = command

@@ -10,7 +10,8 @@ enum {
   PATH_BYTES = 256,
   CRASHES = 4,
   PATH_MOST = 1024,
-  RESCUE_BYTES = 1024
+  RESCUE_BYTES = 1024,
+  ARGUMENT_BYTES = 65
 };
 
 /* Fixed for all versions, as is the head of a slot. */
@@ -33,6 +34,7 @@ struct record {
   uint32_t lines_at, lines; /* of the boot's time line; 0 before there were any */
   uint32_t rescue_count;    /* the console and argv of the rescue shell, each ended by a NUL */
   uint8_t rescue[RESCUE_BYTES];
+  char argument[ARGUMENT_BYTES]; /* of reboot(2), ended by a NUL; empty for none */
 };
 
 enum { ENDED = 1 << 16 };

@@ -15,8 +15,11 @@
 #include <sys/wait.h>
 
 #include "child.h"
+#include "layout.h"
 #include "raw.h"
 #include "steps.h"
+
+#define RB_WITH_ARGUMENT 0xa1b2c3d4U /* LINUX_REBOOT_CMD_RESTART2 */
 
 /* fork(2), without what the C library does for threads. */
 static int32_t make_child(void) {
@@ -166,11 +169,33 @@ int32_t capus_take_ctrl_alt_del(void) {
   return restart(RB_DISABLE_CAD);
 }
 
+/* Where there is no record. */
+static char unrecorded[ARGUMENT_BYTES];
+
+static char *kept_argument(void) {
+  struct record *record = capus_record_current();
+  return record ? record->argument : unrecorded;
+}
+
+void capus_argument_keep(const uint8_t *frame, size_t size) {
+  enum { COUNT = 5, TEXT };
+  if (size < TEXT + ARGUMENT_BYTES || frame[COUNT] >= ARGUMENT_BYTES)
+    return;
+  char *argument = kept_argument();
+  memcpy(argument, frame + TEXT, frame[COUNT]);
+  argument[frame[COUNT]] = 0;
+}
+
 int32_t capus_power(enum capus_power action) {
+  char *argument = kept_argument();
   static const unsigned commands[] = {RB_AUTOBOOT, RB_POWER_OFF, RB_HALT_SYSTEM, 0x45584543};
   /* Another kernel may have no driver for it. */
   if (action != CAPUS_REBOOT)
     capus_watchdog_disarm();
+  /* One that a kernel refuses must not keep the board from its reboot. */
+  argument[ARGUMENT_BYTES - 1] = 0;
+  if (action == CAPUS_REBOOT && *argument != 0)
+    raw4(SYS_reboot, 0xfee1dead, 672274793, RB_WITH_ARGUMENT, argument);
   return restart(commands[action]);
 }
 

@@ -126,6 +126,7 @@ int32_t capus_record_finish(uint32_t services, uint32_t listeners, uint32_t conn
     record->pause_us = capus_kept->pause_us;
     record->well_since = capus_kept->well_since;
     memcpy(record->crashes, capus_kept->crashes, sizeof record->crashes);
+    memcpy(record->argument, capus_kept->argument, sizeof record->argument);
   }
   return 0;
 }

@@ -59,6 +59,40 @@ import Testing
     #expect(try ask(["status"], frames).outcome.code == 6)
   }
 
+  @Test("reboot has an argument for the firmware", arguments: [["apus", "reboot"], ["reboot"]])
+  func rebootArgument(words: [String]) throws {
+    let text = Array("0 tryboot".utf8)
+    let supervisor = try FakeSupervisor([[answer(.done)], [answer(.failed, "", "why")]])
+    #expect(run(words + ["0 tryboot"], control: supervisor.path).code == 0)
+    let refused = run(words + ["--now", "0 tryboot"], control: supervisor.path)
+    #expect(refused.code == 1 && refused.error == "apus: 0 tryboot: why\n")
+    #expect(supervisor.requests() == [[1, 10, 15, 0, 0, 9] + text, [1, 10, 15, 0, 2, 9] + text])
+  }
+
+  @Test(
+    "what the firmware cannot be told is refused, and so is an argument of the others",
+    arguments: [
+      (
+        "reboot", ["0", "tryboot"],
+        "reboot takes no operand tryboot"
+      ),
+      ("reboot", ["a\nb"], "not 1 to 64 printable bytes: a\\x0ab"),
+      (
+        "reboot", [String(repeating: "x", count: 65)],
+        "not 1 to 64 printable bytes: "
+          + String(repeating: "x", count: 65)
+      ),
+      ("poweroff", ["x"], "poweroff takes no operand x"),
+      ("halt", ["x"], "halt takes no operand x"),
+    ])
+  func wrongArgument(name: String, words: [String], message: String) {
+    for command in [["apus", name], [name]] {
+      let outcome = run(command + words, control: "/nonexistent")
+      #expect(outcome.code == 2)
+      #expect(outcome.error == "apus: \(message)\n")
+    }
+  }
+
   @Test("nobody there is 6, a closed door is 5") func unreachable() throws {
     let folder = try Folder()
     let stale = try folder.write("control", "")

@@ -66,7 +66,7 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     #expect(decoded([1, 1, 6, 0, 4, 0]) == .failure(.flags))
     #expect(decoded([1, 1, 6, 0, 0, 1]) == .failure(.length))
     #expect(decoded([1, 4, 6, 0, 0, 0]) == .failure(.name))
-    #expect(decoded([1, 10, 7, 0, 0, 1, 0x61]) == .failure(.name))
+    #expect(decoded([1, 11, 7, 0, 0, 1, 0x61]) == .failure(.name))
     #expect(decoded([UInt8](repeating: 1, count: 1025)) == .failure(.length))
   }
 
@@ -75,6 +75,18 @@ func decoded(_ frame: [UInt8]) -> Result<RequestFrame, FrameError> {
     arguments: ["..", ".", "../web", "a b", "a\u{7}", "a\u{0}", "ä", "a/b"])
   func badNames(name: String) {
     #expect(decoded(request(.start, name)) == .failure(.name))
+  }
+
+  @Test("a reboot has an argument of 1 to 64 printable bytes where others have a name")
+  func rebootArgument() throws {
+    let frame = request(.reboot, "0 tryboot", now: true)
+    #expect(frame == [1, 10, 15, 0, 2, 9] + Array("0 tryboot".utf8))
+    #expect(try frame[decoded(frame).get().name] == ArraySlice("0 tryboot".utf8))
+    #expect(try decoded(request(.reboot, String(repeating: "~", count: 64))).get().name.count == 64)
+    for wrong in [String(repeating: "x", count: 65), "a\u{0}", "a\n", "\u{7f}", "ä"] {
+      #expect(decoded(request(.reboot, wrong)) == .failure(.name))
+    }
+    #expect(decoded(request(.poweroff, "x")) == .failure(.name))
   }
 
   @Test("CTL-09 64 bytes of name are the most") func longNames() throws {

@@ -93,6 +93,7 @@ private func lookAtRequest(_ bytes: [UInt8]) -> FuzzOutcome {
     let mayStand = bytes[name].allSatisfy { byte in
       (0x30...0x39).contains(byte) || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte)
         || [0x2d, 0x2e, 0x40, 0x5f].contains(byte)
+        || request.command == .reboot && (0x20...0x7e).contains(byte)
     }
     return FuzzOutcome(name: "accepted", broken: mayStand ? nil : "a name of other bytes")
   } catch {

@@ -106,6 +106,31 @@ import Testing
     #expect(ordered.world.power == .reboot)
   }
 
+  @Test("of several arguments for reboot(2) that of the order counts which counts itself")
+  func argument() throws {
+    let sim = simulate { $0.service("it") }
+    sim.world.behaviour = { _, _, _ in
+      {
+        var script = Script(); script.manners = .dies(after: 20_000_000); return script
+      }()
+    }
+    try sim.run(for: .seconds(1))
+    let first = sim.world.request(.reboot, argument: true)
+    try sim.run(for: .seconds(1))
+    let others = [
+      sim.world.request(.reboot, argument: true), sim.world.request(.poweroff),
+      sim.world.request(.reboot),
+    ]
+    try sim.run(for: .seconds(1))
+    #expect(others.map { sim.world.requests[$0].answer?.code } == [.failed, .failed, .done])
+    #expect(sim.world.requests[others[0]].answer?.reason.kind == .powerOrdered)
+    #expect(sim.world.argument == sim.world.requests[first].client)
+    let last = sim.world.request(.reboot, now: true, argument: true)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.power == .reboot)
+    #expect(sim.world.argument == sim.world.requests[last].client)
+  }
+
   @Test("another program knows of the end that waits")
   func replaced() throws {
     let sim = failing()
