@@ -16,6 +16,27 @@ public struct NodeOwner: Equatable, Sendable {
     self.group = group
   }
 
+  /// The numbers of what a manifest names; nil for a name that nobody has.
+  @inline(never)
+  init?(
+    _ user: Principal, _ group: Principal, of manifest: Manifest, _ users: UserDatabase
+  ) {
+    switch user {
+    case .none: break
+    case .id(let uid): self.user = uid
+    case .name(let name):
+      guard let known = users.user(named: manifest.bytes(name)) else { return nil }
+      self.user = known.uid
+    }
+    switch group {
+    case .none: break
+    case .id(let gid): self.group = gid
+    case .name(let name):
+      guard let known = users.group(named: manifest.bytes(name)) else { return nil }
+      self.group = known
+    }
+  }
+
   /// The numbers as chown(2) takes them, -1 for "as it is".
   var numbers: (user: Int32, group: Int32) {
     (user.map { Int32(bitPattern: $0) } ?? -1, group.map { Int32(bitPattern: $0) } ?? -1)

@@ -35,22 +35,10 @@ struct ListenerTable {
   @inline(never)
   mutating func resolveOwners(_ manifest: Manifest, _ users: UserDatabase) {
     for index in listeners.indices {
-      listeners[index].isUnknownOwner = false
       let declared = manifest.listeners[index]
-      switch declared.user {
-      case .none: break
-      case .id(let uid): listeners[index].owner.user = uid
-      case .name(let name):
-        listeners[index].owner.user = users.user(named: manifest.bytes(name))?.uid
-        if listeners[index].owner.user == nil { listeners[index].isUnknownOwner = true }
-      }
-      switch declared.group {
-      case .none: break
-      case .id(let gid): listeners[index].owner.group = gid
-      case .name(let name):
-        listeners[index].owner.group = users.group(named: manifest.bytes(name))
-        if listeners[index].owner.group == nil { listeners[index].isUnknownOwner = true }
-      }
+      let owner = NodeOwner(declared.user, declared.group, of: manifest, users)
+      listeners[index].isUnknownOwner = owner == nil
+      if let owner { listeners[index].owner = owner }
     }
   }
 }

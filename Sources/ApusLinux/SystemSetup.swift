@@ -72,6 +72,7 @@ public struct SystemSetup {
     if system.modules.count > 0 {
       timed(.start, "modules") { loadModules(manifest) }
     }
+    makeCreations(manifest, isFirst: true, &self)
     if system.fstab { mountTable(&self) }
     // Mount points are made where they are missing.
     for entry in system.mounts {
@@ -83,6 +84,7 @@ public struct SystemSetup {
           MountOptions(manifest.bytes(entry.options)))
       }
     }
+    makeCreations(manifest, isFirst: false, &self)
     if !system.randomSeed.isEmpty {
       timed(.start, "seed") { loadSeed(manifest.bytes(system.randomSeed)) }
     }

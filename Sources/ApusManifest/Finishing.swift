@@ -80,6 +80,7 @@ extension LoadedManifest {
     fit(&manifest.values)
     fit(&manifest.missing)
     fit(&manifest.system.mounts)
+    fit(&manifest.system.creations)
     return self
   }
 }

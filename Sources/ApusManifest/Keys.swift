@@ -76,14 +76,14 @@ public enum SocketKey: UInt8, CaseIterable, Sendable {
 public enum SystemKey: UInt8, CaseIterable, Sendable {
   case hostname, mounts, fstab, modules, sysctl, loopback, watchdog, console, rescue
   case environment, ctrlAltDel, powerFail, shutdownTimeout, randomSeed, coredump, logLevel
-  case memoryPressure, controlGroup, minimumUptime, bootAttempts
+  case memoryPressure, controlGroup, minimumUptime, bootAttempts, create
 
   static var names: WordList {
     WordList(
       """
       hostname mounts fstab modules sysctl loopback watchdog console rescue \
       environment ctrlAltDel powerFail shutdownTimeout randomSeed coredump logLevel \
-      memoryPressure controlGroup minimumUptime bootAttempts
+      memoryPressure controlGroup minimumUptime bootAttempts create
       """)
   }
 
@@ -93,7 +93,8 @@ public enum SystemKey: UInt8, CaseIterable, Sendable {
   /// True for a key that only the start of the board looks at; others come into force by `apply`.
   public var waitsForBoot: Bool {
     switch self {
-    case .hostname, .mounts, .fstab, .modules, .sysctl, .loopback, .console, .coredump: true
+    case .hostname, .mounts, .fstab, .modules, .sysctl, .loopback, .console, .coredump, .create:
+      true
     case .watchdog, .rescue, .environment, .ctrlAltDel, .powerFail, .shutdownTimeout, .randomSeed,
       .logLevel, .memoryPressure, .controlGroup, .minimumUptime, .bootAttempts:
       false

@@ -60,7 +60,7 @@ enum Scalar {
     return Rate(count: UInt32(count), window: window)
   }
 
-  /// `0660` or `660`: permission bits in octal.
+  /// `0660`, `660` or `1777`: permission bits in octal.
   static func mode(_ text: Bytes) -> UInt16? {
     guard text.count == 3 || text.count == 4 else { return nil }
     var mode: UInt16 = 0
@@ -68,7 +68,7 @@ enum Scalar {
       guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "7") else { return nil }
       mode = mode << 3 | UInt16(byte & 7)
     }
-    return mode <= 0o777 ? mode : nil
+    return mode
   }
 
   /// The decimal digits at `position`, which moves behind them; nil for none, a leading zero, or

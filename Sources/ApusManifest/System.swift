@@ -24,6 +24,39 @@ public struct Mount: Equatable, Sendable {
   public init() {}
 }
 
+/// Something in the file system that is made at boot where it is missing.
+public struct Creation: Equatable, Sendable {
+  /// What it is.
+  public enum Kind: UInt8, Sendable {
+    case directory
+    case file
+    case link
+    case fifo
+    case device
+    case blockDevice
+  }
+  /// What it is.
+  public var kind = Kind.directory
+  /// An absolute path.
+  public var path = Text.none
+  /// A file's content, or where a link leads.
+  public var text = Text.none
+  /// Permission bits; -1 is 0755 for a directory, else 0644, and leaves what is there as it is.
+  public var mode: Int32 = -1
+  /// The owner; none is root, and leaves what is there as it is.
+  public var user = Principal.none
+  /// The group, likewise.
+  public var group = Principal.none
+  /// The numbers of a device.
+  public var major: UInt32 = 0
+  public var minor: UInt32 = 0
+  /// True when it is made before the `mounts`, false after them.
+  public var isFirst = false
+
+  /// Nothing.
+  public init() {}
+}
+
 /// What only PID 1 does.
 public struct System: Sendable {
   /// Which keys were given (`SystemKey.bit`).
@@ -40,6 +73,8 @@ public struct System: Sendable {
   public var powerFail = CtrlAltDelAction.poweroff
   /// File systems besides those of the kernel's interfaces, in manifest order.
   public var mounts: Rows<Mount> = Rows()
+  /// What is made in the file system, in manifest order.
+  public var creations: Rows<Creation> = Rows()
   /// Kernel modules, as entries of `Manifest.texts`.
   public var modules = TableRange.none
   /// `key=value` strings, keys with dots or slashes, as entries of `Manifest.texts`.

@@ -57,6 +57,9 @@ extension Decoder {
     case .watchdog: watchdog(node)
     case .memoryPressure: memoryPressure(node)
     case .bootAttempts: bootAttempts(node)
+    case .create:
+      var cursor = array(node)
+      while let element = element(&cursor) { create(element) }
     }
   }
 

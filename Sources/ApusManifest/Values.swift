@@ -239,13 +239,13 @@ extension Decoder {
   }
 
   /// Permission bits like `0660`.
-  @inline(never) mutating func mode(_ node: JSONNode) -> UInt16? {
+  @inline(never) mutating func mode(_ node: JSONNode, most: UInt16 = 0o777) -> UInt16? {
     if document.kind(node) == .number {
       wrongKind(node, "an octal mode like \"0660\"", cure: quotedMode(node))
       return nil
     }
     guard let bytes = string(node) else { return nil }
-    if let mode = Scalar.mode(bytes) { return mode }
+    if let mode = Scalar.mode(bytes), mode <= most { return mode }
     error(node, "expected an octal mode like \"0660\", found ", bytes)
     return nil
   }

@@ -3,8 +3,8 @@
 #include <sys/stat.h>
 
 #include "board.h"
+#include "place.h"
 #include "raw.h"
-#include "walk.h"
 
 static int32_t read_count(const struct walk *walk) {
   char text[8];
@@ -27,28 +27,10 @@ static int32_t read_count(const struct walk *walk) {
   return *at == '\n' && count >= 0 ? (int32_t)count : 0;
 }
 
-/* Never half written, whenever the power fails. */
 static int32_t write_count(const struct walk *walk, uint32_t count) {
-  char next[NAME_MAX + 8], text[12];
-  raw_text(raw_text(next, walk->name), ".new");
+  char text[12];
   char *end = raw_text(raw_decimal(text, count), "\n");
-  raw3(SYS_unlinkat, walk->directory, next, 0);
-  int fd =
-      (int)raw4(SYS_openat, walk->directory, next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0)
-    return fd;
-  long error = raw3(SYS_write, fd, text, end - text);
-  if (error >= 0)
-    error = raw1(SYS_fsync, fd);
-  raw1(SYS_close, fd);
-  if (error == 0)
-    error = raw4(SYS_renameat, walk->directory, next, walk->directory, walk->name);
-  if (error < 0)
-    return (int32_t)error;
-  fd = (int)raw4(SYS_openat, walk->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-  error = fd < 0 ? fd : raw1(SYS_fsync, fd);
-  raw1(SYS_close, fd);
-  return (int32_t)error;
+  return (int32_t)capus_write_anew(walk, text, (size_t)(end - text), 0644);
 }
 
 int32_t capus_boots(const char *path, enum capus_attempt what) {

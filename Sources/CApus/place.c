@@ -86,6 +86,28 @@ int capus_own(int fd, uint32_t type, uint32_t mode, int32_t user, int32_t group)
   return result;
 }
 
+long capus_write_anew(const struct walk *walk, const char *bytes, size_t count, int mode) {
+  char next[NAME_MAX + 8];
+  raw_text(raw_text(next, walk->name), ".new");
+  raw3(SYS_unlinkat, walk->directory, next, 0);
+  int fd =
+      (int)raw4(SYS_openat, walk->directory, next, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (fd < 0)
+    return fd;
+  long error = raw3(SYS_write, fd, bytes, count);
+  if (error >= 0)
+    error = (size_t)error < count ? -ENOSPC : raw1(SYS_fsync, fd);
+  raw1(SYS_close, fd);
+  if (error == 0)
+    error = raw4(SYS_renameat, walk->directory, next, walk->directory, walk->name);
+  if (error < 0)
+    return error;
+  fd = (int)raw4(SYS_openat, walk->directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  error = fd < 0 ? fd : raw1(SYS_fsync, fd);
+  raw1(SYS_close, fd);
+  return error;
+}
+
 int capus_bound_node(int fd) {
   return (int)raw3(SYS_ioctl, fd, UNIX_FILE, 0);
 }

@@ -16,6 +16,9 @@ int capus_place_address(const struct walk *walk, const char *path, struct sockad
 /* Gives a node its owner and mode; -1 leaves an owner as it is. -EEXIST when it is not of that type
  * any more. */
 int capus_own(int fd, uint32_t type, uint32_t mode, int32_t user, int32_t group);
+/* Puts a file with those bytes at the walk's end, in the place of one that may be there, and never
+ * half written, whenever the power fails. 0 or -errno. */
+long capus_write_anew(const struct walk *walk, const char *bytes, size_t count, int mode);
 /* Opens, with O_PATH, the node that a unix socket is bound to; -errno where the kernel does not say
  * it (before Linux 4.12, or without CAP_NET_ADMIN). */
 int capus_bound_node(int fd);

@@ -103,6 +103,8 @@ static int32_t attempt(enum capus_attempt what, const char *path) {
   case CAPUS_COUNT_BOOT:
   case CAPUS_GOOD_BOOT:
     return capus_boots(path, what);
+  case CAPUS_CREATE:
+    return capus_create((const void *)path);
   case CAPUS_SYNC:
     break;
   }

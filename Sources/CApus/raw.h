@@ -144,7 +144,8 @@ struct raw_status {
   uint64_t ignored3[6];
   uint64_t changed; /* ctime: seconds, then nanoseconds */
   uint32_t changed_part;
-  uint32_t ignored5[7];
+  uint32_t ignored5[5];
+  uint32_t special[2]; /* the numbers of a device that the node stands for */
   uint32_t device[2];
   uint64_t ignored4[14];
 };

@@ -98,6 +98,8 @@ private let schemaFile = root.appending(
     #expect(
       expected(system(#""mounts": [\#(unknown)]"#)) == keys(find("system.mounts.[]")))
     #expect(
+      expected(system(#""create": [\#(unknown)]"#)) == keys(find("system.create.[]")))
+    #expect(
       expected(service(#""sandbox": {"landlock": \#(unknown)}"#))
         == keys(find("service.sandbox.landlock")))
     #expect(
@@ -119,6 +121,7 @@ private let schemaFile = root.appending(
       ("socket.timestamps", socket(#""timestamps": \#(word)"#)),
       ("socket.protocol", socket(#""protocol": \#(word)"#)),
       ("system.logLevel", system(#""logLevel": \#(word)"#)),
+      ("system.create.[].when", system(#""create": [{"fifo": "/a", "when": \#(word)}]"#)),
     ]
     for (path, text) in places {
       let words = expected(text)
@@ -184,6 +187,10 @@ private let schemaFile = root.appending(
       #"{"apus": 1, "services": {"a": {"exec": ["/a"], "listen": [{"name": "x"}]}}}"#,
       #"{"apus": 1, "services": {"a": {"exec": ["/a"], "listen": []}}}"#,
       #"{"apus": 1, "system": {"mounts": [{"source": "/a", "target": "/b"}]}}"#,
+      #"{"apus": 1, "system": {"create": [{"link": "/a"}]}}"#,
+      #"{"apus": 1, "system": {"create": [{"device": "/a"}]}}"#,
+      #"{"apus": 1, "system": {"create": [{"mode": "0755"}]}}"#,
+      #"{"apus": 1, "system": {"create": [{"directory": "/a", "file": "/b"}]}}"#,
     ] {
       #expect(load(text).hasErrors, "\(text)")
       #expect(try !schema.errors(in: text).isEmpty, "\(text)")

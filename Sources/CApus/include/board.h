@@ -67,7 +67,23 @@ enum capus_attempt {
   CAPUS_READ_BOOTS,
   CAPUS_COUNT_BOOT,
   CAPUS_GOOD_BOOT,
+  CAPUS_CREATE, /* capus_create: the path is that of the description in memory */
 };
+/* A node of the file system as it is wanted. */
+struct capus_creation {
+  const char *path;
+  const char *text;      /* a file's content, or where a link leads */
+  int32_t mode;          /* -1 leaves what is there as it is */
+  int32_t user, group;   /* -1 leaves it as it is */
+  uint32_t major, minor; /* of a device */
+  uint8_t kind;          /* of `Creation` */
+};
+/* Subtracted from -errno: what could not be done. Nothing says that the folder was not reached. */
+enum { CAPUS_CREATE_MAKE = 1 << 16, CAPUS_CREATE_OWN = 2 << 16 };
+/* Makes it if it is not there, and the directories on the way; in a process of its own, whose umask
+ * and descriptors it leaves as they come. A file that is there keeps its content; a link that leads
+ * elsewhere is replaced, any other kind of node is -EEXIST. Links on the way must be root's. */
+int32_t capus_create(const struct capus_creation *wanted);
 /* How many boots there were, -ENOENT before the first, or 0 when it is written. */
 int32_t capus_boots(const char *path, enum capus_attempt what);
 /* Does it in a child, and leaves the child behind when it takes longer than that: -ETIMEDOUT. Of

@@ -151,7 +151,10 @@ def check_apply(board):
 def check(board, ports):
     for complaint in (r"cannot write /proc/sys/kernel/no_such_key: ENOENT \(2\)",
                       r"cannot load module no_such_module: ENOENT \(2\)",
-                      r"cannot mount /mnt/none: E\w+ \(\d+\)"):
+                      r"cannot mount /mnt/none: E\w+ \(\d+\)",
+                      r"cannot find the user or group of /mnt/data/whose: ENOENT \(2\)",
+                      r"cannot make /proc/none: ENOENT \(2\)",
+                      r"cannot make /mnt/data/web: EEXIST \(17\)"):
         board.expect(complaint, 40)
     board.login()
     table = {}
@@ -174,6 +177,14 @@ def check(board, ports):
             "cat /sys/class/net/lo/flags": "0x9",
             "for n in 0 1 2; do readlink /proc/1/fd/$n; done | uniq": "/dev/console",
             "readlink /dev/fd": "/proc/self/fd",
+            "stat -c %F:%a:%U:%g /mnt/data/web | tr -d ' '": "directory:2750:nobody:0",
+            "stat -c %a:%u:%g /mnt/data/web/state": "640:0:7",
+            "cat /mnt/data/state": "fresh",
+            "readlink /mnt/data/state": "web/state",
+            "stat -c %F:%a /mnt/data/orders": "fifo:600",
+            "stat -c %a:%t:%T /mnt/data/none": "666:1:3",
+            "ls -d /mnt/data/whose 2>/dev/null | wc -l": "0",
+            "grep lost /etc/passwd | wc -l": "0",
             # Of descriptors PID 1 itself may have more.
             "echo $(ulimit -Sn):$(ulimit -Hn)": "1024:4096",
             "pidof sleep | wc -w": "1"}.items():
