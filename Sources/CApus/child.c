@@ -241,13 +241,13 @@ int capus_spawn(struct capus_plan *plan, void *stack, size_t stack_size, int32_t
     }
     if (pid != -ENOSYS && pid != -EINVAL && pid != -EPERM)
       return (int)pid;
-    plan->is_placed = 0;
     plan->is_old = 1;
     /* It may be the right to make a namespace that is lacking: the other call tells. */
     if (plan->clone_flags)
       break;
     clone3_refused = true;
   }
+  plan->is_placed = 0;
   return (int)capus_clone_call(SYS_clone, flags | SIGCHLD, (long)((char *)stack + stack_size),
                                (long)pidfd, run, plan);
 }

@@ -38,11 +38,13 @@ import Testing
       {"apus": 1, "services": {
         "simple": {"exec": ["PROBE", "sleep"]},
         "notify": {"exec": ["PROBE", "notify", "READY=1"], "type": "notify"},
+        "forking": {"exec": ["PROBE", "daemon", "DIR/pid"], "type": "forking", "pidFile": "DIR/pid"},
+        "oneshot": {"exec": ["/bin/true"], "type": "oneshot", "remain": true},
         "demand": {"exec": ["PROBE", "serve"], "listen": [{"stream": "DIR/demand.sock"}]},
         "accept": {"exec": ["PROBE", "inetd"], "accept": true, "stdio": "socket",
           "listen": [{"stream": "DIR/accept.sock"}]}}}
       """#, prefix: [Board.probe, "filter", "\(error)", "\(call.number)"])
-    for name in ["simple", "notify"] { try board.wait(for: name, "ready") }
+    for name in ["simple", "notify", "forking", "oneshot"] { try board.wait(for: name, "ready") }
     #expect(board.talk("demand.sock").hasSuffix(" demand\n"), "\(call.name)")
     #expect(board.talk("accept.sock").hasSuffix(" -\n"), "\(call.name)")
     let first = try board.pid("simple")
