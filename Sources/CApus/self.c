@@ -107,6 +107,17 @@ const char *raw_behind(const char *text, const char *key) {
   return text;
 }
 
+const char *capus_path_argument(int32_t index) {
+  static char path[4096];
+  int32_t count;
+  const char *word = capus_arguments(&count)[index];
+  const long length = *word == '/' ? 0 : raw2(SYS_getcwd, path, sizeof path);
+  if (length <= 0 || (size_t)length + strlen(word) >= sizeof path)
+    return word;
+  raw_text(raw_text(path + length - 1, "/"), word);
+  return path;
+}
+
 uint64_t capus_users_stamp(void) {
   static const char files[2][12] = {"/etc/passwd", "/etc/group"};
   uint64_t stamp = 1;

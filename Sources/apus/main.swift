@@ -34,12 +34,13 @@ func read(_ arguments: Rows<Bytes>, into options: inout SupervisorOptions) -> Bo
     index += 1
     if let next, word.equals("--manifest") {
       options.manifestPath = next
-    } else if let next, word.equals("--control") {
-      options.controlPath = next
+    } else if next != nil, word.equals("--control") {
+      // Services, whose folder is another one, find their notify channels below it.
+      options.controlPath = unsafe Bytes(string: capus_path_argument(Int32(index)))
     } else if next != nil, word.equals("--") {
       options.program = programManifest(
         arguments.part(index), environment: commandLine(environment: true))
-      return true
+      break
     } else if word.at(0) != UInt8(ascii: "-") {
       options.manifestPath = word
       continue

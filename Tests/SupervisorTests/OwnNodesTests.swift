@@ -223,4 +223,31 @@ import Testing
     #expect(before.st_ino == after.st_ino)
     #expect(try board.state("n") == "ready")
   }
+
+  @Test(
+    "a control socket given relative to the folder of apus run leads services to their channels")
+  func relative() throws {
+    let folder = "/tmp/apus-\(UUID().uuidString.prefix(8))"
+    mkdir(folder, 0o755)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let exec = #""exec": ["\#(Board.probe)", "notify", "READY=1"]"#
+    try #"{"apus": 1, "services": {"n": {"type": "notify", \#(exec)}}}"#.write(
+      toFile: folder + "/m.json", atomically: true, encoding: .utf8)
+    let apus = try Child([
+      "/bin/sh", "-c", #"cd "$0" && exec "$1" run --manifest m.json --control c"#, folder,
+      Board.binary,
+    ])
+    defer { apus.wait() }
+    defer { apus.terminate() }
+    // 6 until the socket is there.
+    let deadline = Date(timeIntervalSinceNow: 20)
+    var code: Int32 = 6
+    while code == 6, Date() < deadline {
+      usleep(10_000)
+      code = try Child([
+        Board.binary, "wait", "n", "ready", "--timeout", "10s", "--control", folder + "/c",
+      ]).wait()
+    }
+    #expect(code == 0)
+  }
 }

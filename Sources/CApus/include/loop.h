@@ -134,6 +134,8 @@ int64_t capus_resident_bytes(int32_t pid);
  * it, or -1: only root may read that, and it needs CONFIG_AUDIT. What writes there may be late, so
  * this waits for up to 3 ms. */
 int32_t capus_denied_call(int32_t pid);
+/* A word of the command line as a path from the root, which is good in any folder. */
+const char *capus_path_argument(int32_t index);
 /* Another number whenever /etc/passwd or /etc/group is another file or has changed; never 0. */
 uint64_t capus_users_stamp(void);
 /* Gives apus the oom_score_adj -1000, before it has any child. */
