@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "errand.h"
 #include "include/loop.h"
 #include "steps.h"
 
@@ -264,6 +265,7 @@ void capus_closer_settle(void) {
 }
 
 void capus_closer_leave(void) {
+  capus_errand_leave();
   for (struct yard *yard = yards; yard < yards + YARDS && yard->shared; yard++) {
     for (int index = 0; index < CLOSERS; index++)
       if (yard->pids[index] != 0)

@@ -130,6 +130,9 @@ static int32_t start(struct runner *runner, struct errand *errand) {
 static int32_t send_out(struct errand *errand) {
   struct runner *runner = NULL, *unused = NULL;
   int patience = PATIENCE_MS;
+  /* Also those that another program has left. */
+  while (capus_apart_look(0, WNOHANG) > 0) {
+  }
   for (struct runner *each = runners; each < runners + RUNNERS; each++) {
     if (each->pid > 0 && capus_apart_look(each->pid, WNOHANG) != 0)
       each->pid = 0;
@@ -176,4 +179,10 @@ static int32_t send_out(struct errand *errand) {
 int32_t capus_errand(struct errand *errand) {
   const int32_t result = do_it(errand, WALK_LOCAL);
   return result == -EXDEV ? send_out(errand) : result;
+}
+
+void capus_errand_leave(void) {
+  for (struct runner *each = runners; each < runners + RUNNERS; each++)
+    if (each->pid > 0 && capus_apart_look(each->pid, WNOHANG) == 0)
+      raw2(SYS_kill, each->pid, SIGKILL);
 }

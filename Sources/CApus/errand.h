@@ -22,4 +22,7 @@ struct errand {
  */
 int32_t capus_errand(struct errand *errand);
 
+/* Before another program takes over: none of them does anything more. */
+void capus_errand_leave(void);
+
 #endif
