@@ -5,6 +5,8 @@ internal import ApusWire
 // Listeners: binding, watching, pausing; rule 4 of the supervisor.
 extension Supervisor {
   static let firstBindDelay = Interval.seconds(1)
+  /// How long a node that has been removed stays away.
+  static let settleDelay = Interval.milliseconds(50)
   static let longestBindDelay = Interval.seconds(30)
   /// A daemon that ends well within this time ...
   static let shortRun = Interval.seconds(1)
@@ -53,8 +55,7 @@ extension Supervisor {
 
   func grownDelay(of listener: Int) -> Interval {
     let last = listeners[listener].delay
-    if last == .zero { return Self.firstBindDelay }
-    return min(Self.longestBindDelay, last + last)
+    return min(Self.longestBindDelay, max(Self.firstBindDelay, last + last))
   }
 
   mutating func retry(_ listener: Int, _ reason: Reason, in delay: Interval) {

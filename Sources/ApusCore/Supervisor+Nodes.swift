@@ -58,8 +58,12 @@ extension Supervisor {
     } else if !listener.isLookDue {
       wait = grownDelay(of: index)
     }
-    // Whoever has removed the directory may be about to make it.
-    if what == .folder, !listener.isLookDue, !isOverdue { wait = max(wait, Self.firstBindDelay) }
+    // Whoever has removed the directory may be about to make it, and whoever has removed the node may
+    // be about to remove the directory, which has to be empty then.
+    let mayGoOn = what == .folder || what == .node && !isStarting
+    if mayGoOn, !listener.isLookDue, !isOverdue {
+      wait = max(wait, what == .node ? Self.settleDelay : Self.firstBindDelay)
+    }
     // Clients that are in its queue are served first.
     if what == .awaited, units[service].goal != .down { wait = grownDelay(of: index) }
     guard wait > .zero else { return renew(index, isLink: isLink) }
@@ -96,7 +100,8 @@ extension Supervisor {
     } else if !listeners[index].isPaused {
       listeners[index].reason = reason
     }
-    if isNew { tellLost(index, in: wait) }
+    // What is settled at once is told then.
+    if isNew, wait != Self.settleDelay { tellLost(index, in: wait) }
   }
 
   /// Says on the log what has become of a node.

@@ -62,6 +62,29 @@ import Testing
     try board.wait("the directory and the node") { answers(board) }
   }
 
+  @Test(
+    "who removes a directory of sockets is not met by new ones, and clients miss them for a moment")
+  func removedAtOnce() throws {
+    let board = try Board(
+      #"""
+      {"apus": 1, "services": {"d": {"exec": ["PROBE", "serve"], "listen": [
+        {"stream": "DIR/f/a"}, {"stream": "DIR/f/b"}, {"stream": "DIR/f/c"}, {"stream": "DIR/g"}]}}}
+      """#)
+    for round in 0..<5 {
+      let removing = try Child(["/bin/rm", "-r", board.path("f")], errors: .descriptor(2))
+      #expect(removing.wait() == 0, "round \(round)")
+      try board.wait("the directory") { access(board.path("f/c"), F_OK) == 0 }
+      // Its service has not run since: the next one waits longer.
+      #expect(board.command(["start", "d"]).code == 0)
+      #expect(board.command(["stop", "d"]).code == 0)
+    }
+    // A node alone is there again within a tenth of a second, or soon on a machine that is busy.
+    let start = Date()
+    unlink(board.path("g"))
+    try board.wait("the node") { access(board.path("g"), F_OK) == 0 }
+    #expect(Date().timeIntervalSince(start) < 1)
+  }
+
   @Test("a daemon that removes its node when it ends is found again each time, and restart helps")
   func removedByDaemon() throws {
     let board = try Board(
