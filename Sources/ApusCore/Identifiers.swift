@@ -36,8 +36,10 @@ public enum Limits {
   public static let clients = 16
   /// Events the kernel reports in one turn.
   public static let eventsPerTurn = 64
-  /// Children between clone3(2) and execve(2) at a time.
-  public static let spawnsInFlight = 16
+  /// Children between clone3(2) and execve(2) at a time; see `Supervisor.spawnPlaces`.
+  public static let spawnsInFlight = 255
+  /// Children that are asked for in a row, before it is known whether there is one.
+  public static let spawnsAtOnce = 16
   /// Of these, children of one service's connections: whoever holds them up holds up nobody else.
   public static let connectionsInFlight = 4
   /// Connections of all `accept` services at a time.

@@ -66,8 +66,8 @@ extension Message {
       writer.text("going down: ")
       writer.text(PowerAction(rawValue: UInt8(truncatingIfNeeded: reason.value))?.word ?? "exit")
     case .leftBehind:
-      writer.text("cannot end pid ")
-      writer.decimal(Int64(reason.value))
+      writer.text(reason.value == 0 ? "cannot end a command" : "cannot end pid ")
+      if reason.value > 0 { writer.decimal(Int64(reason.value)) }
       writer.text(", going on without it")
     case .dropped:
       writer.text("failed again and again, dropped the first that waited at ")

@@ -86,6 +86,6 @@ extension Supervisor {
       let isGivenUp = deadlines.moment(of: deadlineKey(connection: index)) == nil
       if !isGivenUp || !connections[index].hasBeenKilled { return false }
     }
-    return units[service].helper == .none && !isRemaining(service)
+    return units[service].helper == .none && !isRemaining(service) || units[service].isLeftBehind
   }
 }

@@ -125,7 +125,7 @@ extension Supervisor {
     }
     connections[index].stage = .inFlight
     units[service].connectionsInFlight += 1
-    inFlight += 1
+    takeOff()
     deadlines.set(deadlineKey(connection: index), to: now + .seconds(30))
     out.append(
       .spawn(instance(connection: index), service: connections[index].service))

@@ -19,7 +19,7 @@ extension Supervisor {
       if units[service].helper == .pre && !starts || isStarted && (!starts || units[service].cycle)
       {
         setState(service, .stopping, Reason(.requested))
-        out.append(.signal(helperInstance(service), number: 9, scope: .all))
+        endHelper(service)
       }
       return
     }
@@ -151,7 +151,8 @@ extension Supervisor {
     let alarm = units[service].alarm
     units[service].alarm = .none
     switch alarm {
-    case .none, .helperKilled: break
+    case .none, .helperLeft: break
+    case .helperKilled: leaveHelper(service)
     case .retry:
       if units[service].goal == .up { units[service].restarts &+= 1 }
       work.push(service)
@@ -163,10 +164,10 @@ extension Supervisor {
       units[service].reason = Reason(.startTimeout)
       out.append(.tellStep(instance(service)))
       out.append(.signal(instance(service), number: 9, scope: .main))
-      setAlarm(service, .kill, in: .seconds(10))
+      setAlarm(service, .kill, in: Self.killTime)
     case .abort:
       out.append(.signal(instance(service), number: 9, scope: .all))
-      setAlarm(service, .kill, in: .seconds(10))
+      setAlarm(service, .kill, in: Self.killTime)
     case .helper:
       killHelper(service)
     case .stop:
@@ -178,17 +179,47 @@ extension Supervisor {
       } else {
         escalate(service)
       }
-    case .kill: abandon(service)
+    case .kill:
+      if units[service].isAlive { abandon(service) } else { leaveHelper(service) }
     case .reloadSignal: reloaded(service)
     case .reload: reloaded(service, Reason(.reload))
     }
   }
 
+  /// Ends a command that is of no use any more, beside no main process.
+  mutating func endHelper(_ service: Int) {
+    out.append(.signal(helperInstance(service), number: 9, scope: .all))
+    switch units[service].alarm {
+    case .kill, .helperKilled, .helperLeft: break
+    default: setAlarm(service, .kill, in: Self.killTime)
+    }
+  }
+
   /// A command of a service has taken too long.
   private mutating func killHelper(_ service: Int) {
-    units[service].alarm = .helperKilled
+    setAlarm(service, .helperKilled, in: Self.killTime)
     out.append(.tellStep(helperInstance(service)))
     out.append(.signal(helperInstance(service), number: 9, scope: .all))
+  }
+
+  /// How long a process may take to end after KILL.
+  static let killTime = Interval.seconds(10)
+
+  /// Not even KILL ended a command: a process in uninterruptible sleep. Others go on without it.
+  private mutating func leaveHelper(_ service: Int) {
+    guard units[service].helper.isProcess else { return }
+    out.append(log(.leftBehind, service))
+    let reason = units[service].reason
+    if units[service].isAlive {
+      if units[service].helper == .reload { return reloaded(service, Reason(.reload)) }
+      guard units[service].state == .starting else { return }
+      return abort(
+        service, .timeout, reason.kind == .none ? Reason(.startTimeout) : reason, signal: nil)
+    }
+    units[service].alarm = .helperLeft
+    lives -= 1
+    if units[service].state == .starting { setState(service, .stopping, reason) }
+    goOn(without: service)
   }
 
   /// The present life of a service's slot.

@@ -88,8 +88,7 @@ extension Supervisor {
   mutating func mainEnded(_ service: Int) {
     if units[service].helper != .none {
       if units[service].helper == .stop, units[service].alarm == .stop { return }
-      out.append(.signal(helperInstance(service), number: 9, scope: .all))
-      return
+      return endHelper(service)
     }
     if isDone(service), startHelper(.started, of: service) { return }
     finishEnd(service)

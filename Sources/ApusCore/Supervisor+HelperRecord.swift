@@ -10,7 +10,7 @@ extension Supervisor {
   /// Takes the helper back with its service.
   mutating func restoreHelper(_ service: Int, _ held: HeldResources) {
     guard units[service].helper.isProcess else { return }
-    lives += 1
+    if units[service].alarm != .helperLeft { lives += 1 }
     if units[service].isHelperInFlight { inFlight += 1 }
     let isThere = held.helperPid > 0 || held.helperEnd != nil
     guard isThere, held.helperGeneration == units[service].helperGeneration else { return }
@@ -24,10 +24,13 @@ extension Supervisor {
     let role = units[service].helper
     guard role.isProcess, !units[service].isHelperKept else { return .none }
     helperLanded(service)
-    lives -= 1
     units[service].helper = .none
-    if units[service].alarm == .helper || units[service].alarm == .helperKilled {
+    switch units[service].alarm {
+    case .helper, .helperKilled:
       clearAlarm(service)
+      lives -= 1
+    case .helperLeft: clearAlarm(service)
+    default: lives -= 1
     }
     return role
   }

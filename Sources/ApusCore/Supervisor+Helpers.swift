@@ -20,6 +20,13 @@ extension Supervisor {
     return false
   }
 
+  /// How many children may be between clone3(2) and execve(2) at a time: as many as there can be, so
+  /// that those which a dead path holds up there take nobody else's place.
+  public static func spawnPlaces(of manifest: Manifest) -> Int {
+    // Of a service its main process and a command, or children of its connections.
+    min(Limits.connectionsInFlight * manifest.services.count, Limits.spawnsInFlight)
+  }
+
   /// The present life of a service's helper slot.
   func helperInstance(_ service: Int) -> InstanceID {
     InstanceID(
@@ -59,7 +66,7 @@ extension Supervisor {
     units[service].helper = role
     units[service].helperGeneration &+= 1
     units[service].isHelperInFlight = true
-    inFlight += 1
+    takeOff()
     lives += 1
     switch role {
     // Beside a process the stop's own deadline holds.
@@ -88,15 +95,25 @@ extension Supervisor {
     // Why it did not reach its program has been said.
     let isSaid = units[service].isHelperInFlight && reason.kind == .none
     helperLanded(service)
-    lives -= 1
     let role = units[service].helper
+    if units[service].alarm == .helperLeft {
+      // It is judged now as if it had ended in time.
+      if units[service].state == .stopping, units[service].goal == .up,
+        role == .pre || role == .started
+      {
+        units[service].state = .starting
+      }
+    } else {
+      lives -= 1
+    }
     let isGood = report.map { !$0.isSignal && $0.number == 0 } ?? false
-    let isLate = units[service].alarm == .helperKilled
+    let alarm = units[service].alarm
+    let isLate = alarm == .helperKilled || alarm == .helperLeft
     var failure = reason
     if !isGood, reason.kind == .none { failure = helperFailed(role, of: service, report, isLate) }
     units[service].helper = .none
-    if isLate || units[service].alarm == .helper { clearAlarm(service) }
     let isAlive = units[service].isAlive
+    if isLate || alarm == .helper || alarm == .kill && !isAlive { clearAlarm(service) }
     let isEnding = units[service].stopStage != .none || units[service].forcedEnd != nil
     switch role {
     case .none, .preDone: break

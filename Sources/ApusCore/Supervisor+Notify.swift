@@ -161,7 +161,8 @@ extension Supervisor {
     switch units[service].alarm {
     case .reload where alarm == .reloadSignal: return
     case .none, .reloadSignal, .reload: break
-    case .retry, .start, .stop, .kill, .abort, .helper, .helperKilled: return
+    case .retry, .start, .stop, .kill, .abort, .helper, .helperKilled, .helperLeft:
+      return
     }
     units[service].isReloading = true
     setAlarm(service, alarm, in: time)

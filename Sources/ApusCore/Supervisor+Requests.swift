@@ -44,7 +44,7 @@ extension Supervisor {
       return answer(client, .done, service, .none)
     }
     // What no KILL ended will not change its state for this request either.
-    if units[service].stopStage == .abandoned {
+    if units[service].isLeftBehind {
       return answer(client, .failed, service, Reason(.stopTimeout))
     }
     guard waiters.count < Limits.clients else { return answer(client, .done, service, .none) }
@@ -207,10 +207,10 @@ extension Supervisor {
     if waiter.isPatient { return false }
     switch unit.state {
     case .invalid, .skipped: return true
-    case .backoff, .failed, .stopped: return waiter.isForUp || unit.stopStage == .abandoned
+    case .backoff, .failed, .stopped: return waiter.isForUp || unit.isLeftBehind
     case .listening:
       return waiter.isForUp && !manifest.services[Int(waiter.service)].accepts
-    case .starting, .stopping: return unit.stopStage == .abandoned
+    case .starting, .stopping: return unit.isLeftBehind
     case .waiting, .ready: return false
     }
   }

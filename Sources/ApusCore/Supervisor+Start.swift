@@ -90,9 +90,16 @@ extension Supervisor {
     }
   }
 
+  /// A child is asked for.
+  mutating func takeOff() {
+    inFlight += 1
+    unanswered += 1
+  }
+
   /// Spawns from the queue while there are spawn slots.
   mutating func pump() {
-    while inFlight < Limits.spawnsInFlight, out.elements.count < Self.effectReserve,
+    while inFlight < spawnPlaces, unanswered < Limits.spawnsAtOnce,
+      out.elements.count < Self.effectReserve,
       let slot = starts.pop()
     {
       if slot < units.count { spawn(slot) } else { spawnConnection(slot - units.count) }
@@ -118,7 +125,7 @@ extension Supervisor {
     }
     if units[service].helper == .none, startHelper(.pre, of: service) { return }
     guard units[service].helper == .none || units[service].helper == .preDone else { return }
-    inFlight += 1
+    takeOff()
     lives += 1
     markQueue(of: service)
     let extras = manifest.extras(of: manifest.services[service])
@@ -131,6 +138,7 @@ extension Supervisor {
   }
 
   mutating func spawned(_ id: InstanceID, _ pid: Int32) {
+    unanswered -= 1
     if helper(id) != nil { return }
     if let connection = connection(id) {
       connections[connection].pid = pid
@@ -142,6 +150,7 @@ extension Supervisor {
   }
 
   mutating func spawnRefused(_ id: InstanceID, _ reason: Reason, _ errno: Errno) {
+    unanswered -= 1
     if let service = helper(id) { return helperEnded(service, nil, reason) }
     if let connection = connection(id) { return connectionRefused(connection, reason, errno) }
     guard let service = living(id) else { return }

@@ -133,7 +133,7 @@ extension Supervisor {
       let isThere =
         isUp(Int(dependents[index].service)) || other.helper == .post || other.helper == .stop
         || other.helper == .started
-      if isThere, isLeaving, other.stopStage != .abandoned { return true }
+      if isThere, isLeaving, !other.isLeftBehind { return true }
     }
     return false
   }
@@ -174,7 +174,7 @@ extension Supervisor {
     out.append(
       .signal(instance(service), number: 9, scope: stop.scope == .main ? .main : .all))
     thaw(service)
-    setAlarm(service, .kill, in: .seconds(10))
+    setAlarm(service, .kill, in: Self.killTime)
   }
 
   /// Not even KILL ended it: a process in uninterruptible sleep. Others go on without it.
@@ -184,12 +184,13 @@ extension Supervisor {
     if units[service].stopStage != .abandoned { lives -= 1 }
     units[service].stopStage = .abandoned
     if units[service].state == .starting { setState(service, .stopping, units[service].reason) }
-    answerWaiters(of: service)
-    wakeDependents(of: service)
-    wakeAfterAbandon(service)
+    goOn(without: service)
   }
 
-  private mutating func wakeAfterAbandon(_ service: Int) {
+  /// Tells those who wait for a service that they would wait for ever.
+  mutating func goOn(without service: Int) {
+    answerWaiters(of: service)
+    wakeDependents(of: service)
     forEachLink(manifest.services[service]) { supervisor, other in
       if supervisor.units[other].stopStage == .ordered { supervisor.work.push(other) }
     }

@@ -24,7 +24,7 @@ public enum SupervisorMode: UInt8, Sendable {
 /// 4. A listener is watched if and only if it is bound, not paused, and its service is `listening`
 ///    (for `accept`: has room for one more connection). It is unwatched before its service starts.
 /// 5. A slot has one life at a time: from the `spawn` effect to the `release` effect. At most
-///    `Limits.spawnsInFlight` lives are between clone3(2) and execve(2); others queue.
+///    `spawnPlaces` lives are between clone3(2) and execve(2); others queue.
 /// 6. An end that was not asked for is judged by the restart table; a well one before readiness is a
 ///    failed start. Then the service rests in `backoff`, longer each time until it runs healthily:
 ///    only an operator starts it sooner, whatever else asks. One that listens and is not to be
@@ -88,6 +88,10 @@ public struct Supervisor: Sendable {
   var cursor = 0
   var bindsOutstanding = 0
   var inFlight = 0
+  /// Those of them of which the kernel has not said whether there is one.
+  var unanswered = 0
+  /// How many children may be before their execve(2).
+  public let spawnPlaces: Int
   /// Lives that have not been released nor given up.
   var lives = 0
   var bootPending = 0
@@ -138,6 +142,7 @@ public struct Supervisor: Sendable {
     dependents = Dependents(manifest: manifest)
     helperBase = units.count + connections.count
     let helpers = Self.usesHelpers(manifest) ? units.count : 0
+    spawnPlaces = Self.spawnPlaces(of: manifest)
     let slots = helperBase + helpers
     deadlines = DeadlineHeap(keys: helperBase + listeners.count + 4 + 2 * units.count)
     work = SlotQueue(slots: units.count)
@@ -159,7 +164,7 @@ public struct Supervisor: Sendable {
   public var hasWork: Bool {
     !work.isEmpty || phase == .binding && cursor < listeners.count || phase == .starting
       || phase == .stopping && cursor < units.count
-      || !starts.isEmpty && inFlight < Limits.spawnsInFlight
+      || !starts.isEmpty && inFlight < spawnPlaces && unanswered < Limits.spawnsAtOnce
   }
 
   /// True once the end of the board has been ordered.

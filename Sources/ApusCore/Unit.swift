@@ -31,8 +31,10 @@ enum Alarm: UInt8, Sendable {
   case reloadSignal
   /// READY=1 should have followed RELOADING=1.
   case reload
-  /// Nothing is due: a command that has taken too long was killed, and its end is near.
+  /// A command that has taken too long was killed: not even that has ended it.
   case helperKilled
+  /// Nothing is due: no KILL has ended a command, and others go on without it.
+  case helperLeft
 }
 
 /// What a service's second process, one of its commands, runs for.
@@ -186,6 +188,9 @@ struct Unit: Sendable {
   var noticesMalformed: UInt16 = 0
   /// How often in a row traffic has started it and it has failed at once.
   var crashes: UInt8 = 0
+
+  /// There is still a process, but no KILL has ended it.
+  var isLeftBehind: Bool { stopStage == .abandoned || alarm == .helperLeft }
 
   /// A new process: nothing of the last one counts any more.
   @inline(never)

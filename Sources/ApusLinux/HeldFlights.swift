@@ -18,6 +18,7 @@ extension LinuxKernel {
   /// The earlier of a deadline and the next look at a child.
   func earliestLook(_ deadline: Instant?) -> Instant? {
     var earliest = deadline
+    guard memory.isUsed else { return earliest }
     for flight in table.flights where flight.pipe >= 0 && flight.lookAt != .never {
       earliest = min(earliest ?? .never, flight.lookAt)
     }
@@ -41,6 +42,7 @@ extension LinuxKernel {
   mutating func endHeldFlights() {
     let looksForStops = looksForStops
     self.looksForStops = false
+    guard memory.isUsed else { return }
     for slot in table.flights.indices {
       let flight = table.flights[slot]
       guard flight.pipe >= 0, flight.verdict == nil, looksForStops || now >= flight.lookAt

@@ -149,12 +149,13 @@ public struct LinuxKernel: ~Copyable, Kernel {
     self.accounts = accounts.owned()
     files = FixedDescriptors(console: manifest.system.console, of: manifest, role: options.role)
     log = LogOutput(files: files, role: options.role, least: options.logLevel)
+    let places = Supervisor.spawnPlaces(of: manifest)
     table = ProcessTable(
       services: manifest.services.count, connections: LinuxKernel.connections(of: manifest),
       helpers: Supervisor.usesHelpers(manifest) ? manifest.services.count : 0,
-      flights: Limits.spawnsInFlight)
+      flights: places)
     memory = SpawnMemory(
-      count: Limits.spawnsInFlight, planBytes: LinuxKernel.planBytes(of: manifest))
+      count: places, planBytes: LinuxKernel.planBytes(of: manifest))
     listeners = ListenerTable(manifest, users: users)
     control = ControlSocket(ownUid: own.uid)
     channels = NotifyChannels(manifest, controlPath: options.controlPath)

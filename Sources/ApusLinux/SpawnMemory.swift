@@ -16,7 +16,10 @@ internal import CApus
   let planBytes: Int
   private let count: Int
   private var free: Bytes = Rows()
-  private var guarded: UInt64 = 0
+  /// How many slots have been used at all; those have their guard page.
+  private var used = 0
+  /// The first so many keep their memory for the next child.
+  private static let kept = 16
 
   /// Reserves `count` slots with room for plans of `planBytes`.
   init(count: Int, planBytes: Int) {
@@ -24,28 +27,35 @@ internal import CApus
     stackBytes = max(16384, pageBytes)
     self.planBytes = (planBytes + pageBytes - 1) / pageBytes * pageBytes
     let stride = pageBytes + stackBytes + self.planBytes
-    self.count = min(count, 64)
-    unsafe base = capus_reserve(min(count, 64) * stride)
+    self.count = count
+    unsafe base = capus_reserve(count * stride)
     free.reserveCapacity(count)
-    for slot in (0..<min(count, 64)).reversed() { free.push(UInt8(slot)) }
+    for slot in (0..<count).reversed() { free.push(UInt8(truncatingIfNeeded: slot)) }
   }
 
   /// A free slot, or nil when all are in flight.
   mutating func take() -> UInt8? {
     guard unsafe base != nil, let slot = free.popLast() else { return nil }
-    if guarded >> UInt64(slot) & 1 == 0, let start = unsafe start(of: slot) {
+    if Int(slot) == used, let start = unsafe start(of: slot) {
       _ = unsafe capus_guard(start, pageBytes)
-      guarded |= 1 << UInt64(slot)
+      used += 1
     }
     return slot
   }
 
   /// Gives a slot back whose child has left the memory.
-  mutating func giveBack(_ slot: UInt8) { free.append(slot) }
+  mutating func giveBack(_ slot: UInt8) {
+    free.append(slot)
+    guard slot >= Self.kept, let start = unsafe start(of: slot) else { return }
+    unsafe capus_discard(start, pageBytes + stackBytes + planBytes)
+  }
+
+  /// True while a child is on its way.
+  var isUsed: Bool { free.count < count }
 
   /// Gives the memory that a burst of starts has touched back to the kernel, when no child uses it.
   func trim() {
-    guard free.count == count, let base = unsafe base else { return }
+    guard !isUsed, let base = unsafe base else { return }
     unsafe capus_discard(base, count * (pageBytes + stackBytes + planBytes))
   }
 

@@ -68,7 +68,7 @@ struct Checker {
       return Violation(1, "\(instance.id) has ended and is not released")
     }
     guard !supervisor.hasWork else { return nil }
-    guard world.inFlight < Limits.spawnsInFlight else { return nil }
+    guard world.inFlight < supervisor.spawnPlaces else { return nil }
     for (slot, connection) in world.held.enumerated() where connection != nil {
       let report = supervisor.report(connection: slot - manifest.services.count)
       let service = report?.service
@@ -181,7 +181,7 @@ struct Checker {
       if supervisor.hasWork { return nil }
       return checkWaiting(service, report, world, supervisor)
     case .starting:
-      if !isAlive, !isHelped, !supervisor.hasWork, world.inFlight < Limits.spawnsInFlight {
+      if !isAlive, !isHelped, !supervisor.hasWork, world.inFlight < supervisor.spawnPlaces {
         return broken("no process")
       }
     case .ready:

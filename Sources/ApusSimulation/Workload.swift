@@ -117,6 +117,7 @@ public final class Workload {
       if random.chance(40) { script.life = .max / 2 }
       if random.chance(150) { script.code = 1 }
       if random.chance(30) { script.failure = Script.Failure(.execute, .noEntry) }
+      if random.chance(20) { script.killDelay = random.time(1_000_000, 40_000_000) }
       return script
     }
     if random.chance(600), !reduction.isCalm { world.chaos = .wild }

@@ -10,6 +10,8 @@ struct Helper: Sendable {
   let serial: UInt64
   let command: CommandID
   var stuckStep: SpawnStepKind?
+  /// How long KILL takes.
+  var killDelay: Int64 = 50
   var hasEnded = false
   /// The supervisor was told that it is before execve(2) no more.
   var hasLanded = false
@@ -25,6 +27,9 @@ public struct CommandScript: Sendable {
   public var failure: Script.Failure?
   /// The step at which it stays for ever on its way.
   public var stuckStep: SpawnStepKind?
+
+  /// How long KILL takes to end it: long in uninterruptible sleep.
+  public var killDelay: Int64 = 50
 
   /// One that ends well at once.
   public init() {}
@@ -54,6 +59,7 @@ extension World {
     if command.role == .pidFile, pidFiles[service] == nil { script.code = 1 }
     if let life = helperLives[service] { script.life = life }
     let (life, code) = (script.life, script.code)
+    helpers[id.slot]?.killDelay = script.killDelay
     if let failure = helperFailures[service] ?? script.failure {
       services[service].commands.isConditional = failure.step == .condition
       after(100, freezes: true) { world in
@@ -144,8 +150,11 @@ extension World {
       violate(4, "signal \(number) to a helper of an earlier life")
       return .done
     }
-    guard let serial = helpers[id.slot]?.serial else { return .done }
-    after(50, freezes: true) { $0.endHelper(serial, ExitReport(isSignal: true, number: number)) }
+    guard let helper = helpers[id.slot] else { return .done }
+    let serial = helper.serial
+    after(helper.killDelay, freezes: true) {
+      $0.endHelper(serial, ExitReport(isSignal: true, number: number))
+    }
     return .done
   }
 

@@ -77,8 +77,9 @@ extension World {
       violate(16, "a connection of service \(service) is tried again without its pause")
     }
     if short == nil { services[service].attempts.append(time) }
-    if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= Limits.spawnsInFlight {
-      violate(7, "more than \(Limits.spawnsInFlight) children before execve")
+    let spawnPlaces = Supervisor.spawnPlaces(of: manifest)
+    if instances.reduce(0, { $0 + ($1?.isInFlight == true ? 1 : 0) }) >= spawnPlaces {
+      violate(7, "more than \(spawnPlaces) children before execve")
     }
     if !isMain, connectionsInFlight(of: service) >= Limits.connectionsInFlight {
       violate(7, "more than \(Limits.connectionsInFlight) connections of \(service) before execve")

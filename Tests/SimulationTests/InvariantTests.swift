@@ -272,10 +272,10 @@ import Testing
   func crowd() throws {
     // More children on their way than there are places for them.
     let many = simulate {
-      for number in 0..<20 { $0.service("s\(number)") }
+      for number in 0..<300 { $0.service("s\(number)") }
     }
     many.always(Script().with { $0.isStuckBeforeExec = true })
-    var next: UInt16 = 16
+    var next: UInt16 = 255
     many.tamper = { effect in
       guard case .spawn(let id, _) = effect, id.slot < 4 else { return [effect] }
       next += 1

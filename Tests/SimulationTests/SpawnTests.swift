@@ -306,13 +306,13 @@ import Testing
   @Test("SPA-04: no more children than allowed are before their execve, and all get their turn")
   func spawnSlots() throws {
     let sim = simulate { builder in
-      for index in 0..<40 { builder.service("s\(index)") }
+      for index in 0..<300 { builder.service("s\(index)") }
     }
     sim.always(Script().with { $0.execDelay = 1_000_000 })
     try sim.run(for: .milliseconds(500))
     #expect(sim.world.liveInstances.count == Limits.spawnsInFlight)
     try sim.run(for: .seconds(5))
-    for index in 0..<40 { #expect(sim.state(index) == .ready) }
+    for index in 0..<300 { #expect(sim.state(index) == .ready) }
   }
 
   @Test("SPA-10: helpers that outlive the service are killed with it and reaped")

@@ -336,6 +336,72 @@ final class DeadFolder {
     _ = dead
   }
 
+  @Test(
+    "many services on a dead path keep nobody else from starting, and are given up in their time")
+  func crowd() throws {
+    let dead = try DeadFolder(["lookup"])
+    let crowd = (0..<24).map {
+      #""dead\#($0)": {"exec": ["\#(dead.path)/x"], "ready": {"timeout": "1s"}, "restart": "no"}"#
+    }
+    let board = try board(
+      #""exec": ["\#(dead.path)/x"], "ready": {"timeout": "1s"}}, \#(crowd.joined(separator: ", ")), "last": {"exec": ["PROBE", "sleep"]"#
+    )
+    try othersGoOn(board)
+    try board.wait(for: "last", "ready")
+    try board.wait("the reasons") {
+      try (0..<24).allSatisfy {
+        (try board.service("dead\($0)")["reason"] as? String)?.hasSuffix("ETIMEDOUT (110)") == true
+      }
+    }
+    #expect(board.command(["restart", "other", "last"]).code == 0)
+    ends(board)
+  }
+
+  @Test("a probe that hangs is told after ready.timeout, and its service is not starting for ever")
+  func probe() throws {
+    let dead = try DeadFolder(["lookup"])
+    let board = try board(
+      #""exec": ["PROBE", "sleep"], "restart": "no", "ready": {"exec": ["\#(dead.path)/x"], "timeout": "1s"}"#
+    )
+    try board.wait("it to be given up") { try board.state("dead") == "stopping" }
+    #expect(
+      (try board.service("dead")["reason"] as? String)?.hasPrefix("not ready in time") == true)
+    #expect(board.log.contains("dead: cannot end a command, going on without it"))
+    try othersGoOn(board)
+    dead.revive()
+    try board.wait("its end") { try board.state("dead") == "failed" }
+    #expect(board.end() == 0)
+  }
+
+  @Test("what waits on a dead path is not forgotten by the programs that take over")
+  func takeover() throws {
+    let dead = try DeadFolder(["lookup"])
+    let board = try listenerBoard(#""stream": "DEAD/x", "name": "late""#, dead)
+    let apus = try #require(board.apus)
+    let first = try #require(errands(of: apus).first)
+    for _ in 0..<3 {
+      #expect(board.command(["reexec"]).code == 0)
+      try board.wait("the next look") { board.command(["status"]).code == 3 }
+    }
+    // Whatever was on its way is killed: it does nothing any more once the path answers.
+    #expect(Shown(pid: first).field("SigPnd") != "" && errands(of: apus).contains(first))
+    #expect(pending(first) || pending(first, "ShdPnd"))
+    try othersGoOn(board)
+    dead.revive()
+    try board.wait("the socket") {
+      try board.socket(dead.path + "/x")["state"] as? String == "listening"
+    }
+    try board.wait("all errands to be over") {
+      errands(of: apus).allSatisfy { !Shown(pid: $0).field("State").hasPrefix("D") }
+    }
+    #expect(board.end() == 0)
+  }
+
+  /// True when SIGKILL waits for a process.
+  private func pending(_ pid: Int32, _ field: String = "SigPnd") -> Bool {
+    (UInt64(Shown(pid: pid).field(field), radix: 16) ?? 0) >> 8 & 1 == 1
+  }
+
   @Test("many listeners on dead paths hold up a boot no longer than one")
   func many() throws {
     let dead = try DeadFolder(["lookup"])
