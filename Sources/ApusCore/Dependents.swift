@@ -1,14 +1,25 @@
 internal import ApusBase
 internal import ApusManifest
 
-/// For each service, those that name it in `needs`, `wants` or `after`: the edges of the manifest
-/// turned round, so that a change of one service looks at its neighbours only.
+/// For each service, those that name it in `needs`, `wants`, `after` or `partOf`: the
+/// edges of the manifest turned round, so that a change of one service looks at its neighbours only.
 struct Dependents: Sendable {
+  /// What one service has to do with another.
+  enum Relation: UInt8, Sendable {
+    case needs
+    case wants
+    case after
+    case partOf
+  }
   /// One edge.
   struct Edge: Sendable {
     var service: UInt16
-    /// True for `needs`.
-    var isHard: Bool
+    var relation: Relation
+
+    /// True when a stop of the one is a stop of the other.
+    var isStoppedAlong: Bool { relation == .needs || relation == .partOf }
+    /// True when the one ends before the other.
+    var isOrdered: Bool { relation.rawValue < Relation.partOf.rawValue }
   }
   private var starts: Rows<UInt32>
   private var edges: Rows<Edge>
@@ -27,7 +38,7 @@ struct Dependents: Sendable {
       return
     }
     for index in 1...count { starts[index] += starts[index - 1] }
-    edges = Rows<Edge>(repeating: Edge(service: 0, isHard: false), count: total)
+    edges = Rows<Edge>(repeating: Edge(service: 0, relation: .after), count: total)
     var next = Rows(own: starts)
     Self.visit(manifest) { target, edge in
       edges[Int(next[Int(target)])] = edge
@@ -49,10 +60,11 @@ struct Dependents: Sendable {
       let service = manifest.services[index]
       let number = UInt16(truncatingIfNeeded: index)
       for kind in Service.linkKinds {
+        guard let relation = Relation(rawValue: UInt8(kind)) else { continue }
         for link in service[links: kind].indices {
           guard let target = manifest.links.at(link), Int(target) < manifest.services.count
           else { continue }
-          body(target, Edge(service: number, isHard: kind == 0))
+          body(target, Edge(service: number, relation: relation))
         }
       }
     }

@@ -15,7 +15,7 @@ extension Supervisor {
   private static let longestFreeze = Interval.milliseconds(100)
 
   /// True for a service that traffic can start again.
-  private func returns(_ service: Int) -> Bool {
+  func returns(_ service: Int) -> Bool {
     manifest.services[service].start == .demand && !manifest.services[service].accepts
   }
 

@@ -14,11 +14,17 @@ extension Supervisor {
     }
     if units[service].state == .failed && !thenStart { units[service].reason = Reason(.requested) }
     work.push(service)
-    for index in dependents.range(of: service) where dependents[index].isHard {
-      let other = Int(dependents[index].service)
-      guard isUp(other), units[other].goal != .down, !units[other].cycle else { continue }
-      requestStopOfDependent(other, thenStart: thenStart)
-    }
+    spreadStop(service, thenStart: thenStart)
+  }
+
+  /// Stops what is part of another, running or on the way to it; one that traffic starts goes back to
+  /// listening.
+  private mutating func retire(_ service: Int) {
+    let isAccepting = units[service].goal == .listen && manifest.services[service].accepts
+    guard units[service].goal == .up || isAccepting else { return }
+    let listens = returns(service)
+    requestStop(service, thenStart: listens)
+    if listens { units[service].goal = .listen }
   }
 
   /// One level of the walk over dependents; the rest follows when each is evaluated.
@@ -38,13 +44,21 @@ extension Supervisor {
     case .killed, .abandoned: return
     case .none, .ordered: break
     }
-    setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
-    spreadStop(service)
-    guard !hasLivingDependents(service) else {
-      units[service].stopStage = .ordered
-      return
-    }
+    guard leaves(service) else { return }
     beginStop(service)
+  }
+
+  /// Says that a service is to end, and has those go first that depend on it; false while they are
+  /// there.
+  private mutating func leaves(_ service: Int) -> Bool {
+    setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
+    // What has not changed keeps its process.
+    if !units[service].isLeaving {
+      spreadStop(service, thenStart: units[service].goal != .down)
+    }
+    guard hasLivingDependents(service) else { return true }
+    units[service].stopStage = .ordered
+    return false
   }
 
   /// Asks a service to end, whatever depends on it.
@@ -114,19 +128,26 @@ extension Supervisor {
     if stop.signal != 9 { out.append(.signal(instance(service), number: 18, scope: scope)) }
   }
 
-  /// Stops what needs a service that is being stopped, level by level.
-  private mutating func spreadStop(_ service: Int) {
-    // What has not changed keeps its process.
-    if units[service].isLeaving { return }
-    for index in dependents.range(of: service) where dependents[index].isHard {
+  /// Stops what needs a service that is being stopped or is part of it, level by level.
+  private mutating func spreadStop(_ service: Int, thenStart: Bool) {
+    for index in dependents.range(of: service) where dependents[index].isStoppedAlong {
       let other = Int(dependents[index].service)
+      if dependents[index].relation == .partOf {
+        // Once: an operator may start a part again while the whole waits for its end.
+        if units[service].stopStage == .ordered { continue }
+        if !thenStart {
+          // One that does not run yet, and does not need the service, would start without it.
+          retire(other)
+          continue
+        }
+      }
       guard isUp(other), units[other].goal != .down, !units[other].cycle else { continue }
-      requestStopOfDependent(other, thenStart: units[service].goal != .down)
+      requestStopOfDependent(other, thenStart: thenStart)
     }
   }
 
   private func hasLivingDependents(_ service: Int) -> Bool {
-    for index in dependents.range(of: service) {
+    for index in dependents.range(of: service) where dependents[index].isOrdered {
       let other = units[Int(dependents[index].service)]
       let isLeaving = other.goal == .down || other.cycle
       // The commands of its stop and those around its end still count as it.
@@ -153,12 +174,7 @@ extension Supervisor {
 
   /// Stops what has no process any more: only the commands of its stop are run.
   mutating func stopRemaining(_ service: Int) {
-    setState(service, .stopping, Reason(phase == .stopping ? .shutdown : .requested))
-    spreadStop(service)
-    guard !hasLivingDependents(service) else {
-      units[service].stopStage = .ordered
-      return
-    }
+    guard leaves(service) else { return }
     units[service].stopStage = .signalled
     out.append(log(.stopping, service))
     if !startHelper(.stop, of: service) { mainEnded(service) }

@@ -35,7 +35,11 @@ extension Decoder {
 
   /// True for a link to a service that need not be there: a catalogue of services is composed.
   private func isOptional(_ link: PendingLink) -> Bool {
-    link.event == nil && (link.key == .wants || link.key == .after) && owners[link.name] < 0
+    guard link.event == nil, owners[link.name] < 0 else { return false }
+    switch link.key {
+    case .wants, .after, .partOf: return true
+    default: return false
+    }
   }
 
   /// Keeps a name that no service has, and warns of one that looks misspelt.
@@ -44,7 +48,7 @@ extension Decoder {
     guard tables.missing.count < ManifestLimits.entries else { return }
     tables.missing.add(
       MissingLink(
-        service: UInt16(truncatingIfNeeded: link.service ?? -1), isWanted: link.key == .wants,
+        service: UInt16(truncatingIfNeeded: link.service ?? -1), key: link.key,
         name: name))
     if reports.count(unlessShown: .warning) { return }
     guard let near = nearestService(to: strings.bytes(of: name)) else { return }

@@ -57,12 +57,12 @@ public import ApusBase
   @inline(never) public init() {}
 }
 
-/// A name in `wants` or `after` that no service has, which is no mistake: what is installed later may.
+/// A name that no service has, under a key where that is no mistake: what is installed later may.
 public struct MissingLink: Equatable, Sendable {
   /// The service that names it; `UInt16.max` for the defaults.
   public var service: UInt16
-  /// True in `wants`, false in `after`.
-  public var isWanted: Bool
+  /// `wants`, `after` or `partOf`.
+  public var key: ServiceKey
   /// The name.
   public var name: Text
 }

@@ -59,7 +59,7 @@ extension Decoder {
       !tables.services[service].flags.contains(.invalid)
     else { return nil }
     var number = number
-    for kind in Service.linkKinds {
+    for kind in 0..<3 {
       let range = tables.services[service][links: kind]
       if number < range.count { return Int(range.start + number) }
       number -= range.count

@@ -89,6 +89,8 @@ public struct Service: Sendable {
   public var wants = TableRange.none
   /// Order-only dependencies.
   public var after = TableRange.none
+  /// Services that this one is stopped and restarted with.
+  public var partOf = TableRange.none
   /// `KEY=VALUE` strings, in manifest order.
   public var environment = TableRange.none
   /// `trigger`: over this rate a listener is paused.
@@ -126,17 +128,25 @@ public struct Service: Sendable {
   /// A service with every default.
   public init() {}
 
-  /// The numbers of `needs`, `wants` and `after`.
-  package static var linkKinds: Range<Int> { 0..<3 }
+  /// The numbers of `needs`, `wants`, `after` and `partOf`; those below 3 are an order.
+  package static var linkKinds: Range<Int> { 0..<4 }
 
-  /// `needs` (0), `wants` or `after`, by number.
+  /// The links of a kind, by its number.
   package subscript(links kind: Int) -> TableRange {
-    get { kind == 0 ? needs : kind == 1 ? wants : after }
+    @inline(never) get {
+      switch kind {
+      case 0: needs
+      case 1: wants
+      case 2: after
+      default: partOf
+      }
+    }
     @inline(never) set {
       switch kind {
       case 0: needs = newValue
       case 1: wants = newValue
-      default: after = newValue
+      case 2: after = newValue
+      default: partOf = newValue
       }
     }
   }

@@ -94,6 +94,7 @@ extension Decoder {
     case .needs: draft.service.needs = links(node, key)
     case .wants: draft.service.wants = links(node, key)
     case .after: draft.service.after = links(node, key)
+    case .partOf: draft.service.partOf = links(node, key)
     case .onFailure: draft.extras.onFailure = links(node, key)
     case .restart: restart(node)
     case .successExit: draft.extras.successExit = exitStatuses(node)

@@ -33,6 +33,8 @@ public struct ManifestBuilder {
     public var wants: [ServiceIndex] = []
     /// `after`, by index.
     public var after: [ServiceIndex] = []
+    /// `partOf`, by index.
+    public var partOf: [ServiceIndex] = []
     /// How many listeners it has.
     public var listeners = 0
     /// `successExit`.
@@ -85,6 +87,7 @@ public struct ManifestBuilder {
     draft.service.needs = links(draft.needs)
     draft.service.wants = links(draft.wants)
     draft.service.after = links(draft.after)
+    draft.service.partOf = links(draft.partOf)
     draft.restart.neverOn = statuses(draft.neverOn)
     draft.restart.alwaysOn = statuses(draft.alwaysOn)
     draft.extras.successExit = statuses(draft.successExit)

@@ -11,8 +11,8 @@ struct Variants {
     var id: Int
     var draft: ManifestBuilder.Draft
     var flushes = false
-    /// By `id`: `needs`, `wants` and `after`.
-    var links: [[Int]] = [[], [], []]
+    /// By `id`: `needs`, `wants`, `after` and `partOf`.
+    var links: [[Int]] = [[], [], [], []]
   }
 
   private var parts: [Part] = []
@@ -32,7 +32,9 @@ struct Variants {
       for listener in service.listeners.indices {
         part.flushes = builder.manifest.listeners[listener].flags.contains(.flush)
       }
-      part.links = [built.draft.needs, built.draft.wants, built.draft.after]
+      part.links = [
+        built.draft.needs, built.draft.wants, built.draft.after, built.draft.partOf,
+      ]
       parts.append(part)
     }
   }
@@ -60,6 +62,7 @@ struct Variants {
         draft.needs = part.links[0].compactMap { ids.firstIndex(of: $0) }
         draft.wants = part.links[1].compactMap { ids.firstIndex(of: $0) }
         draft.after = part.links[2].compactMap { ids.firstIndex(of: $0) }
+        draft.partOf = part.links[3].compactMap { ids.firstIndex(of: $0) }
       }
     }
     builder.change { manifest in
@@ -93,7 +96,7 @@ struct Variants {
   private mutating func remove(_ index: Int) {
     let id = parts.remove(at: index).id
     for other in parts.indices {
-      for list in 0..<3 where parts[other].links[list].contains(id) {
+      for list in 0..<4 where parts[other].links[list].contains(id) {
         parts[other].links[list].removeAll { $0 == id }
         mark(other)
       }

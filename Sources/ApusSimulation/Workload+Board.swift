@@ -12,6 +12,9 @@ extension Workload {
     var commands = random
     commands = Random(seed: commands.next() ^ 0xC033)
     let hasCommands = commands.chance(400)
+    var relations = random
+    relations = Random(seed: relations.next() ^ 0xC0F1)
+    let hasRelations = relations.chance(300)
     let count = 1 + random.below(12)
     for index in 0..<count {
       builder.service("s\(index)") { draft in
@@ -42,6 +45,9 @@ extension Workload {
             default: draft.after.append(other)
             }
           }
+        }
+        if hasRelations, index > 0, relations.chance(250) {
+          draft.partOf.append(relations.below(index))
         }
         draft.service.trigger = Rate(
           count: UInt32(1 + random.below(20)), window: .milliseconds(random.time(100, 4_000)))

@@ -13,7 +13,7 @@ extension World {
     let facts = services[service]
     let declared = manifest.services[service]
     services[service].mayStart = false
-    services[service].isStopAsked = needs(of: service).contains {
+    services[service].isStopAsked = leaders(of: service).contains {
       services[$0].isStopAsked && services[$0].alive > 0
     }
     guard let last = facts.attempts.last, !declared.accepts, !facts.mayStart else { return }
@@ -52,7 +52,7 @@ extension World {
     }
   }
 
-  /// What needs it is stopped before it.
+  /// What needs it is stopped before it, and what is part of it with it.
   private func askToStop(_ service: ServiceIndex) {
     var asked = [service]
     var next = 0
@@ -63,15 +63,19 @@ extension World {
         services[asked[next]].mayStart = true
       }
       for other in manifest.services.indices
-      where needs(of: other).contains(asked[next]) && !asked.contains(other) {
+      where leaders(of: other).contains(asked[next]) && !asked.contains(other) {
         asked.append(other)
       }
       next += 1
     }
   }
 
-  private func needs(of service: ServiceIndex) -> [ServiceIndex] {
-    manifest.services[service].needs.indices.compactMap { manifest.links.at($0).map { Int($0) } }
+  /// The services whose stop is a stop of this one.
+  private func leaders(of service: ServiceIndex) -> [ServiceIndex] {
+    let declared = manifest.services[service]
+    return [declared.needs, declared.partOf].flatMap { list in
+      list.indices.compactMap { manifest.links.at($0).map { Int($0) } }
+    }
   }
 
   /// The supervisor says that it stops a service, or that it has.

@@ -217,7 +217,7 @@ public struct BootPlot {
   {
     guard let node = graph?.nodes.first(where: { $0.name == service.name }) else { return [] }
     return node.links.compactMap { link -> String? in
-      guard link.relation != .onFailure, let place = places[link.target],
+      guard [.needs, .wants, .after].contains(link.relation), let place = places[link.target],
         let other = layout.rows.first(where: { $0.name == link.target })
       else { return nil }
       let (from, to) = (layout.x(other.end), layout.x(service.start))

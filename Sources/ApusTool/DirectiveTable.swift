@@ -54,10 +54,9 @@ enum DirectiveTable {
     "RefuseManualStart": .needless("the operator may start anything"),
     "RefuseManualStop": .needless("the operator may stop anything"),
     "CollectMode": .needless("apus keeps the state of every service"),
-    "StopWhenUnneeded": .missing("partOf", .harmless, "it goes on when nobody needs it"),
-    "PartOf": .missing("partOf", .breaks, "it is not stopped and restarted with the other"),
-    "PropagatesStopTo": .missing("partOf", .breaks, "the other is not stopped with it"),
-    "StopPropagatedFrom": .missing("partOf", .breaks, "it is not stopped with the other"),
+    "StopWhenUnneeded": .foreign(.harmless, "it goes on when nobody needs it"),
+    "PropagatesStopTo": .foreign(
+      .breaks, "the other is not stopped with it: it is the other's partOf that says so"),
     "PropagatesReloadTo": .foreign(.breaks, "the other is not reloaded with it"),
     "ReloadPropagatedFrom": .foreign(.breaks, "it is not reloaded with the other"),
     "JoinsNamespaceOf": .foreign(.breaks, "it has namespaces of its own"),

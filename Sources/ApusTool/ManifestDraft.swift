@@ -19,6 +19,7 @@ struct ManifestDraft {
     "description", "exec", "expand", "type", "remain", "pidFile", "start", "instances", "listen",
     "accept",
     "stdio", "maxConnections", "maxConnectionsPerSource", "trigger", "needs", "wants", "after",
+    "partOf",
     "ready", "restart", "successExit", "onFailure", "critical", "stop", "reload", "pre", "started",
     "post", "watchdog", "runtimeMax", "fdStore", "timer", "conditions", "user", "group", "groups",
     "capabilities", "noNewPrivileges",

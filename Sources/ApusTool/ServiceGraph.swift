@@ -12,8 +12,30 @@ public struct ServiceGraph: Sendable {
     case wants
     /// Order.
     case after
+    /// Stopped and restarted with it.
+    case partOf
     /// Started when this one gives up.
     case onFailure
+
+    /// The relation of a key that may name what is not there.
+    init(_ key: ServiceKey) {
+      switch key {
+      case .wants: self = .wants
+      case .partOf: self = .partOf
+      default: self = .after
+      }
+    }
+
+    /// The attributes of its edge in DOT.
+    var style: String {
+      switch self {
+      case .needs: ""
+      case .wants: ", style=dashed"
+      case .after: ", style=dotted"
+      case .partOf: ", color=gray"
+      case .onFailure: ", color=red"
+      }
+    }
   }
 
   /// A listener.
@@ -85,12 +107,13 @@ public struct ServiceGraph: Sendable {
     var links: [(relation: Relation, target: String)] = []
     for (relation, range) in [
       (Relation.needs, service.needs), (.wants, service.wants), (.after, service.after),
+      (.partOf, service.partOf),
       (.onFailure, manifest.extras(of: service).onFailure),
     ] {
       links += names(range).map { (relation, $0) }
     }
     for missing in manifest.missing where Int(missing.service) == index {
-      links.append((missing.isWanted ? .wants : .after, text(missing.name)))
+      links.append((Relation(missing.key), text(missing.name)))
     }
     let sockets = service.listeners.indices.map { listener in
       Socket(
@@ -132,16 +155,9 @@ extension ServiceGraph {
         lines.append("  \(name) -> \(Self.quoted(node.name)) [arrowhead=empty];")
       }
       for link in node.links {
-        let style =
-          switch link.relation {
-          case .needs: ""
-          case .wants: ", style=dashed"
-          case .after: ", style=dotted"
-          case .onFailure: ", color=red"
-          }
         lines.append(
           "  \(Self.quoted(node.name)) -> \(Self.quoted(link.target)) "
-            + "[label=\"\(link.relation.rawValue)\"\(style)];")
+            + "[label=\"\(link.relation.rawValue)\"\(link.relation.style)];")
       }
     }
     return lines.joined(separator: "\n") + "\n}\n"

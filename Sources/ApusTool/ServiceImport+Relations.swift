@@ -60,6 +60,7 @@ extension ServiceImport {
     for (name, key) in [
       ("Requires", "needs"), ("BindsTo", "needs"), ("Requisite", "needs"), ("Wants", "wants"),
       ("Upholds", "wants"), ("After", "after"), ("OnFailure", "onFailure"),
+      ("PartOf", "partOf"), ("StopPropagatedFrom", "partOf"),
     ] {
       for directive in all(name, in: "Unit") { take(directive, key, after: after, before: before) }
     }
@@ -112,7 +113,7 @@ extension ServiceImport {
     }
     if directive.name == "BindsTo", !taken.isEmpty {
       (changed, worst) = (true, .breaks)
-      texts.append("it is not stopped with it: \(DirectiveTable.lacks("partOf"))")
+      texts.append("it is stopped with it, but not when the other fails")
     }
     if directive.name == "Requisite", !taken.isEmpty {
       changed = true

@@ -244,7 +244,8 @@ import Testing
       {"apus": 1, "defaults": {"after": ["syslog"]}, "services": {
         "net": {"exec": ["/n"]},
         "a": {"exec": ["/a"], "wants": ["ntpd", "net", "dbus"], "after": ["none"]},
-        "b": {"exec": ["/b"], "wants": ["nett"], "after": ["net", "t@"]},
+        "b": {"exec": ["/b"], "wants": ["nett"], "after": ["net", "t@"],
+          "partOf": ["net", "gone"]},
         "c": {"exec": ["/c"], "needs": ["ntpd"]},
         "t@": {"exec": ["/t"], "instances": ["1"]}}}
       """)
@@ -253,7 +254,7 @@ import Testing
         #"apus.json:4:35: warning: services.b.wants[0]: no service "nett"; did you mean "net"?"#,
         #"apus.json:4:61: error: services.b.after[1]: a template has no process of its own: "t@"; "#
           + #"name an instance of it, as "name@instance""#,
-        #"apus.json:5:35: error: services.c.needs[0]: unknown service "ntpd""#,
+        #"apus.json:6:35: error: services.c.needs[0]: unknown service "ntpd""#,
       ])
     let manifest = loaded.manifest
     let a = try #require(loaded.service("a"))
@@ -262,8 +263,9 @@ import Testing
     #expect(a.after.count == 0)
     #expect(loaded.service("net")?.after.count == 0)
     #expect(
-      manifest.missing.map { "\($0.service) \($0.isWanted) \(manifest.string($0.name))" } == [
-        "65535 false syslog", "1 true ntpd", "1 true dbus", "1 false none", "2 true nett",
+      manifest.missing.map { "\($0.service) \($0.key) \(manifest.string($0.name))" } == [
+        "65535 after syslog", "1 wants ntpd", "1 wants dbus", "1 after none", "2 wants nett",
+        "2 partOf gone",
       ])
   }
 

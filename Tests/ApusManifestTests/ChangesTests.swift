@@ -50,7 +50,7 @@ extension Manifest {
     "conditions": #"{"exists": "/a"}"#, "scheduler": #"{"policy": "batch"}"#,
     "ioPriority": #""idle""#, "cpuAffinity": #""0""#, "cgroup": #"{"pidsMax": 5}"#,
     "sandbox": #"{"readOnly": true}"#, "environmentFile": #""/etc/a""#,
-    "log": #"{"ring": "16K"}"#,
+    "log": #"{"ring": "16K"}"#, "partOf": #"["other"]"#,
   ]
 
   @Test("any key of a service makes it another one, and leaves its listener")
