@@ -27,10 +27,12 @@ extension World {
     }
   }
 
-  /// When the supervisor was told last that a service is up no more.
+  /// When the supervisor was told last that a service is up no more; a oneshot that has done its work
+  /// is not from the start of its next run on.
   private func heardOfEnd(of service: ServiceIndex) -> Instant {
     let facts = services[service]
-    return max(facts.ends.last ?? .zero, facts.endHeardAt, facts.stoppedAt)
+    let ended = max(facts.ends.last ?? .zero, facts.endHeardAt, facts.stoppedAt)
+    return max(ended, facts.attempts.last ?? .zero)
   }
 
   func stopSignal(of service: ServiceIndex) -> UInt8 {

@@ -33,4 +33,31 @@ import Testing
       #expect(sim.supervisor.report(connection: 0)?.state != .backoff)
     }
   }
+
+  @Test("a connection that was accepted is served while what its service needs runs once more")
+  func neededRunsAgain() throws {
+    let sim = simulate {
+      $0.service("keys") { $0.service.type = .oneshot }
+      $0.service("ssh") {
+        $0.needs = [0]
+        $0.listen()
+        $0.accept()
+      }
+    }
+    sim.world.behaviour = { service, earlier, _ in
+      service == 0 ? .ending(after: earlier == 0 ? 1_000 : 60_000_000, code: 0) : Script()
+    }
+    try sim.run(for: .seconds(1))
+    sim.world.faults = [Fault(.spawn(1, .clone), .again, .always)]
+    sim.world.connect(0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.world.count(.held) == 1)
+    sim.world.request(.start, 0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(0) == .starting)
+    sim.world.faults = []
+    try sim.run(for: .seconds(6))
+    #expect(sim.world.count(.served) == 1)
+    #expect(sim.state(0) == .starting)
+  }
 }

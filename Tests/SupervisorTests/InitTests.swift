@@ -4,7 +4,9 @@ import Testing
 /// apus as PID 1 of a container of its own, with nothing but a manifest where it looks for one.
 @Suite(.enabled(if: Board.isRoot)) struct InitTests {
   /// Starts it by that name and with those words; the folder is the one of its files.
-  private func start(_ name: String, _ words: [String], _ manifest: String) throws -> (Child, URL) {
+  private func start(
+    _ name: String, _ words: [String], _ manifest: String, prefix: [String] = []
+  ) throws -> (Child, URL) {
     let folder = URL(fileURLWithPath: "/tmp/apus-\(UUID().uuidString.prefix(8))")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let text = manifest.replacingOccurrences(of: "DIR", with: folder.path)
@@ -23,8 +25,8 @@ import Testing
     let child = try Child(
       [
         "/usr/bin/unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--mount",
-        "/bin/bash", "-c", script, "bash", folder.path, Board.binary, name,
-      ] + words, output: .file(log), errors: .descriptor(1))
+      ] + prefix + ["/bin/bash", "-c", script, "bash", folder.path, Board.binary, name]
+        + words, output: .file(log), errors: .descriptor(1))
     return (child, folder)
   }
 
@@ -49,6 +51,30 @@ import Testing
     let deadline = Date(timeIntervalSinceNow: 20)
     while read("x") != "up\n", child.isRunning, Date() < deadline { usleep(3000) }
     #expect(child.isRunning && read("x") == "up\n", "\(read("log"))")
+  }
+
+  @Test("where reboot(2) is not permitted a SIGTERM ends the services, and then init itself")
+  func noReboot() throws {
+    let (child, folder) = try start(
+      "init", [],
+      #"""
+      {"apus": 1, "services": {"x": {
+        "exec": ["/bin/bash", "-c",
+          "grep CapBnd /proc/1/status; trap 'echo ended; exit' TERM; kill -TERM 1; while :; do :; done"],
+        "stdout": "append:DIR/x"}}}
+      """#, prefix: ["/usr/bin/setpriv", "--bounding-set=-sys_boot"])
+    defer { try? FileManager.default.removeItem(at: folder) }
+    defer { child.kill() }
+    let deadline = Date(timeIntervalSinceNow: 20)
+    while child.isRunning, Date() < deadline { usleep(3000) }
+    try #require(!child.isRunning, "it goes on without any service")
+    #expect(child.wait() == 0)
+    let said = try String(contentsOf: folder.appendingPathComponent("x"), encoding: .utf8)
+    let words = said.split { $0.isWhitespace }
+    let set = try #require(words.count == 3 ? UInt64(words[1], radix: 16) : nil, "\(said)")
+    // CAP_SYS_BOOT is 22.
+    #expect(set & 1 << 22 == 0)
+    #expect(words[2] == "ended")
   }
 
   @Test("a command that a container is given is run")
