@@ -182,7 +182,8 @@ extension LinuxKernel {
     watches.remove(flight.pipe)
     _ = capus_close(flight.pipe)
     table.flights[Int(slot)].pipe = -1
-    memory.giveBack(slot)
+    // Only after the last look into the plan: what is given back may be gone.
+    defer { memory.giveBack(slot) }
     guard var process = table.process(flight.instance), process.flight == slot else { return }
     process.flight = nil
     sayLimits(unsafe plan.pointee.clamped, process.service)
