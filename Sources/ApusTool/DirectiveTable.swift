@@ -8,16 +8,11 @@ enum Rule {
   case words(String, dropping: String)
   /// Nothing is lost without it: why.
   case needless(String)
-  /// There is no key for it yet: the key that would take it, and what its absence means.
-  case missing(String, Effect, String)
   /// It is not apus's business: what its absence means.
   case foreign(Effect, String)
 }
 
 /// Directives by section and name that need no more than a rule.
-///
-/// A key that apus gets becomes one line here: `.missing("sandbox.protectClock", …)` turns into
-/// `.flag("sandbox.protectClock")`.
 enum DirectiveTable {
   /// How the report says that a key is not there.
   static func lacks(_ key: String) -> String { "apus has no key for it (\(key))" }

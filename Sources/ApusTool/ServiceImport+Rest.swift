@@ -81,12 +81,6 @@ extension ServiceImport {
       append(
         words(directive).map { .text(($0.dropping(prefix) ?? $0).lowercased()) }, to: key)
       note(directive, .taken, keys: [key])
-    case .missing(let key, let effect, let why):
-      if isOff {
-        note(directive, .taken, "it asks for nothing")
-      } else {
-        drop(directive, effect, "\(DirectiveTable.lacks(key)): \(why)")
-      }
     case .foreign(let effect, let why):
       if isOff, !["SendSIGKILL", "IgnoreSIGPIPE"].contains(directive.name) {
         note(directive, .taken, "it asks for nothing")

@@ -32,9 +32,6 @@ import Testing
     let keys = try Self.keys()
     for (name, rule) in DirectiveTable.everything {
       switch rule {
-      case .missing(let key, _, let why):
-        #expect(!keys.contains(key), "\(name): apus has \(key) now: take it")
-        #expect(!why.isEmpty)
       case .flag(let key), .paths(let key), .words(let key, _):
         #expect(keys.contains(key), "\(name): apus has no \(key)")
       case .needless(let why), .foreign(_, let why): #expect(!why.isEmpty, "\(name)")
