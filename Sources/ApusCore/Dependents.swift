@@ -1,8 +1,8 @@
 internal import ApusBase
 internal import ApusManifest
 
-/// For each service, those that name it in `needs`, `wants`, `after` or `partOf`: the
-/// edges of the manifest turned round, so that a change of one service looks at its neighbours only.
+/// For each service, those that name it in `needs`, `wants`, `after` or `partOf`: the edges of the
+/// manifest turned round, so that a change of one service looks at its neighbours only.
 struct Dependents: Sendable {
   /// What one service has to do with another.
   enum Relation: UInt8, Sendable {
@@ -19,7 +19,7 @@ struct Dependents: Sendable {
     /// True when a stop of the one is a stop of the other.
     var isStoppedAlong: Bool { relation == .needs || relation == .partOf }
     /// True when the one ends before the other.
-    var isOrdered: Bool { relation.rawValue < Relation.partOf.rawValue }
+    var isOrdered: Bool { Service.orderKinds.contains(Int(relation.rawValue)) }
   }
   private var starts: Rows<UInt32>
   private var edges: Rows<Edge>

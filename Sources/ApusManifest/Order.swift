@@ -59,7 +59,7 @@ extension Decoder {
       !tables.services[service].flags.contains(.invalid)
     else { return nil }
     var number = number
-    for kind in 0..<3 {
+    for kind in Service.orderKinds {
       let range = tables.services[service][links: kind]
       if number < range.count { return Int(range.start + number) }
       number -= range.count

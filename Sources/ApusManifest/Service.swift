@@ -128,8 +128,10 @@ public struct Service: Sendable {
   /// A service with every default.
   public init() {}
 
-  /// The numbers of `needs`, `wants`, `after` and `partOf`; those below 3 are an order.
+  /// The numbers of `needs`, `wants`, `after` and `partOf`.
   package static var linkKinds: Range<Int> { 0..<4 }
+  /// Of these, the ones that say what comes before what.
+  package static var orderKinds: Range<Int> { 0..<3 }
 
   /// The links of a kind, by its number.
   package subscript(links kind: Int) -> TableRange {
