@@ -45,9 +45,8 @@ public enum ControlDesk {
     else { return .refused(client, .notPermitted) }
     var service: UInt16?
     var connection: UInt32 = 0
-    if request.command == .reboot {
-      connection = request.name.isEmpty ? 0 : 1
-    } else if !request.name.isEmpty {
+    let hasArgument = request.command == .reboot && !request.name.isEmpty
+    if !request.name.isEmpty, !hasArgument {
       var found = manifest.index(of: frame.extracting(request.name))
       if found == nil, request.command == .logs, OwnLog.isName(frame.extracting(request.name)) {
         return .listing(client, request.onlyWait ? .follow : .logs, service: OwnLog.messages)
@@ -91,7 +90,7 @@ public enum ControlDesk {
       client,
       Request(
         action: action, service: service, noWait: request.noWait, now: request.now,
-        onlyWait: request.onlyWait, connection: connection))
+        onlyWait: request.onlyWait, connection: connection, hasArgument: hasArgument))
   }
 
   /// The service of `name@N` that takes connections, and N, which is above 0.

@@ -195,8 +195,7 @@ public struct Request: Equatable, Sendable {
   public var action: Action
   /// To which service; nil for the board.
   public var service: UInt16?
-  /// The N of `name@N`, one connection of that service; 0 for the service itself. Of a `reboot` 1
-  /// where its frame has an argument.
+  /// The N of `name@N`, one connection of that service; 0 for the service itself.
   public var connection: UInt32
   /// Answer at once instead of when it is done.
   public var noWait: Bool
@@ -205,14 +204,15 @@ public struct Request: Equatable, Sendable {
   /// Wait for the result of a start or stop without ordering it.
   public var onlyWait: Bool
   /// True for a `reboot` whose frame has an argument for reboot(2), which `keepArgument` keeps.
-  public var hasArgument: Bool { action == .reboot && connection != 0 }
+  public var hasArgument: Bool
 
   /// A request.
   public init(
     action: Action, service: UInt16?, noWait: Bool = false, now: Bool = false,
-    onlyWait: Bool = false, connection: UInt32 = 0
+    onlyWait: Bool = false, connection: UInt32 = 0, hasArgument: Bool = false
   ) {
     self.connection = connection
+    self.hasArgument = hasArgument
     self.onlyWait = onlyWait
     self.action = action
     self.service = service

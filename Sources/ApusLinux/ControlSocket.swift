@@ -42,8 +42,9 @@ struct ControlSocket: ~Copyable {
   var group: Int64 = -1
   let ownUid: UInt32
   var frame: Bytes
-  /// True when the supervisor may ask for the argument in the frame (`keepArgument`).
-  var isFrameKept = false
+  /// How many bytes of the frame are a `reboot`, whose argument the supervisor may ask for
+  /// (`keepArgument`); 0 for another one.
+  var keptBytes = 0
 
   /// No socket yet.
   init(ownUid: UInt32) {
@@ -150,7 +151,7 @@ extension LinuxKernel {
       if control.listener < 0 { bindControl() } else { watchControl() }
     }
     var hasNew = false
-    control.isFrameKept = false
+    control.keptBytes = 0
     for index in 0..<watches.readyCount {
       guard let watch = Watch(data: watches.ready[index].data) else { continue }
       if watch.kind == .control { hasNew = true }
@@ -166,7 +167,7 @@ extension LinuxKernel {
   private mutating func report(
     _ id: ClientID, _ readiness: Int, into events: inout EventBuffer
   ) {
-    guard !control.isFrameKept, let client = control.client(id),
+    guard control.keptBytes == 0, let client = control.client(id),
       events.capacity - events.elements.count >= 2
     else { return }
     if readiness & CAPUS_WRITABLE != 0 {
@@ -190,10 +191,18 @@ extension LinuxKernel {
       return
     }
     // Its argument is asked for in this turn: the next client's frame comes with the next one.
-    control.isFrameKept = control.frame[1] == Command.reboot.rawValue
+    if control.frame[1] == Command.reboot.rawValue { control.keptBytes = Int(count) }
     let frame = control.frame.span.extracting(0..<Int(count))
     events.append(
       ControlDesk.event(for: frame, from: id, rights: client.rights, manifest: manifest))
+  }
+
+  /// Keeps the argument of the `reboot` in the frame for the end.
+  func keepArgument() {
+    let frame = control.frame.span.extracting(0..<control.keptBytes)
+    guard let request = try? RequestFrame(decoding: frame) else { return }
+    let text = control.frame.part(request.name.lowerBound, request.name.upperBound)
+    unsafe text.withUnsafeBufferPointer { unsafe capus_argument_keep($0.baseAddress, $0.count) }
   }
 
   /// Takes new clients, at most as many as wait at a time.

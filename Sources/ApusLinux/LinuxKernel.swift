@@ -239,10 +239,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
       board.bootFinished(Instant(microseconds: capus_now()))
     case .petWatchdog: return petWatchdog()
     case .bootGood: noteGoodBoot()
-    case .keepArgument:
-      unsafe control.frame.withUnsafeBufferPointer {
-        unsafe capus_argument_keep($0.baseAddress, $0.count)
-      }
+    case .keepArgument: keepArgument()
     case .power(let action):
       for index in listeners.listeners.indices { unbind(UInt16(truncatingIfNeeded: index)) }
       capus_log_end()

@@ -17,7 +17,7 @@ extension World {
     let request = Request(
       action: action, service: service.map { UInt16($0) }, noWait: noWait, now: now,
       onlyWait: onlyWait,
-      connection: argument ? 1 : connection)
+      connection: connection, hasArgument: argument)
     // A slot that is needed again belongs to a client that has gone.
     for index in requests.indices
     where requests[index].client.slot == client.slot && !requests[index].isGone {

@@ -179,13 +179,12 @@ static char *kept_argument(void) {
   return record ? record->argument : unrecorded;
 }
 
-void capus_argument_keep(const uint8_t *frame, size_t size) {
-  enum { COUNT = 5, TEXT };
-  if (size < TEXT + ARGUMENT_BYTES || frame[COUNT] >= ARGUMENT_BYTES)
+void capus_argument_keep(const uint8_t *text, size_t count) {
+  if (count >= ARGUMENT_BYTES)
     return;
   char *argument = kept_argument();
-  memcpy(argument, frame + TEXT, frame[COUNT]);
-  argument[frame[COUNT]] = 0;
+  memcpy(argument, text, count);
+  argument[count] = 0;
 }
 
 int32_t capus_power(enum capus_power action) {

@@ -108,9 +108,8 @@ void capus_watchdog_disarm(void);
 enum capus_power { CAPUS_REBOOT, CAPUS_POWER_OFF, CAPUS_HALT, CAPUS_KEXEC };
 /* Ctrl-Alt-Del becomes SIGINT to PID 1. */
 int32_t capus_take_ctrl_alt_del(void);
-/* Keeps the argument of a `reboot` for reboot(2), in the record where there is one: the text of up
- * to 64 bytes that a request's frame in a buffer of that size has behind its header and flags. */
-void capus_argument_keep(const uint8_t *frame, size_t size);
+/* Keeps up to 64 bytes as the argument of a reboot(2) to come, in the record where there is one. */
+void capus_argument_keep(const uint8_t *text, size_t count);
 /* reboot(2), without a sync; a reboot with the argument that is kept (Linux 2.1.30). */
 int32_t capus_power(enum capus_power action);
 /* Sleeps, for what must never return. */
