@@ -94,7 +94,8 @@ extension LinuxKernel {
   @inline(never)
   mutating func bindControl(isFirst: Bool = false) {
     let group = own.isPrivileged ? Int32(truncatingIfNeeded: max(0, control.group)) : -1
-    let fd = unsafe capus_control_listen(nodes.control, 0o660, group)
+    var refusal: Int32 = 0
+    let fd = unsafe capus_control_listen(nodes.control, 0o660, group, &refusal)
     unsafe watchNodes(below: nodes.control)
     if fd < 0 {
       let failure = Errno(0 &- fd)
@@ -114,6 +115,11 @@ extension LinuxKernel {
     }
     control.bindDelay = .zero
     control.listener = fd
+    if refusal < 0, group > 0 {
+      log.write(
+        .warning, "cannot give the control socket to its group", of: options.controlPath,
+        Errno(0 &- refusal), "; root alone may use it")
+    }
     holdControl()
     control.node = controlIdentity()
     watchControl()

@@ -98,7 +98,7 @@ public struct LinuxKernel: ~Copyable, Kernel {
 
   /// Takes over signals, orphans and the control socket, and resolves every name.
   ///
-  /// Throws when the kernel refuses what apus cannot do without: epoll(7) or signalfd(2). A
+  /// Throws when the kernel refuses what apus cannot do without (`refusedCall` names it). A
   /// control socket that cannot be bound is said on the log, and tried again; that of `apus run` ends
   /// it with 1 where another supervisor answers there.
   public static func make(

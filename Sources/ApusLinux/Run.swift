@@ -48,8 +48,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
   } catch {
     var line = ByteWriter.room(1024)
     line.text("apus: cannot supervise without ")
-    // Asked once more, one by one; the other thing that is needed is the first.
-    line.text(capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1")
+    line.text(refusedCall())
     line.text(": ")
     line.errno(error)
     finishNow(&line)
@@ -60,7 +59,7 @@ public func runSupervisor(_ options: SupervisorOptions) -> Int32 {
 /// Supervises a manifest to its end: PID 1 and `apus run` both.
 ///
 /// `start` is when apus itself started and `setup` what it did since, for the boot's time line.
-/// Throws only before anything has been started: epoll(7) or signalfd(2) refused.
+/// Throws only before anything has been started: a call refused that `refusedCall` names.
 public func supervise(
   _ manifest: Manifest, options: KernelOptions, board: Board, start: Instant,
   setup: Rows<SetupEntry>
@@ -74,6 +73,16 @@ public func supervise(
     manifest: manifest, users: users, usersStamp: usersStamp, options: options, board: board)
   apus_arena_drop()
   return run(kernel, manifest, options, start: start, setup: setup)
+}
+
+/// The system call whose refusal ended `supervise` before it began.
+func refusedCall() -> Literal {
+  switch Int(capus_refused_call()) {
+  case CAPUS_GETSOCKOPT: "getsockopt"
+  case CAPUS_SIGPROCMASK: "rt_sigprocmask"
+  case CAPUS_SIGNALFD: "signalfd4"
+  default: "epoll_create1"
+  }
 }
 
 /// When apus started, the programs before this one included.

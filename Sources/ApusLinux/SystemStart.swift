@@ -50,7 +50,7 @@ public func runInit(_ arguments: Rows<Bytes>) -> Never {
     finishPower(
       end.power, seed: manifest.bytes(manifest.system.randomSeed), code: end.exitCode)
   } catch {
-    complain("supervise without", capus_signal_fd() < 0 ? "signalfd4" : "epoll_create1", error)
+    complain("supervise without", refusedCall(), error)
     runRescue(plan)
   }
 }

@@ -66,13 +66,17 @@ static void make_parent(const char *path) {
   raw3(SYS_mkdirat, AT_FDCWD, parent, 0755);
 }
 
-static int bind_node(int fd, const struct sockaddr_un *address, uint32_t mode, int32_t group) {
+static int bind_node(int fd, const struct sockaddr_un *address, uint32_t mode, int32_t group,
+                     int32_t *refusal) {
   long before = raw1(SYS_umask, 0777 & ~mode);
   long result = raw3(SYS_bind, fd, address, sizeof *address);
   raw1(SYS_umask, before);
-  if (result == 0 && group != -1)
-    result = raw5(SYS_fchownat, AT_FDCWD, address->sun_path, -1, group, AT_SYMLINK_NOFOLLOW);
-  return (int)(result == 0 ? raw2(SYS_listen, fd, BACKLOG) : result);
+  if (result < 0)
+    return (int)result;
+  if (group != -1)
+    *refusal =
+        (int32_t)raw5(SYS_fchownat, AT_FDCWD, address->sun_path, -1, group, AT_SYMLINK_NOFOLLOW);
+  return (int)raw2(SYS_listen, fd, BACKLOG);
 }
 
 void capus_remove_own(int32_t folder, const char *path, int32_t is_folder) {
@@ -88,7 +92,7 @@ uint64_t capus_node_identity(int32_t folder, const char *path) {
   return (status.inode ^ device * 0x9E3779B97F4A7C15) | 1;
 }
 
-int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
+int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group, int32_t *refusal) {
   struct sockaddr_un address;
   int result = fill(&address, path);
   if (result < 0)
@@ -103,7 +107,7 @@ int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group) {
   /* Clients inherit it: who sends a descriptor is told EPERM. */
   const int none = 0;
   raw5(SYS_setsockopt, fd, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof none);
-  result = bind_node(fd, &address, mode, group);
+  result = bind_node(fd, &address, mode, group, refusal);
   if (result < 0) {
     raw1(SYS_close, fd);
     return result;

@@ -110,8 +110,16 @@ int64_t capus_clock_offset(int32_t timer) {
   return capus_wall_time() - capus_now();
 }
 
+/* Any other answer than that there is no such descriptor is a filter's. */
+static int32_t refusal_of_peers(void) {
+  const long result = raw5(SYS_getsockopt, -1, SOL_SOCKET, SO_PEERCRED, NULL, NULL);
+  return result == -EBADF ? 0 : (int32_t)result;
+}
+
 int32_t capus_take_signals(void) {
-  int result = raw_set_mask(MASKABLE_SIGNALS);
+  int result = refusal_of_peers();
+  if (result == 0)
+    result = raw_set_mask(MASKABLE_SIGNALS);
   if (result < 0)
     return result;
   struct raw_action standard = {.handler = SIG_DFL};
@@ -121,6 +129,14 @@ int32_t capus_take_signals(void) {
       raw_action(number, &standard, NULL);
   }
   return 0;
+}
+
+int32_t capus_refused_call(void) {
+  if (refusal_of_peers() < 0)
+    return CAPUS_GETSOCKOPT;
+  if (raw_set_mask(MASKABLE_SIGNALS) < 0)
+    return CAPUS_SIGPROCMASK;
+  return capus_signal_fd() < 0 ? CAPUS_SIGNALFD : CAPUS_EPOLL_CREATE;
 }
 
 int32_t capus_signal_fd(void) {

@@ -6,9 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Listens at a path, with a node of that mode and, unless it is -1, that group. A socket nobody
- * listens on is replaced, anything else refused. Makes the last directory of the path. */
-int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group);
+/* Listens at a path, with a node of that mode and, unless it is -1, that group; where chown(2) is
+ * refused, with the group of its maker: `refusal` is the -errno then. A socket nobody listens on is
+ * replaced, anything else refused. Makes the last directory of the path. */
+int32_t capus_control_listen(const char *path, uint32_t mode, int32_t group, int32_t *refusal);
 
 /* Removes a node: a socket's, or an empty folder; relative to `folder`, unless that is -1. */
 void capus_remove_own(int32_t folder, const char *path, int32_t is_folder);

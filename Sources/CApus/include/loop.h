@@ -44,8 +44,12 @@ int64_t capus_clock_offset(int32_t timer);
 
 /* Blocks every signal but those of a fault, so that they come through a signalfd(2), and gives
  * ignored ones their default back, because a child inherits what is ignored. Also a child that is
- * stopped sends SIGCHLD. */
+ * stopped sends SIGCHLD. Refuses, too, where nobody can be asked who a peer is. */
 int32_t capus_take_signals(void);
+
+/* Which system call is refused that apus cannot do without: each is asked once more. */
+enum { CAPUS_EPOLL_CREATE, CAPUS_SIGNALFD, CAPUS_SIGPROCMASK, CAPUS_GETSOCKOPT };
+int32_t capus_refused_call(void);
 int32_t capus_signal_fd(void);
 /* The next one: 1, or 0 when there is none. */
 int32_t capus_read_signal(int32_t fd, uint32_t *number, int32_t *sender);
