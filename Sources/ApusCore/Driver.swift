@@ -40,11 +40,11 @@ public struct Driver<K: Kernel & ~Copyable>: ~Copyable {
       ?? Timeline(
         setup: Rows(), start: start, services: supervisor.serviceCount(),
         capacity: Supervisor.timelineCapacity(of: supervisor.manifest))
+    history = StateHistory(of: supervisor)
     self.kernel = kernel
     self.supervisor = supervisor
     cursors = InlineArray(repeating: ListingCursor())
     frame = ByteWriter(capacity: Limits.frame)
-    history = StateHistory(of: supervisor)
     events = EventBuffer(capacity: 2 * Limits.eventsPerTurn)
     effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
     outcomes = EventBuffer(capacity: Supervisor.effectsPerStep)

@@ -43,7 +43,7 @@ public enum SupervisorMode: UInt8, Sendable {
 ///    there is still nobody; see `Supervisor+Idle.swift`.
 /// 12. Every not-running service has a deadline, a watched listener, something it waits for, or a
 ///    stated reason to be down.
-public struct Supervisor: Sendable {
+public struct Supervisor: ~Copyable, Sendable {
   /// What the board is doing.
   enum Phase: UInt8, Sendable {
     case idle

@@ -9,7 +9,7 @@ extension Checker {
   ///
   /// A queue need not be empty: one that is taken from ever so slowly, as `trigger` says, gets
   /// shorter.
-  func recovery(_ world: World, _ supervisor: Supervisor) -> Violation? {
+  func recovery(_ world: World, _ supervisor: borrowing Supervisor) -> Violation? {
     for (index, listener) in world.listeners.enumerated() {
       let state = supervisor.state(of: listener.service)
       switch state {

@@ -30,7 +30,7 @@ struct Checker {
     seen = world.services.map { $0.attempts.count }
   }
 
-  mutating func afterStep(_ world: World, _ supervisor: Supervisor) -> Violation? {
+  mutating func afterStep(_ world: World, _ supervisor: borrowing Supervisor) -> Violation? {
     if let broken = checkInstances(world, supervisor) { return broken }
     for service in manifest.services.indices {
       if let broken = checkState(service, world, supervisor) { return broken }
@@ -42,7 +42,7 @@ struct Checker {
     return nil
   }
 
-  func afterTurn(_ world: World, _ supervisor: Supervisor) -> Violation? {
+  func afterTurn(_ world: World, _ supervisor: borrowing Supervisor) -> Violation? {
     if world.turnsWithoutTime > Self.turnsWithoutTime {
       return Violation(7, "\(world.turnsWithoutTime) turns and time stands still: a busy loop")
     }
@@ -63,7 +63,7 @@ struct Checker {
   }
 
   // 1 and 3: no zombie outlives the step that was told of it, no connection is forgotten.
-  private func checkInstances(_ world: World, _ supervisor: Supervisor) -> Violation? {
+  private func checkInstances(_ world: World, _ supervisor: borrowing Supervisor) -> Violation? {
     for case let instance? in world.instances where instance.exitTurn != nil {
       return Violation(1, "\(instance.id) has ended and is not released")
     }
@@ -93,7 +93,7 @@ struct Checker {
 
   // 2: watched if and only if idle, not paused, and with room.
   private func checkListener(
-    _ index: Int, _ world: World, _ supervisor: Supervisor
+    _ index: Int, _ world: World, _ supervisor: borrowing Supervisor
   ) -> Violation? {
     let listener = world.listeners[index]
     let service = listener.service
@@ -156,7 +156,7 @@ struct Checker {
 
   // 6: everything that does not run has a future or a reason.
   private func checkState(
-    _ service: Int, _ world: World, _ supervisor: Supervisor
+    _ service: Int, _ world: World, _ supervisor: borrowing Supervisor
   ) -> Violation? {
     guard let report = supervisor.report(service: service) else {
       return Violation(6, "service \(service) has no report")
@@ -211,7 +211,7 @@ struct Checker {
 
   // What is waited for must really be missing.
   private func checkWaiting(
-    _ service: Int, _ report: ServiceReport, _ world: World, _ supervisor: Supervisor
+    _ service: Int, _ report: ServiceReport, _ world: World, _ supervisor: borrowing Supervisor
   ) -> Violation? {
     switch report.reason.kind {
     case .dependency:

@@ -27,15 +27,16 @@ extension Simulation {
   }
 
   private func takeNext() throws(Violation) {
-    let (old, former, next) = (supervisor, world.manifest, world.next)
+    let (former, next) = (world.manifest, world.next)
     world.makeRoom()
-    var new = Supervisor(manifest: next, mode: old.mode, seed: world.seed &+ 2)
-    new.endsWithMain = old.endsWithMain
+    let (mode, formerSlots) = (supervisor.mode, supervisor.slotCount)
+    var new = Supervisor(manifest: next, mode: mode, seed: world.seed &+ 2)
+    new.endsWithMain = supervisor.endsWithMain
     let moves = Moves(from: former, to: next)
     let (services, listeners) = (former.services.count, former.listeners.count)
-    var slots = [Int?](repeating: nil, count: old.slotCount)
+    var slots = [Int?](repeating: nil, count: formerSlots)
     var place = next.services.count + next.listeners.count
-    for slot in 0..<old.slotCount {
+    for slot in 0..<formerSlots {
       let bytes = record[slot] ?? []
       for index in bytes.indices { codec.bytes[index] = bytes[index] }
       codec.read(bytes.count)
@@ -49,7 +50,7 @@ extension Simulation {
         guard let to else { continue }
         _ = new.restore(
           slot: next.services.count + to, from: &codec, held: world.held(slot: slot))
-      } else if slot == old.slotCount - 1 {
+      } else if slot == formerSlots - 1 {
         _ = new.restore(slot: new.slotCount - 1, from: &codec, held: HeldResources())
       } else if place < new.slotCount - 1 {
         _ = new.restore(slot: place, from: &codec, held: world.held(slot: slot))
@@ -65,7 +66,7 @@ extension Simulation {
     let bound = world.listeners.map { $0.isBound && !$0.isNodeLost }
     world.move(to: next, moves, slots)
     checker.follow(world)
-    supervisor = new
+    let old = exchange(&supervisor, with: new)
     record = Pairs()
     world.applications += 1
     try deliver(.begin)

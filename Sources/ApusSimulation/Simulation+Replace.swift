@@ -24,9 +24,9 @@ extension Simulation {
   /// is not just being started must be what the old one said; slots for which `isTorn` come
   /// without their bytes, and are not compared.
   public func replaceSupervisor(isTorn: (Int) -> Bool = { _ in false }) throws(Violation) {
-    let old = supervisor
-    var new = Supervisor(manifest: world.manifest, mode: old.mode, seed: world.seed &+ 1)
-    new.endsWithMain = old.endsWithMain
+    let mode = supervisor.mode
+    var new = Supervisor(manifest: world.manifest, mode: mode, seed: world.seed &+ 1)
+    new.endsWithMain = supervisor.endsWithMain
     for slot in 0..<new.slotCount {
       let bytes = isTorn(slot) ? [] : record[slot] ?? []
       for index in bytes.indices { codec.bytes[index] = bytes[index] }
@@ -37,7 +37,7 @@ extension Simulation {
     }
     world.forgetHelpers(new, isTorn: isTorn)
     let inFlight = world.forgetSupervisor { new.isStoppedIdle($0) }
-    supervisor = new
+    let old = exchange(&supervisor, with: new)
     try deliver(.begin)
     try settle()
     if isFinished { return }
@@ -45,6 +45,13 @@ extension Simulation {
     where !inFlight.contains(service) && !isTorn(service) {
       try compare(old, service, with: service)
     }
+  }
+
+  /// Puts another supervisor into that place; the one before.
+  func exchange(_ place: inout Supervisor, with new: consuming Supervisor) -> Supervisor {
+    let old = place
+    place = new
+    return old
   }
 
   /// True for a service that is started because another has failed just now.
@@ -58,7 +65,7 @@ extension Simulation {
   }
 
   /// What the supervisor says of a service must be what the one before has said.
-  func compare(_ old: Supervisor, _ former: Int, with service: Int) throws(Violation) {
+  func compare(_ old: borrowing Supervisor, _ former: Int, with service: Int) throws(Violation) {
     let before = old.report(service: former)
     var after = supervisor.report(service: service)
     if world.manifest.services[service].flags.contains(.leaving) { return }

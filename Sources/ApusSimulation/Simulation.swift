@@ -1,7 +1,7 @@
 public import ApusBase
 public import ApusCore
 public import ApusManifest
-internal import ApusWire
+public import ApusWire
 
 /// A supervisor and the world it lives in, with the invariants checked after every step.
 ///
@@ -41,12 +41,41 @@ public final class Simulation {
   /// A world with that manifest, before its first event.
   public init(
     _ manifest: Manifest, seed: UInt64 = 1, mode: SupervisorMode = .system,
-    traceLimit: Int = 1 << 16, supervisor: Supervisor? = nil
+    traceLimit: Int = 1 << 16, supervisor: consuming Supervisor? = nil
   ) {
     world = World(manifest: manifest, seed: seed, traceLimit: traceLimit)
-    self.supervisor = supervisor ?? Supervisor(manifest: manifest, mode: mode, seed: seed)
+    if let supervisor {
+      self.supervisor = supervisor
+    } else {
+      self.supervisor = Supervisor(manifest: manifest, mode: mode, seed: seed)
+    }
     self.supervisor.endsWithMain = mode == .user
     checker = Checker(manifest: manifest, mode: mode)
+  }
+
+  /// What the supervisor knows of a service.
+  public func report(service: ServiceIndex) -> ServiceReport? {
+    supervisor.report(service: service)
+  }
+
+  /// What the supervisor knows of a listener.
+  public func report(listener: ListenerIndex) -> ListenerReport? {
+    supervisor.report(listener: listener)
+  }
+
+  /// What the supervisor knows of a connection.
+  public func report(connection: Int) -> ConnectionReport? {
+    supervisor.report(connection: connection)
+  }
+
+  /// The state of a service.
+  public func state(of service: ServiceIndex) -> ServiceState { supervisor.state(of: service) }
+
+  /// A supervisor like this one before its first event, for the real driver over the same world.
+  public func anotherSupervisor() -> Supervisor {
+    var other = Supervisor(manifest: world.manifest, mode: supervisor.mode, seed: world.seed)
+    other.endsWithMain = supervisor.endsWithMain
+    return other
   }
 
   private var nextDeadline: Instant? {

@@ -303,7 +303,7 @@ public final class Workload {
   public func runWithDriver() -> World {
     let world = simulation.world
     var driver = Driver(
-      kernel: world, supervisor: simulation.supervisor, start: world.time)
+      kernel: world, supervisor: simulation.anotherSupervisor(), start: world.time)
     let start = world.time
     var phase = 0
     world.horizon = start + Self.active

@@ -108,7 +108,7 @@ extension World {
   }
 
   /// Commands that another supervisor does not go on with are orphans.
-  func forgetHelpers(_ supervisor: Supervisor, isTorn: (Int) -> Bool) {
+  func forgetHelpers(_ supervisor: borrowing Supervisor, isTorn: (Int) -> Bool) {
     for helper in helpers.all {
       let service = Int(helper.id.slot) - helperBase
       helpers[helper.id.slot]?.hasLanded = true

@@ -97,8 +97,7 @@ import Testing
     }
   }
 
-  private func step(_ supervisor: Supervisor, _ effects: inout EffectBuffer) {
-    var supervisor = supervisor
+  private func step(_ supervisor: consuming Supervisor, _ effects: inout EffectBuffer) {
     var now = Instant(microseconds: 1_000_000)
     for event in [.begin, .tick, .tick] as [Event] {
       effects.removeAll()

@@ -76,7 +76,7 @@ import Testing
     for (index, mark) in row.enumerated() {
       let attempts = sim.world.services[index].attempts.count
       #expect(attempts == (mark == "X" ? 2 : 1), "\(Self.policies[index])")
-      let state = sim.supervisor.state(of: index)
+      let state = sim.state(of: index)
       if mark == "X" {
         #expect(state == .ready)
       } else {
@@ -160,7 +160,7 @@ import Testing
       sim.world.behaviour = { _, _, _ in .ending(after: 1_000) }
       try sim.run(for: .seconds(100))
       #expect(sim.world.services[0].attempts.count == 1)
-      #expect(sim.supervisor.state(of: 0) == .stopped)
+      #expect(sim.state(of: 0) == .stopped)
     }
   }
 }

@@ -1,7 +1,7 @@
 import ApusBase
 import ApusCore
 import ApusManifest
-import ApusSimulation
+@testable import ApusSimulation
 import ApusWire
 import Foundation
 import Testing
@@ -118,18 +118,19 @@ import Testing
     _ state: ServiceState, _ name: String, _ make: Make, _ later: Bool
   ) throws -> String {
     let sim = try Self.bring(into: state)
-    var supervisor = sim.supervisor
-    #expect(supervisor.state(of: 1) == state)
-    let instance = try #require(supervisor.report(service: 1)?.instance)
+    let found = sim.state(of: 1)
+    #expect(found == state)
+    let report = sim.report(service: 1)
+    let instance = try #require(report?.instance)
     var moment = sim.world.time
     if later {
-      guard let deadline = supervisor.nextDeadline else { return "\(name): no deadline\n" }
+      guard let deadline = sim.supervisor.nextDeadline else { return "\(name): no deadline\n" }
       moment = max(moment, deadline)
     }
     var effects = EffectBuffer(capacity: Supervisor.effectsPerStep)
-    supervisor.step(make(instance), now: moment, into: &effects)
+    sim.supervisor.step(make(instance), now: moment, into: &effects)
     let words = effects.elements.map { describe($0) }.joined(separator: "; ")
-    let next = supervisor.state(of: 1)
+    let next = sim.state(of: 1)
     return "\(name): \(next == state ? "-" : "\(next)")\(words.isEmpty ? "" : " | \(words)")\n"
   }
 

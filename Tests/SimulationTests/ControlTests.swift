@@ -113,7 +113,7 @@ import Testing
     try sim.run(for: .seconds(1))
     sim.world.connect(0, count: 3)
     try sim.run(for: .milliseconds(100))
-    let before = (0..<3).compactMap { sim.supervisor.report(connection: $0)?.pid }
+    let before = (0..<3).compactMap { sim.report(connection: $0)?.pid }
     #expect(before.count == 3)
     let stop = sim.world.request(.stop, 0, connection: 2)
     let missing = sim.world.request(.stop, 0, connection: 9)
@@ -122,7 +122,7 @@ import Testing
     #expect(sim.world.requests[missing].answer?.code == .noSuchService)
     try sim.run(for: .seconds(1))
     #expect(sim.world.requests[stop].answer?.code == .done)
-    let left = (0..<3).compactMap { sim.supervisor.report(connection: $0)?.number }
+    let left = (0..<3).compactMap { sim.report(connection: $0)?.number }
     #expect(left.sorted() == [1, 3])
     #expect(sim.state(0) == .listening)
   }

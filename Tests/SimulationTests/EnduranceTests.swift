@@ -143,8 +143,8 @@ import Testing
       // Now and then, never in step with the pauses.
       try sim.run(for: .seconds(12_377))
       seen += 1
-      let listener = try #require(sim.supervisor.report(listener: 0))
-      let service = try #require(sim.supervisor.report(service: 0))
+      let listener = try #require(sim.report(listener: 0))
+      let service = try #require(sim.report(service: 0))
       // The listing says why, and until when.
       let until = service.state == .backoff ? service.nextStart : listener.pausedUntil
       if listener.state == .listening || service.state == .starting { continue }

@@ -44,11 +44,11 @@ import Testing
     sim.world.after(1_000_000) { $0.connect(1) }
     try sim.run(until: repaired)
     #expect(
-      sim.supervisor.report(listener: 0)?.reason
+      sim.report(listener: 0)?.reason
         == Reason(.bindFailed, step: BindStep.bind.rawValue, value: errno.code))
     #expect(sim.state(1) == .backoff)
     #expect(
-      sim.supervisor.report(service: 1)?.reason
+      sim.report(service: 1)?.reason
         == Reason(.spawnFailed, step: SpawnStepKind.directories.rawValue, value: errno.code))
     #expect(sim.state(2) == .ready && sim.starts(2) == 1)
     #expect(sim.state(3) == .ready && sim.starts(3) == 1)
@@ -87,7 +87,7 @@ import Testing
     let sim = simulate { $0.service("web") { $0.listen() } }
     sim.world.faults = [Fault(.watch(0), errno, .times(3))]
     try sim.run(for: .milliseconds(500))
-    let report = try #require(sim.supervisor.report(listener: 0))
+    let report = try #require(sim.report(listener: 0))
     #expect(report.state == .paused)
     #expect(report.reason == Reason(.watchFailed, value: errno.code))
     #expect(report.pausedUntil != nil)
@@ -119,7 +119,7 @@ import Testing
     #expect(sim.steps - steps < 300)
     #expect(sim.world.listeners[0].bindAttempts.count == 1)
     #expect(sim.world.count(.served) == (errno == .connectionAborted ? 1 : 2))
-    #expect(sim.supervisor.report(listener: 0)?.state == .listening)
+    #expect(sim.report(listener: 0)?.state == .listening)
   }
 
   @Test("EXH-12: five hundred days of uptime, and the end of the clock, trap nowhere")
@@ -158,6 +158,6 @@ import Testing
       #expect(sim.state(0) == .ready)
     }
     #expect(sim.starts(0) == 7)
-    #expect(sim.supervisor.report(service: 0)?.instance.generation == 4)
+    #expect(sim.report(service: 0)?.instance.generation == 4)
   }
 }

@@ -21,7 +21,7 @@ import Testing
       try sim.run(for: .milliseconds(1))
       sim.world.connect(0, count: 3)
       try sim.run(for: .seconds(20))
-      let report = try #require(sim.supervisor.report(connection: 0))
+      let report = try #require(sim.report(connection: 0))
       #expect(report.state == .backoff && report.nextStart != nil && report.pid == 0)
       // The others wait in the queue of the listener, which rests.
       #expect(sim.world.count(.held) + sim.world.count(.queued) == 3)
@@ -30,7 +30,7 @@ import Testing
       try sim.run(for: .seconds(6))
       #expect(sim.world.count(.discarded) == (isStopped ? 1 : 0))
       #expect(isStopped || sim.world.count(.served) == 3)
-      #expect(sim.supervisor.report(connection: 0)?.state != .backoff)
+      #expect(sim.report(connection: 0)?.state != .backoff)
     }
   }
 

@@ -13,7 +13,7 @@ import Testing
   private func withDriver(_ body: (inout Driver<World>, World) throws -> Void) rethrows {
     let sim = simulate { $0.service("web") }
     let world = sim.world
-    var driver = Driver(kernel: world, supervisor: sim.supervisor, start: world.time)
+    var driver = Driver(kernel: world, supervisor: sim.anotherSupervisor(), start: world.time)
     world.lines = [[1], [2], [3]]
     try body(&driver, world)
   }

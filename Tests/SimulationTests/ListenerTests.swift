@@ -55,8 +55,8 @@ import Testing
       #expect(sim.world.listeners[0].bindAttempts.count == 1)
       sim.world.kill(0)
       try sim.run(for: .milliseconds(500))
-      #expect(sim.supervisor.report(listener: 0)?.state == .error)
-      #expect(sim.supervisor.report(listener: 0)?.reason.kind == .brokenListener)
+      #expect(sim.report(listener: 0)?.state == .error)
+      #expect(sim.report(listener: 0)?.reason.kind == .brokenListener)
       #expect(sim.world.listeners[1].isBound)
       try sim.run(for: .seconds(5))
       #expect(sim.world.listeners[0].bindAttempts.count == 2)
@@ -82,9 +82,9 @@ import Testing
     sim.world.connect(1)
     try sim.run(for: .milliseconds(10))
     #expect(sim.world.count(.served) == 1)
-    #expect(sim.supervisor.report(listener: 0)?.state == .error)
+    #expect(sim.report(listener: 0)?.state == .error)
     #expect(
-      sim.supervisor.report(listener: 0)?.reason
+      sim.report(listener: 0)?.reason
         == Reason(
           .bindFailed, step: BindStep.probe.rawValue, value: Errno.timedOut.code))
     // After 0, 1, 3, 7 and 15 seconds: the next one would be due after 31.
@@ -154,7 +154,7 @@ import Testing
       }
     }
     try sim.run(for: .seconds(1))
-    #expect(sim.supervisor.report(listener: 0)?.lastPeer.family == 0)
+    #expect(sim.report(listener: 0)?.lastPeer.family == 0)
     let first = ConnectionSource(family: 2, key: 0x7F00_0001, port: 4711)
     let second = ConnectionSource(family: 10, key: 1, rest: 2, port: 9)
     sim.world.connect(0, source: first)
@@ -162,16 +162,16 @@ import Testing
     sim.world.connect(0, source: second)
     try sim.run(for: .seconds(1))
     let reports = (0..<sim.supervisor.connectionCount).compactMap {
-      sim.supervisor.report(connection: $0)
+      sim.report(connection: $0)
     }
     #expect(reports.map(\.number) == [1, 2])
     #expect(reports.map(\.state) == [.ready, .ready])
     #expect(reports.map(\.source) == [first, second])
     #expect(reports.allSatisfy { $0.pid > 0 && $0.since > .zero })
     #expect(reports[0].since < reports[1].since)
-    #expect(sim.supervisor.report(listener: 0)?.lastPeer == second)
-    #expect(sim.supervisor.report(connection: -1) == nil)
-    #expect(sim.supervisor.report(connection: 4000) == nil)
+    #expect(sim.report(listener: 0)?.lastPeer == second)
+    #expect(sim.report(connection: -1) == nil)
+    #expect(sim.report(connection: 4000) == nil)
   }
 
   @Test("per source counts addresses and IPv6 networks, not ports")

@@ -34,7 +34,7 @@ import Testing
     try sim.run(for: .milliseconds(20))
     #expect(binds(sim) == 2 && binds(sim, 1) == 1)
     #expect(sim.starts(0) == 0 && sim.state(0) == .listening)
-    let report = sim.supervisor.report(listener: 0)
+    let report = sim.report(listener: 0)
     #expect(report?.state == .listening && report?.reason.kind == .lostNode)
     #expect(sim.world.messages.filter { $0.reason.kind == .lostNode }.count == 1)
     sim.world.connect(0)
@@ -81,7 +81,7 @@ import Testing
     let sim = try listener()
     for moment in [0, 100_000] { sim.world.after(Int64(moment)) { $0.lose(0, .link) } }
     try sim.run(for: .milliseconds(500))
-    #expect(sim.supervisor.report(listener: 0)?.pausedUntil != nil)
+    #expect(sim.report(listener: 0)?.pausedUntil != nil)
     for moment in [0, 100_000] {
       sim.world.after(Int64(moment)) { $0.request(.restart, 0) }
     }
@@ -116,7 +116,7 @@ import Testing
     sim.world.lose(0)
     try sim.run(for: .seconds(100))
     #expect(binds(sim) == 1)
-    let report = sim.supervisor.report(listener: 0)
+    let report = sim.report(listener: 0)
     #expect(report?.state == .error && report?.reason == Reason(.lostNode, step: 2))
     sim.world.request(.restart, 0)
     try sim.run(for: .seconds(5))
@@ -173,7 +173,7 @@ import Testing
     sim.world.lose(1, .folder)
     try sim.run(for: .milliseconds(900))
     #expect(binds(sim) == 1)
-    #expect(sim.supervisor.report(listener: 0)?.state == .error)
+    #expect(sim.report(listener: 0)?.state == .error)
     try sim.run(for: .milliseconds(200))
     #expect(binds(sim) == 2 && binds(sim, 1) == 2)
   }
@@ -200,7 +200,7 @@ import Testing
     sim.world.faults.append(Fault(.bind(0, .bind), .addressInUse, .times(2)))
     sim.world.lose(0)
     try sim.run(for: .milliseconds(60))
-    #expect(sim.supervisor.report(listener: 0)?.reason.kind == .bindFailed)
+    #expect(sim.report(listener: 0)?.reason.kind == .bindFailed)
     try sim.run(for: .seconds(4))
     #expect(binds(sim) == 4 && sim.world.listeners[0].isBound)
   }

@@ -30,7 +30,7 @@ import Testing
       #expect(sim.starts(0) == (isOnce ? 1 : sim.starts(0)) && sim.starts(0) < 15)
       #expect(sim.state(0) == (isOnce ? .failed : .backoff))
       #expect(sim.reason(0).kind == .endedEarly)
-      let report = try #require(sim.supervisor.report(service: 0))
+      let report = try #require(sim.report(service: 0))
       #expect(isOnce || report.restarts > 5)
       #expect(sim.world.messages.contains { $0.service == 0 && $0.kind == .exited })
       // Who needs it waits and says for whom, who only wants it goes on.
@@ -110,8 +110,8 @@ import Testing
     sim.world.after(1_000_000) { $0.connect(0) }
     try sim.run(until: repaired)
     #expect(sim.state(0) == .backoff && sim.starts(0) > 8)
-    #expect(sim.supervisor.report(listener: 0)?.state == .paused)
-    #expect(sim.supervisor.report(listener: 0)?.pausedUntil != nil)
+    #expect(sim.report(listener: 0)?.state == .paused)
+    #expect(sim.report(listener: 0)?.pausedUntil != nil)
     #expect(sim.world.messages.contains { $0.kind == .gaveUp && $0.service == 0 })
     #expect(sim.starts(1) == 1)
     // The first has been dropped, as the service seemed not to digest it.

@@ -65,7 +65,7 @@ import Testing
     switch action {
     case .stop:
       #expect(sim.state(0) == .stopped)
-      #expect(sim.supervisor.report(service: 0)?.nextStart == nil)
+      #expect(sim.report(service: 0)?.nextStart == nil)
     case .reboot: #expect(sim.world.power == .reboot)
     default:
       #expect(sim.state(0) == .ready)
@@ -142,7 +142,7 @@ import Testing
     case .poweroff: #expect(sim.world.power == .poweroff)
     case .stop, .rescue:
       #expect(sim.world.power == nil)
-      let report = try #require(sim.supervisor.report(service: 0))
+      let report = try #require(sim.report(service: 0))
       #expect(report.state == .failed)
       #expect(report.reason.kind == .restartLimit)
       #expect(report.since < Instant(microseconds: 6_000_000))

@@ -178,7 +178,7 @@ import Testing
     try sim.run(for: .seconds(1))
     #expect(sim.state(1) == .ready)
     #expect(sim.world.listeners[2 - 1].isWatched)
-    let report = try #require(sim.supervisor.report(listener: 0))
+    let report = try #require(sim.report(listener: 0))
     #expect(report.state == .error)
     #expect(report.reason == Reason(.bindFailed, step: BindStep.bind.rawValue, value: errno.code))
     #expect(report.pausedUntil != nil)
@@ -188,7 +188,7 @@ import Testing
     #expect(pauses.prefix(6).map { $0 / 1_000_000 } == [1, 2, 4, 8, 16, 30])
     #expect(pauses.dropFirst(6).allSatisfy { $0 == 30_000_000 })
     try sim.run(for: .seconds(31))
-    #expect(sim.supervisor.report(listener: 0)?.state == .listening)
+    #expect(sim.report(listener: 0)?.state == .listening)
     sim.world.connect(0)
     try sim.run(for: .seconds(1))
     #expect(sim.world.count(.served) == 1)
@@ -233,7 +233,7 @@ import Testing
   func staleInstance() throws {
     let sim = simulate { $0.service("web") }
     try sim.run(for: .seconds(1))
-    let old = try #require(sim.supervisor.report(service: 0)?.instance)
+    let old = try #require(sim.report(service: 0)?.instance)
     sim.world.kill(0)
     try sim.run(for: .seconds(1))
     #expect(sim.starts(0) == 2)

@@ -116,7 +116,7 @@ import Testing
     try sim.run(for: .milliseconds(50))
     #expect(sim.state(0) == .backoff)
     #expect(sim.reason(0) == Reason(.killed, step: 1, value: 9))
-    #expect(sim.supervisor.report(service: 0)?.lastExit == script.end)
+    #expect(sim.report(service: 0)?.lastExit == script.end)
     #expect(replacements > 0)
     var line = ByteWriter(capacity: 128)
     sim.reason(0).write(into: &line, manifest: sim.world.manifest, service: 0)
@@ -222,7 +222,7 @@ import Testing
         #expect(sim.state(0) == .failed)
         #expect(sim.reason(0) == Reason(.exited, value: 3))
         #expect(
-          sim.supervisor.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 3))
+          sim.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 3))
         #expect(sim.world.liveInstances.isEmpty)
       }
     }
@@ -372,8 +372,8 @@ import Testing
     #expect(sim.world.processCount == 0)
     #expect(sim.reason(0) == Reason(.exited, value: 42))
     #expect(
-      sim.supervisor.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 42))
+      sim.report(service: 0)?.lastExit == ExitReport(isSignal: false, number: 42))
     #expect(
-      sim.supervisor.report(service: 1)?.lastExit == ExitReport(isSignal: false, number: 0))
+      sim.report(service: 1)?.lastExit == ExitReport(isSignal: false, number: 0))
   }
 }
