@@ -1,10 +1,11 @@
 import ApusBase
 import ApusCore
 import ApusManifest
-@testable import ApusSimulation
 import ApusWire
 import Foundation
 import Testing
+
+@testable import ApusSimulation
 
 /// Every state of a service and every event: what comes next, and what is asked of the kernel.
 ///
