@@ -79,7 +79,7 @@
     /// True when it holds none.
     public var isEmpty: Bool { memory.used == 0 }
     /// The indexes of all elements.
-    public var indices: Range<Int> { 0..<count }
+    public var indices: Positions { Positions(count: count) }
     /// The first element.
     public var first: Element? { isEmpty ? nil : unsafe base.pointee }
     /// The last element.

@@ -34,7 +34,7 @@ public struct TrackedTable<Element: Sendable>: @unchecked Sendable {
   }
 
   /// The indexes of all elements.
-  public var indices: Range<Int> { 0..<count }
+  public var indices: Positions { Positions(count: count) }
 
   /// An element; nil outside the table.
   public func at(_ index: Int) -> Element? { indices.contains(index) ? self[index] : nil }

@@ -68,7 +68,7 @@ public struct JSONDocument: Sendable {
   public func text(_ node: JSONNode) -> Range<Int> {
     let entry = tape[node.position]
     guard !entry.isContainer else { return entry.offset..<entry.offset }
-    return (entry.offset..<entry.offset + Int(entry.extent)).clamped(to: bytes.indices)
+    return (entry.offset..<entry.offset + Int(entry.extent)).clamped(to: 0..<bytes.count)
   }
 
   /// Takes a value into a digest (FNV-1a): its kinds, its shape and its texts, but no white space.

@@ -53,14 +53,14 @@ public struct JSONWriter: Sendable {
 
   /// Writes a string; bytes that are not UTF-8 become U+FFFD, one for each ill-formed sequence.
   @inline(never)
-  public mutating func string(_ value: Bytes) { string(value, value.indices) }
+  public mutating func string(_ value: Bytes) { string(value, 0..<value.count) }
 
   /// Writes a part of some bytes as a string; what lies outside them is left out.
   @inline(never)
   public mutating func string(_ value: Bytes, _ range: Range<Int>) {
     separate()
     output.byte(UInt8(ascii: "\""))
-    let range = range.clamped(to: value.indices)
+    let range = range.clamped(to: 0..<value.count)
     var index = range.lowerBound
     while index < range.upperBound {
       let byte = value[index]

@@ -49,7 +49,7 @@ struct StringPool: Sendable {
 
   /// The number of a string that is there already.
   @inline(never) func find(_ word: Bytes) -> Int? {
-    var slot = StringPool.hash(word, word.indices) & (slots.count - 1)
+    var slot = StringPool.hash(word, 0..<word.count) & (slots.count - 1)
     while slots[slot] != 0 {
       let number = Int(slots[slot]) - 1
       if equals(number, word) { return number }

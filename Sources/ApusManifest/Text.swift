@@ -1,3 +1,5 @@
+public import ApusBase
+
 /// A string of the manifest: a range of `Manifest.pool`, always followed there by a NUL byte.
 ///
 /// Keeping every string in one pool makes a service a flat record of a few hundred bytes, and lets
@@ -50,7 +52,7 @@ public struct TableRange: Equatable, Sendable {
   public static let none = TableRange(start: 0, count: 0)
 
   /// The indexes of the run.
-  public var indices: Range<Int> { Int(start)..<Int(start) + Int(count) }
+  public var indices: Positions { Positions(Int(start)..<Int(start) + Int(count)) }
 }
 
 /// Index of a service in `Manifest.services`.

@@ -223,7 +223,7 @@ struct Checker {
         return Violation(6, "service \(service) waits for \(other), which is ready")
       }
       let listeners = declared.listeners.indices
-      if !listeners.isEmpty, listeners.allSatisfy({ world.listeners[$0].isBound }),
+      if declared.listeners.count > 0, listeners.allSatisfy({ world.listeners[$0].isBound }),
         ![.invalid, .stopping].contains(supervisor.state(of: other))
       {
         return Violation(6, "service \(service) waits for \(other), whose listeners are bound")
