@@ -230,8 +230,10 @@ extension Supervisor {
     let isOneshot = manifest.services[service].type == .oneshot
     guard units[service].isAlive || isOneshot else { return mainEnded(service) }
     if isOneshot, units[service].goal != .up || units[service].isLeaving || units[service].cycle {
-      return isRemaining(service, evenStarting: true)
-        ? stopRemaining(service) : finishEnd(service)
+      if isRemaining(service, evenStarting: true) { return stopRemaining(service) }
+      // A stop has broken it off: it has not done its work.
+      units[service].stopStage = .signalled
+      return finishEnd(service)
     }
     if units[service].stopStage == .signalled { return askToStop(service) }
     guard units[service].state == .starting, units[service].stopStage == .none,

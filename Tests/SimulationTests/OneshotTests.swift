@@ -47,6 +47,23 @@ import Testing
     }
   }
 
+  @Test("a oneshot stopped amid the commands that follow its work has not done it")
+  func brokenOff() throws {
+    let sim = try simulate(
+      services: #""a": {"exec": ["/a"], "type": "oneshot", "started": [["/s"]]}, "#
+        + #""b": {"exec": ["/b"], "needs": ["a"], "start": "manual"}"#)
+    sim.world.behaviour = { service, _, _ in service == 0 ? .ending(after: 1_000) : Script() }
+    sim.world.helperLives[0] = .max / 2
+    try sim.run(for: .seconds(1))
+    let stop = sim.world.request(.stop, 0)
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(0) == .stopped && sim.world.requests[stop].answer?.code == .done)
+    sim.world.helperLives[0] = nil
+    sim.world.request(.start, 1)
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(1) == .ready && sim.starts(0) == 2 && sim.world.helperStarts == 2)
+  }
+
   @Test("ready.timeout holds for a oneshot that has one, and may be never")
   func timeout() throws {
     let sim = try simulate(
