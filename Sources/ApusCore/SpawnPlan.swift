@@ -61,7 +61,7 @@ public struct SpawnPlan: Sendable {
     let changes = rights.changesIdentity || rights.capabilities != nil
     isApart = isExposed && changes
     if command.role != .none, service.exec.count == 0 {
-      return look(command.role == .pidFile, extras, of: manifest, rights, surroundings)
+      return look(command.role, extras, of: manifest, rights, surroundings)
     }
     if command == CommandID(extras.pre.count > 0 ? .pre : .none) {
       for number in 0..<Manifest.conditions where extras.conditions.isGiven {
@@ -122,18 +122,20 @@ public struct SpawnPlan: Sendable {
   /// A pid file is read with the service's own rights, and with nothing of apus's in the hands of
   /// who has them.
   private mutating func look(
-    _ isForPid: Bool, _ extras: Extras, of manifest: Manifest, _ rights: Rights,
+    _ role: HelperRole, _ extras: Extras, of manifest: Manifest, _ rights: Rights,
     _ surroundings: Surroundings
   ) {
-    if isForPid {
+    // Both have the address at the same place.
+    let record = role == .health ? extras.health : extras.ready
+    if role == .pidFile {
       storage.append(.descriptors)
       appendDrop(rights, surroundings)
       if rights.noNewPrivileges { storage.append(.noNewPrivileges) }
       storage.append(.verify)
       storage.append(.readPid(extras.pidFile))
-    } else if let address = manifest.value(extras.ready, 1) {
+    } else if let address = manifest.value(record, 1) {
       storage.append(.connect(isPath: false, address))
-    } else if let path = manifest.value(extras.ready, 2) {
+    } else if let path = manifest.value(record, 2) {
       storage.append(.connect(isPath: true, path))
     }
   }

@@ -56,6 +56,10 @@ extension Manifest {
       let isAddress = value(extras.ready, 1) ?? value(extras.ready, 2) != nil
       return isAddress ? ServiceCommand() : range(extras.ready, 3).map { ServiceCommand(exec: $0) }
     case .pidFile: return extras.pidFile.isEmpty ? nil : ServiceCommand()
+    case .health:
+      guard extras.health.isGiven else { return nil }
+      return ServiceCommand(
+        exec: range(extras.health, 0) ?? .none, timeout: interval(extras.health, 4) ?? .seconds(5))
     }
   }
 }
@@ -72,6 +76,7 @@ extension HelperRole {
     case .probe: "ready"
     case .pidFile: "pidFile"
     case .started: "started"
+    case .health: "health"
     }
   }
 }
@@ -81,6 +86,7 @@ extension Reason {
   var isStartFailure: Bool {
     let isOfMain =
       step == SpawnStepKind.environment.rawValue || SpawnObject(value).role != .started
+      && SpawnObject(value).role != .health
     return kind == .condition || kind == .spawnFailed && isOfMain
   }
 
@@ -179,8 +185,17 @@ extension Reason {
     let object = SpawnObject(value)
     guard object.role != .none, let service, let declared = manifest.services.at(Int(service))
     else { return writer.text("a command of the service failed") }
-    write(
-      object.role.word, manifest.program(object, of: declared), of: manifest, into: &writer)
+    let program = manifest.program(object, of: declared)
+    if program.isEmpty {
+      // A look of apus's own.
+      let health = manifest.extras(of: declared).health
+      writer.text(object.role.word)
+      writer.text(": cannot connect to ")
+      if let path = manifest.text(health, 2) { return writer.text(path, of: manifest) }
+      writer.text("port ")
+      return writer.decimal((manifest.value(health, 1) ?? 0) & 0xffff)
+    }
+    write(object.role.word, program, of: manifest, into: &writer)
     guard step == 2 else {
       return Reason(step == 0 ? .exited : .killed, value: value & 0xff).writeEnd(into: &writer)
     }

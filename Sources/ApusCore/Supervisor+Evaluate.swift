@@ -212,6 +212,7 @@ extension Supervisor {
     let reason = units[service].reason
     if units[service].isAlive {
       if units[service].helper == .reload { return reloaded(service, Reason(.reload)) }
+      if units[service].helper == .health { return endUnhealthy(service, Reason(.stopTimeout)) }
       guard units[service].state == .starting else { return }
       return abort(
         service, .timeout, reason.kind == .none ? Reason(.startTimeout) : reason, signal: nil)

@@ -88,6 +88,7 @@ extension Supervisor {
   mutating func mainEnded(_ service: Int) {
     if units[service].helper != .none {
       if units[service].helper == .stop, units[service].alarm == .stop { return }
+      if units[service].state == .ready { setState(service, .stopping, units[service].reason) }
       return endHelper(service)
     }
     if isDone(service), startHelper(.started, of: service) { return }

@@ -54,7 +54,7 @@ extension Supervisor {
       _ = runHelper(lost, of: service)
     case .stop where !units[service].isAlive && units[service].stopStage == .signalled:
       if !runHelper(.stop, of: service) { mainEnded(service) }
-    case .stop, .reload, .probe, .pidFile:
+    case .stop, .reload, .probe, .pidFile, .health:
       guard units[service].isAlive, units[service].helper == .none else { return }
       if !runHelper(lost, of: service), lost == .stop { signalStop(service) }
     }
@@ -63,7 +63,7 @@ extension Supervisor {
     case .preDone:
       // Its turn in the queue of starts has gone with the program before this one.
       starts.push(service)
-    case .pre, .started, .post, .stop, .reload, .probe, .pidFile:
+    case .pre, .started, .post, .stop, .reload, .probe, .pidFile, .health:
       helperLanded(service)
       if let end { helperEnded(service, end, .none) }
     }
@@ -75,7 +75,7 @@ extension HelperRole {
   var isProcess: Bool {
     switch self {
     case .none, .preDone: false
-    case .pre, .started, .post, .stop, .reload, .probe, .pidFile: true
+    case .pre, .started, .post, .stop, .reload, .probe, .pidFile, .health: true
     }
   }
 }

@@ -12,7 +12,7 @@ extension Supervisor {
         || manifest.value(extras.reload, 1) != nil
         || manifest.value(extras.ready, 1) != nil || manifest.value(extras.ready, 2) != nil
         || manifest.value(extras.ready, 3) != nil || !extras.pidFile.isEmpty
-        || manifest.stop(of: service).exec.count > 0
+        || manifest.stop(of: service).exec.count > 0 || extras.health.isGiven
       {
         return true
       }
@@ -71,7 +71,7 @@ extension Supervisor {
     switch role {
     // Beside a process the stop's own deadline holds.
     case .stop where units[service].isAlive: break
-    case .pre, .started, .post, .stop, .reload:
+    case .pre, .started, .post, .stop, .reload, .health:
       if role == .post { setState(service, .stopping, units[service].reason) }
       setAlarm(service, .helper, in: command.timeout)
     case .none, .preDone, .probe, .pidFile: break
@@ -123,7 +123,7 @@ extension Supervisor {
       if !isSaid || isLate { sayFailed(service, failure) }
       units[service].helperIndex &+= 1
       if !runHelper(.post, of: service) { judgeEnd(service) }
-    case .stop, .reload, .probe, .pidFile:
+    case .stop, .reload, .probe, .pidFile, .health:
       // One that was killed along with what it is for has not failed.
       let isOwn = role == .stop ? units[service].stopStage == .signalled : isAlive && !isEnding
       if role == .stop || role == .reload, isLate || isOwn && !isSaid {
@@ -139,6 +139,7 @@ extension Supervisor {
         askToStop(service)
       }
       if role == .reload { reloaded(service, failure) }
+      if role == .health { return healthSeen(service, isGood ? .none : failure) }
       guard role == .probe || role == .pidFile, units[service].state == .starting else { break }
       if units[service].hasSucceeded || isGood && role == .probe {
         becomeReady(service)
@@ -283,6 +284,8 @@ extension Supervisor {
   private mutating func finishReady(_ service: Int) {
     setState(service, .ready, .none)
     out.append(log(.ready, service))
+    units[service].failedLooks = 0
+    lookAtHealthLater(service)
     watchIdle(service)
   }
 }

@@ -98,7 +98,9 @@ extension Supervisor {
     guard units[service].isAlive else { return }
     if now >= units[service].lookAt {
       units[service].lookAt = .never
-      if units[service].state == .starting, units[service].helper == .none {
+      if units[service].state == .ready {
+        lookAtHealth(service)
+      } else if units[service].state == .starting, units[service].helper == .none {
         _ = look(at: service)
       }
     }
@@ -144,6 +146,8 @@ extension Supervisor {
       if manifest.services[service].type == .notify {
         awaitReload(service, .reloadSignal, in: .milliseconds(500))
       }
+    } else if units[service].helper == .health {
+      breakOffLook(service, thenReload: true)
     } else if units[service].helper != .none || !startHelper(.reload, of: service) {
       return answer(client, .failed, service, Reason(.busy))
     }
@@ -161,6 +165,7 @@ extension Supervisor {
     switch units[service].alarm {
     case .reload where alarm == .reloadSignal: return
     case .none, .reloadSignal, .reload: break
+    case .helper, .helperKilled where units[service].helper == .health: breakOffLook(service)
     case .retry, .start, .stop, .kill, .abort, .helper, .helperKilled, .helperLeft:
       return
     }

@@ -183,6 +183,7 @@ extension Supervisor {
     if waiter.connection > 0 { return connection(waiter.connection, of: service) == nil }
     if waiter.isForReload {
       return unit.state == .ready && !unit.isReloading && unit.helper != .reload
+        && !reloadsNext(service)
     }
     if waiter.isPatient, !waiter.isForUp {
       return !isUp(service) && unit.helper == .none

@@ -56,6 +56,8 @@ public enum HelperRole: UInt8, Sendable {
   case pidFile
   /// `started`: what is ready counts as that once they have ended well.
   case started
+  /// `health`: what is up is looked at for as long as it runs.
+  case health
 }
 
 /// Which command of a service.
@@ -97,6 +99,8 @@ struct Unit: Sendable {
   var isInFlight = false
   /// End the running process first, then look at the goal.
   var cycle = false
+  /// How many looks of `health` in a row have failed.
+  var failedLooks: UInt16 = 0
   /// A oneshot that exited 0, or any service that was ready once, since its last start.
   var hasSucceeded = false
   /// Counts against the boot line until it has settled once.

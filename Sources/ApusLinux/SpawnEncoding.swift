@@ -370,6 +370,7 @@ extension LinuxKernel {
     var most = max(Int(service.exec.count), Int(manifest.stop(of: service).exec.count))
     most = max(most, Int(manifest.range(extras.reload, 1)?.count ?? 0))
     most = max(most, Int(manifest.range(extras.ready, 3)?.count ?? 0))
+    most = max(most, Int(manifest.range(extras.health, 0)?.count ?? 0))
     for list in 0..<3 {
       for index in (list == 0 ? extras.pre : list == 1 ? extras.started : extras.post).indices {
         most = max(most, Int(manifest.commands.at(index)?.exec.count ?? 0))

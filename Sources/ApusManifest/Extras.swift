@@ -14,6 +14,8 @@ public struct Extras: Equatable, Sendable {
   public var onFailure = TableRange.none
   /// `ready`: fd, tcp, unix, exec, interval, timeout.
   public var ready = Record.none
+  /// `health`: exec, tcp, unix, interval, timeout, failures.
+  public var health = Record.none
   /// `reload`: signal, exec.
   public var reload = Record.none
   /// `timer`: jitter, afterBoot, every, calendar.

@@ -12,7 +12,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
   case nice, oomScoreAdjust, scheduler, ioPriority, cpuAffinity, cgroup, sandbox
   case environment, environmentFile, workingDirectory, directories
   case stdin, stdout, stderr, log, tty
-  case instances, override, main, expand, partOf
+  case instances, override, main, expand, partOf, health
 
   static var names: WordList {
     WordList(
@@ -25,7 +25,7 @@ public enum ServiceKey: UInt8, CaseIterable, Sendable {
       nice oomScoreAdjust scheduler ioPriority cpuAffinity cgroup sandbox \
       environment environmentFile workingDirectory directories \
       stdin stdout stderr log tty \
-      instances override main expand partOf
+      instances override main expand partOf health
       """)
   }
 

@@ -23,6 +23,11 @@ extension Decoder {
       if given & 15 & (given & 15 &- 1) != 0 {
         error(node, "only one of fd, tcp, unix and exec can say what ready means")
       }
+    case .health:
+      let given = record(
+        node, "exec tcp unix interval timeout failures", "cAUiiw", &extras.health,
+        like: "an object like {\"tcp\": \"127.0.0.1:80\"}")
+      exactlyOne(node, given & 7, "exec, tcp and unix")
     case .reload:
       exactlyOne(
         node, record(node, "signal exec", "Sc", &extras.reload, member: "signal"), "signal or exec")

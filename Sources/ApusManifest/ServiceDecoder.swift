@@ -113,7 +113,7 @@ extension Decoder {
     case .stderr: if let target = stream(node, isInput: false) { draft.streams.error = target }
     case .override: _ = bool(node)
     case .instances: break
-    case .pidFile, .idleStop, .ready, .reload, .pre, .started, .post, .watchdog, .runtimeMax,
+    case .pidFile, .idleStop, .ready, .health, .reload, .pre, .started, .post, .watchdog, .runtimeMax,
       .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
       .environmentFile, .log:
       var extras = draft.extras
@@ -165,6 +165,9 @@ extension Decoder {
         fd >= 0 && fd < 3 + Int64(draft.service.listeners.count) + Int64(draft.extras.fdStore),
         "with a descriptor that is a socket's")
     }
+    conflict(
+      slots, .health, draft.service.accepts || draft.service.type == .oneshot,
+      "without a process that stays")
     conflict(
       slots, .pidFile, draft.service.type != .forking, "without \"type\": \"forking\"")
   }

@@ -25,6 +25,8 @@ public struct ManifestBuilder {
     public var pre: [ServiceCommand] = []
     public var started: [ServiceCommand] = []
     public var post: [ServiceCommand] = []
+    /// Its `health` key: the interval and how many looks may fail.
+    public var health: (interval: Interval, failures: Int)?
     /// Whether it has a command that asks it to end.
     public var hasStopCommand = false
     /// `needs`, by index.
@@ -96,6 +98,7 @@ public struct ManifestBuilder {
     draft.extras.pre = commands(draft.pre, name)
     draft.extras.started = commands(draft.started, name)
     draft.extras.post = commands(draft.post, name)
+    draft.extras.health = health(draft.health)
     if draft.hasStopCommand { draft.stop.exec = texts(["/bin/\(name)-stop"]) }
     draft.service.stop = UInt16(manifest.stops.count)
     manifest.stops.append(draft.stop)
@@ -103,6 +106,17 @@ public struct ManifestBuilder {
     manifest.extras.append(draft.extras)
     manifest.services.append(draft.service)
     return index
+  }
+
+  private mutating func health(_ health: (interval: Interval, failures: Int)?) -> Record {
+    guard let health else { return .none }
+    if manifest.values.isEmpty { manifest.values.append(0) }
+    let start = UInt32(manifest.values.count)
+    // An address, so that there is no command.
+    let timeout = Interval.seconds(2).microseconds
+    let members = [.min, 0, .min, health.interval.microseconds, timeout, Int64(health.failures)]
+    for member in members { manifest.values.append(member) }
+    return Record(start: start)
   }
 
   /// Changes what is not a service's own.

@@ -51,6 +51,7 @@ struct Variants {
         draft.pre = part.draft.pre
         draft.started = part.draft.started
         draft.post = part.draft.post
+        draft.health = part.draft.health
         draft.hasStopCommand = part.draft.hasStopCommand
         let (name, exec) = (draft.service.name, draft.service.exec)
         draft.service = part.draft.service

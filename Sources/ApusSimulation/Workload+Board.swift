@@ -115,6 +115,9 @@ extension Workload {
     draft.started = commands(&random)
     draft.post = commands(&random)
     draft.hasStopCommand = random.chance(200)
+    if draft.service.type != .oneshot, random.chance(250) {
+      draft.health = (.milliseconds(random.time(100, 5_000)), 1 + random.below(3))
+    }
   }
 
   /// Services that are never ready, and such that start each other when they fail.

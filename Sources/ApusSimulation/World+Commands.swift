@@ -29,6 +29,11 @@ extension World {
     }
     switch id.role {
     case .none, .preDone: wrong("is none")
+    case .health:
+      if !services[service].isUp || services[service].alive == 0 {
+        wrong("runs and the service is not up")
+      }
+      return
     case .probe, .pidFile, .reload: return
     case .pre, .started, .post, .stop: break
     }

@@ -90,6 +90,35 @@ final class ComposeImport {
     keys["exec"] = .texts(argv)
   }
 
+  /// Whatever a look finds, compose only says it; apus ends what has failed.
+  private func health(_ node: PlainYAML.Node) {
+    var argv = words(node.value["test"])
+    let form = argv.first ?? "NONE"
+    if form == "NONE" || node.value["disable"]?.value.text == "true" {
+      return note("healthcheck", node, .taken, "no look is asked for")
+    }
+    if case .list = node.value["test"]?.value {
+      // As compose does: a line for a shell, or a program that is found in PATH.
+      let shell = ["/bin/sh", "-c"]
+      argv.removeFirst()
+      argv = form == "CMD-SHELL" ? shell + argv : shell + ["exec \"$@\"", "sh"] + argv
+    } else {
+      argv = ["/bin/sh", "-c", node.value["test"]?.value.text ?? ""]
+    }
+    var health = ManifestObject()
+    health["exec"] = .texts(argv)
+    for (name, own) in [("interval", "interval"), ("timeout", "timeout")] {
+      guard let text = node.value[name]?.value.text else { continue }
+      health[own] = .text(UnitScalar.duration(text) ?? text)
+    }
+    if let count = node.value["retries"]?.value.text.flatMap({ Int($0) }) {
+      health["failures"] = .number(count)
+    }
+    keys["health"] = .map(health)
+    note(
+      "healthcheck", node, .changed, "apus ends it when it is not healthy", keys: ["health"])
+  }
+
   private func takeKey(_ key: String, _ node: PlainYAML.Node) {
     let text = node.value.text ?? ""
     switch key {
@@ -154,7 +183,7 @@ final class ComposeImport {
       note(key, node, .dropped, "it is in the board's network, names of others included", .breaks)
     case "volumes": note(key, node, .dropped, "it sees the board's files where they are", .breaks)
     case "devices": note(key, node, .dropped, "a service has the board's devices", .harmless)
-    case "healthcheck": note(key, node, .dropped, DirectiveTable.lacks("health"), .breaks)
+    case "healthcheck": health(node)
     case "security_opt":
       let isPlain = node.value.entries.allSatisfy {
         $0.value.text?.hasPrefix("no-new-privileges") == true

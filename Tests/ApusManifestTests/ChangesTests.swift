@@ -51,6 +51,7 @@ extension Manifest {
     "ioPriority": #""idle""#, "cpuAffinity": #""0""#, "cgroup": #"{"pidsMax": 5}"#,
     "sandbox": #"{"readOnly": true}"#, "environmentFile": #""/etc/a""#,
     "log": #"{"ring": "16K"}"#, "partOf": #"["other"]"#,
+    "health": #"{"tcp": "127.0.0.1:80"}"#,
   ]
 
   @Test("any key of a service makes it another one, and leaves its listener")

@@ -97,6 +97,7 @@ import Testing
     "system.bootAttempts.good.after", "system.bootAttempts.good.needs",
     "system.bootAttempts.good.exec", "system.bootAttempts", "system.powerFail",
     "service.scheduler.policy", "service.scheduler.priority", "service.timer.jitter",
+    "service.health.interval", "service.health.timeout", "service.health.failures",
   ]
   /// Further keys of a service without which a key has no meaning.
   private static let further = [

@@ -72,7 +72,7 @@ private let schemaFile = root.appending(
   @Test func `Nested objects have the decoder's keys`() {
     let unknown = #"{"zzzzzzzz": 1}"#
     for key in [
-      "ready", "restart", "stop", "reload", "timer", "conditions", "rlimits", "scheduler",
+      "ready", "health", "restart", "stop", "reload", "timer", "conditions", "rlimits", "scheduler",
       "cgroup", "directories", "log",
     ] {
       let words = expected(service(#""\#(key)": \#(unknown)"#))

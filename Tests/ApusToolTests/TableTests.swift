@@ -37,7 +37,7 @@ import Testing
       case .needless(let why), .foreign(_, let why): #expect(!why.isEmpty, "\(name)")
       }
     }
-    for key in ["conflicts", "needsPath", "health"] {
+    for key in ["conflicts", "needsPath"] {
       #expect(!keys.contains(key), "apus has \(key) now: take it")
     }
   }
