@@ -85,8 +85,9 @@ extension Reason {
   /// True when the main program has not been reached.
   var isStartFailure: Bool {
     let isOfMain =
-      step == SpawnStepKind.environment.rawValue || SpawnObject(value).role != .started
-      && SpawnObject(value).role != .health
+      step == SpawnStepKind.environment.rawValue
+      || SpawnObject(value).role != .started
+        && SpawnObject(value).role != .health
     return kind == .condition || kind == .spawnFailed && isOfMain
   }
 

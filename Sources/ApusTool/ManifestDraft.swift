@@ -20,7 +20,8 @@ struct ManifestDraft {
     "accept",
     "stdio", "maxConnections", "maxConnectionsPerSource", "trigger", "needs", "wants", "after",
     "partOf",
-    "ready", "health", "restart", "successExit", "onFailure", "critical", "stop", "reload", "pre", "started",
+    "ready", "health", "restart", "successExit", "onFailure", "critical", "stop", "reload", "pre",
+    "started",
     "post", "watchdog", "runtimeMax", "fdStore", "timer", "conditions", "user", "group", "groups",
     "capabilities", "noNewPrivileges",
   ]
