@@ -165,7 +165,7 @@ extension Supervisor {
     switch units[service].alarm {
     case .reload where alarm == .reloadSignal: return
     case .none, .reloadSignal, .reload: break
-    case .helper,
+    case .helper where units[service].helper == .health,
       .helperKilled where units[service].helper == .health:
       breakOffLook(service)
     case .retry, .start, .stop, .kill, .abort, .helper, .helperKilled, .helperLeft:

@@ -113,8 +113,8 @@ extension Decoder {
     case .stderr: if let target = stream(node, isInput: false) { draft.streams.error = target }
     case .override: _ = bool(node)
     case .instances: break
-    case .pidFile, .idleStop, .ready, .health, .reload, .pre, .started, .post, .watchdog, .runtimeMax,
-      .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
+    case .pidFile, .idleStop, .ready, .health, .reload, .pre, .started, .post, .watchdog,
+      .runtimeMax, .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
       .environmentFile, .log:
       var extras = draft.extras
       rare(key, node, &extras)

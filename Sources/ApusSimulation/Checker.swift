@@ -200,8 +200,9 @@ struct Checker {
       if isAlive { return broken("a process is alive") }
       guard let next = report.nextStart else { return broken("no next start") }
       let restart = manifest.restart(of: declared)
-      // What has reached its limit waits for the next window.
-      let window = report.reason.kind == .restartLimit ? restart.limit.window : .zero
+      // What has reached its limit waits for the next window, also where a stop comes between and
+      // another's failure calls for it.
+      let window = restart.limit.count > 0 ? restart.limit.window : .zero
       if next - world.now > max(.seconds(1), restart.maxDelay, window) {
         return broken("its next start is beyond the longest delay")
       }

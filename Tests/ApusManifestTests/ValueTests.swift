@@ -113,7 +113,7 @@ let badValues: [(String, String)] = [
   (#""idleStop": "99999999999999999999s""#, "idleStop: expected"),
   (#""idleStop": "1ms""#, "idleStop: the duration is too short"),
   (#""health": {}"#, "health: expected exactly one of exec, tcp and unix"),
-  (#""health": {"tcp": "80", "exec": ["/x"]}"#, "health: expected exactly one of exec, tcp and unix"),
+  (#""health": {"tcp": "80", "exec": ["/x"]}"#, "health: expected exactly one of exec, tcp and"),
   (#""health": {"tcp": "80", "failures": 0}"#, "health.failures: expected a whole number from 1"),
   (#""health": {"tcp": "80"}, "type": "oneshot""#, "health: has no meaning without a process"),
   (#""ready": {"fd": 2}"#, "ready.fd: expected a whole number from 3 to 1023"),

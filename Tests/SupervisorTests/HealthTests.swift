@@ -11,6 +11,11 @@ import Testing
     FileManager.default.createFile(atPath: path, contents: nil)
   }
 
+  /// How many looks have left a line.
+  private func looks(_ board: Board) -> Int {
+    ((try? Data(contentsOf: URL(fileURLWithPath: board.path("looks"))))?.count ?? 0) / 2
+  }
+
   @Test("what fails its looks is ended and started anew, whatever looks")
   func failures() throws {
     let board = try Board(
@@ -37,8 +42,7 @@ import Testing
         (try board.service(name)["restarts"] as? Int ?? 0) > 1
       }
     }
-    let looks = board.path("looks")
-    try board.wait("ten looks") { ((try? Data(contentsOf: URL(fileURLWithPath: looks)))?.count ?? 0) >= 20 }
+    try board.wait("ten looks") { looks(board) >= 10 }
     let (stillWell, stillServed) = (try pid(board, "command"), try pid(board, "served"))
     #expect(stillWell == well && stillServed == served)
     make(board.path("sick"))
@@ -65,13 +69,11 @@ import Testing
       """#)
     try board.wait(for: "a", "ready")
     let first = try pid(board, "a")
-    let looks = board.path("looks")
-    func count() -> Int { ((try? Data(contentsOf: URL(fileURLWithPath: looks)))?.count ?? 0) / 2 }
-    try board.wait("a look") { count() > 0 }
+    try board.wait("a look") { looks(board) > 0 }
     #expect(board.command(["reload", "a"]).code == 0)
-    let before = count()
+    let before = looks(board)
     #expect(board.command(["reexec"]).code == 0)
-    try board.wait("more looks") { count() > before + 1 }
+    try board.wait("more looks") { looks(board) > before + 1 }
     let last = try pid(board, "a")
     #expect(last == first)
   }
