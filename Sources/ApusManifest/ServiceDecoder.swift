@@ -114,7 +114,8 @@ extension Decoder {
     case .override: _ = bool(node)
     case .instances: break
     case .pidFile, .idleStop, .ready, .health, .reload, .pre, .started, .post, .watchdog,
-      .runtimeMax, .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup, .sandbox,
+      .runtimeMax, .fdStore, .timer, .conditions, .scheduler, .ioPriority, .cpuAffinity, .cgroup,
+      .sandbox,
       .environmentFile, .log:
       var extras = draft.extras
       rare(key, node, &extras)
