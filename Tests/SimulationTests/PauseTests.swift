@@ -121,6 +121,27 @@ import Testing
     #expect(sim.state(0) == .ready && sim.world.count(.served) == 1)
   }
 
+  @Test("a stop amid the pause of a limit does not let another's failure start it sooner")
+  func limitAndStop() throws {
+    let sim = try simulate(
+      services:
+        #""web": {"exec": ["/w"], "listen": [{"stream": "/run/w"}], "restart": {"limit": "3/60s"}}, "#
+        + #""other": {"exec": ["/o"], "start": "manual", "restart": "no", "onFailure": ["web"]}"#)
+    sim.always(.ending(after: 1_000, code: 1).with { $0.accepts = 0 })
+    sim.world.after(1_000_000) { $0.connect(0) }
+    try sim.run(for: .seconds(10))
+    #expect(sim.state(0) == .backoff && sim.reason(0).kind == .restartLimit)
+    let before = sim.starts(0)
+    sim.world.request(.stop, 0)
+    try sim.run(for: .seconds(1))
+    sim.world.request(.start, 1)
+    try sim.run(for: .seconds(1))
+    #expect(sim.state(0) == .backoff && sim.starts(0) == before)
+    let next = try #require(sim.report(service: 0)?.nextStart)
+    // Longer than any delay: the simulator takes it for the pause of the limit.
+    #expect(next - sim.world.now > .seconds(31))
+  }
+
   @Test("one that starts with the board and listens goes back to listening when it has ended")
   func bootListener() throws {
     let sim = try simulate(

@@ -33,7 +33,7 @@ import Testing
           "health": {"exec": ["/no/such/program"], "interval": "50ms", "failures": 1}},
         "served": {"exec": ["/bin/sh", "-c", "trap '' PIPE; exec PROBE serve"], "start": "boot",
           "listen": [{"stream": "DIR/served.sock"}],
-          "health": {"unix": "DIR/served.sock", "interval": "50ms", "failures": 1}}}}
+          "health": {"unix": "DIR/served.sock", "interval": "50ms", "failures": 3}}}}
       """#)
     for name in ["command", "served"] { try board.wait(for: name, "ready") }
     let (well, served) = (try pid(board, "command"), try pid(board, "served"))
